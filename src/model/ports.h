@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ports - the joints of the house: structs of functions that app/ plugs together
+ *
+ * A room that uses a port does not know who is behind it. `self` is passed back as it is. All functions may
+ * be called by any thread unless the port says otherwise.
+ */
+#ifndef TOCSIN_MODEL_PORTS_H
+#define TOCSIN_MODEL_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "model/alert.h"
+
+struct buf;
+struct histogram;
+struct label_set;
+struct matcher;
+
+/* ---- sample sink: scrape, probes, rules, remote write -> storage ---------------------------------- */
+
+typedef uint64_t series_ref; /* 0 is none */
+
+struct sample_row {
+    series_ref ref;
+    unix_ms t;
+    double v;                  /* when h is NULL */
+    const struct histogram *h; /* borrowed for the call */
+};
+
+enum sample_verdict {
+    SAMPLE_STORED,
+    SAMPLE_SAME,          /* same time and bits as the newest one: nothing to do */
+    SAMPLE_OUT_OF_ORDER,  /* before the newest sample of its series */
+    SAMPLE_DUPLICATE,     /* same time, other value */
+    SAMPLE_OUT_OF_BOUNDS, /* older than what storage still takes */
+    SAMPLE_TOO_OLD,       /* outside the out-of-order window */
+    SAMPLE_TOO_NEW,       /* more than ten minutes ahead of the clock */
+    SAMPLE_UNKNOWN_REF,   /* the series was dropped since: ask for a new reference */
+};
+
+enum commit_flags {
+    COMMIT_SKIP_BAD = 0,       /* bad rows are left out, the rest is stored */
+    COMMIT_ALL_OR_NOTHING = 1, /* the first bad row refuses the whole batch (-EINVAL) */
+};
+
+struct sample_sink {
+    void *self;
+
+    /* The reference of a series, made when it is new. Got once per label set and kept by the sender until a
+     * commit says SAMPLE_UNKNOWN_REF. -ENOSPC past the series budget. */
+    int (*series)(void *self, const struct label_set *labels, series_ref *ret, struct err *err);
+
+    /*
+     * Commits n rows: after 0 they survive kill -9 and a query may show them; after an error none of
+     * them is there. `verdicts` (n of them, or NULL) tells what became of each row.
+     */
+    int (*commit)(void *self, const struct sample_row *rows, size_t n, enum commit_flags flags,
+                  enum sample_verdict *verdicts, struct err *err);
+};
+
+/* ---- series reader: promql, api <- storage, remote ------------------------------------------------- */
+
+/* Samples of one series as columns. Owned by the caller, who zeroes it once and uses it again and again;
+ * the reader grows it. Free with columns_deinit(). Staleness markers are included. */
+struct columns {
+    size_t n, cap;
+    unix_ms *times;                     /* ascending */
+    double *values;                     /* the value, or NaN where histograms[i] is not NULL */
+    const struct histogram **histograms; /* NULL when all n are floats; owned by `hold` */
+    void *hold;                         /* memory of the histograms, private to the reader */
+    void (*hold_free)(void *hold);
+};
+
+void columns_reserve(struct columns *c, size_t n); /* room for n in times and values */
+void columns_deinit(struct columns *c);
+
+/* What a select found: label sets in Prometheus' order, stable until release. Implementations embed it. */
+struct selection {
+    const struct series_reader *reader;
+    size_t n;
+    const struct label_set *const *labels;
+};
+
+struct series_reader {
+    void *self;
+
+    /* Series that match all matchers and may have samples in [from, to] (milliseconds, both included). */
+    int (*select)(void *self, const struct matcher *const *matchers, size_t n_matchers, unix_ms from,
+                  unix_ms to, struct selection **ret, struct err *err);
+
+    /* Sets *ret to the samples of series i in [from, to]. Threads may read different series of one
+     * selection at the same time, each with columns of its own. */
+    int (*read)(const struct selection *s, size_t i, unix_ms from, unix_ms to, struct columns *ret,
+                struct err *err);
+
+    void (*release)(struct selection *s); /* NULL is fine */
+
+    /* Names of labels, or values of one label, that occur in series which match (n_matchers may be 0) and
+     * may have samples in [from, to]: calls cb for each, sorted, without doubles. */
+    int (*label_names)(void *self, const struct matcher *const *matchers, size_t n_matchers, unix_ms from,
+                       unix_ms to, void (*cb)(struct str name, void *arg), void *arg, struct err *err);
+    int (*label_values)(void *self, struct str name, const struct matcher *const *matchers,
+                        size_t n_matchers, unix_ms from, unix_ms to, void (*cb)(struct str value, void *arg),
+                        void *arg, struct err *err);
+};
+
+/* ---- alert sink: rules, api -> alerts -------------------------------------------------------------- */
+
+struct alert_sink {
+    void *self;
+
+    /* Takes n alerts (borrowed for the call). After 0 they are on disk and will be notified about. */
+    int (*post)(void *self, const struct alert *const *alerts, size_t n, unix_ns now, struct err *err);
+};
+
+/* ---- message sink: alerts -> notify ---------------------------------------------------------------- */
+
+/* One notification: these alerts of one group, for one integration of one receiver. */
+struct notification {
+    const char *receiver;        /* name */
+    int integration;             /* its number within the receiver, from 0, in order of creation */
+    const char *group_key;       /* Alertmanager's group key text */
+    const struct label_set *group_labels;
+    const struct str *group_by;  /* names the route groups by (KubeSphere's body shows also absent ones) */
+    size_t n_group_by;
+    const struct alert *const *alerts; /* firing and resolved, in the order to be shown */
+    size_t n_alerts;
+    unix_ns now;                 /* of the flush: decides which alerts are resolved */
+};
+
+struct message_sink {
+    void *self;
+
+    /* Takes n notifications (borrowed for the call): after 0 all of them are in the outbox, on disk. */
+    int (*put)(void *self, const struct notification *ns, size_t n, struct err *err);
+};
+
+/* ---- keeper: alerts, notify -> state --------------------------------------------------------------- */
+
+/* Small records that must not be lost, in named tables. state/ keeps them in SQLite. */
+struct keeper_op {
+    const char *table; /* a fixed word of the caller: "outbox", "nflog", "alert" ... */
+    struct str key;
+    struct str value; /* .p == NULL: delete */
+};
+
+struct keeper {
+    void *self;
+
+    /* Carries out n operations in order, all or none. After 0 they are on disk. */
+    int (*write)(void *self, const struct keeper_op *ops, size_t n, struct err *err);
+
+    /* Calls cb for every record of a table in order of keys, until cb returns non-zero. */
+    int (*each)(void *self, const char *table, int (*cb)(struct str key, struct str value, void *arg),
+                void *arg, struct err *err);
+};
+
+#endif
