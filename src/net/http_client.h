@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_client - HTTP requests that do not block; over libcurl's multi interface
+ *
+ * One client per loop; calls are made and answered on its thread. Only http and https are spoken. Every
+ * call has a total deadline and a limit for the body. Connections are kept and reused.
+ */
+#ifndef TOCSIN_NET_HTTP_CLIENT_H
+#define TOCSIN_NET_HTTP_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/duration.h"
+#include "net/loop.h"
+#include "net/tls.h"
+
+struct http_client;
+struct http_call;
+
+struct http_header {
+    const char *name, *value;
+};
+
+/* How to talk to a peer beyond its URL: Prometheus' http_config. Zeroed is a plain client. */
+struct http_options {
+    struct tls_options tls;
+    const char *basic_user, *basic_password; /* basic auth when basic_user is set */
+    const char *authorization;               /* whole header value, e.g. "Bearer x" */
+    const char *proxy_url, *no_proxy;
+    const struct http_header *headers; /* sent with every request */
+    size_t n_headers;
+    bool follow_redirects; /* at most 10, and never from https to http with credentials */
+};
+
+struct http_request {
+    const char *method; /* "GET", "POST" ... */
+    const char *url;
+    const struct http_options *options; /* NULL: defaults */
+    const struct http_header *headers;  /* further headers of this request */
+    size_t n_headers;
+    struct str body;   /* sent when .p is not NULL; copied */
+    dur_ms timeout;    /* for all of it; > 0 */
+    size_t max_body;   /* bytes of the answer, after decompression; more is an error */
+    bool accept_gzip;
+};
+
+struct http_response {
+    int status;
+    struct str content_type; /* "" when absent */
+    struct str retry_after;  /* "" when absent */
+    struct buf body;
+    mono_ns t_total, t_resolve, t_connect, t_tls, t_first_byte; /* since the start */
+};
+
+/*
+ * The end of a call. response is NULL when no answer came; then err says why in words ("connect to
+ * 127.0.0.1:8060: Connection refused") with err->code -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH (name
+ * unknown), -EPROTO (TLS), -E2BIG (body) or -EIO. Both are borrowed for the call.
+ */
+typedef void http_done(struct http_response *response, const struct err *err, void *arg);
+
+struct http_client *http_client_new(struct loop *l);
+void http_client_free(struct http_client *c); /* calls under way are dropped without their callback */
+
+/* Starts a request; done is called exactly once, later, unless the call is cancelled. */
+struct http_call *http_call_start(struct http_client *c, const struct http_request *r, http_done *done,
+                                  void *arg);
+void http_call_cancel(struct http_call *call);
+
+/* The same for programs without a loop (the command line): waits for the answer. */
+int http_fetch(const struct http_request *r, struct http_response *ret, struct err *err);
+void http_response_deinit(struct http_response *r);
+
+#endif
