@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rules - asks PromQL on a clock: rule groups, recording rules, pending and firing state
+ *
+ * Comes in: rule files of Prometheus and rule group manifests of KubeSphere (RuleGroup, ClusterRuleGroup,
+ * GlobalRuleGroup). Goes out: alerts to the alert sink, samples (recorded series, ALERTS, ALERTS_FOR_STATE) to
+ * the sample sink. Time is a parameter. Any number of worker threads may call rules_tick(); a group is
+ * evaluated by one of them at a time.
+ */
+#ifndef TOCSIN_RULES_RULES_H
+#define TOCSIN_RULES_RULES_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "model/duration.h"
+#include "model/label_set.h"
+#include "model/ports.h"
+
+struct config;
+struct rules;
+
+struct rules_options {
+    struct series_reader reader;
+    struct sample_sink samples;
+    struct alert_sink alerts;
+    const char *external_url;  /* without a slash at its end */
+    dur_ms lookback;           /* of instant selectors; 5m */
+    dur_ms resend_delay;       /* 1m */
+    dur_ms for_grace_period;   /* 10m */
+    dur_ms for_outage_tolerance; /* 1h */
+};
+
+/* Loads the rule files that the configuration names. A file or manifest that is wrong fails the whole with
+ * FILE:LINE:COL in err: the caller keeps the configuration it has. */
+int rules_new(const struct rules_options *o, const struct config *config, unix_ns now, struct rules **ret,
+              struct err *err);
+void rules_free(struct rules *r);
+
+/* The same for a running one: unchanged groups go on undisturbed; of changed groups rules with equal name and
+ * labels keep their state; series of vanished rules get staleness markers. On failure nothing changes. */
+int rules_reload(struct rules *r, const struct config *config, unix_ns now, struct err *err);
+
+/* Evaluates what is due at `now`; returns when it next wants to be called. */
+unix_ns rules_tick(struct rules *r, unix_ns now);
+
+/* ---- looking in: for the API. Everything is borrowed for the call and consistent within a group. ---- */
+
+enum rule_health { RULE_UNKNOWN, RULE_OK, RULE_ERR };
+enum rule_state { RULE_INACTIVE, RULE_PENDING, RULE_FIRING };
+
+struct rule_alert_view {
+    const struct label_set *labels, *annotations;
+    enum rule_state state; /* pending or firing */
+    unix_ns active_at;
+    unix_ns keep_firing_since; /* UNIX_NS_ZERO: not */
+    double value;
+};
+
+struct rule_view {
+    bool alerting;
+    const char *name;  /* alert or record */
+    const char *query; /* canonical text */
+    dur_ms hold, keep_firing_for;
+    const struct label_set *labels;
+    const struct label_set *annotations; /* as written, templates not expanded */
+    enum rule_health health;
+    const char *last_error; /* "" when there is none */
+    double evaluation_seconds;
+    unix_ns last_evaluation; /* UNIX_NS_ZERO: never */
+    enum rule_state state;   /* the highest of its alerts */
+    const struct rule_alert_view *alerts;
+    size_t n_alerts;
+};
+
+struct rule_group_view {
+    const char *name, *file;
+    dur_ms interval;
+    int64_t limit;
+    double evaluation_seconds;
+    unix_ns last_evaluation;
+    const struct rule_view *rules;
+    size_t n_rules;
+};
+
+/* Groups sorted by file, then name. Any thread. */
+void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *g, void *arg), void *arg);
+
+/* ---- checking files, without running anything ---- */
+
+/* Parses one file. Returns the number of rules in it, or a negative errno with "FILE:LINE:COL: ..." in err
+ * (all that is wrong, one line each, as far as ERR_MSG_MAX reaches). */
+int rules_check_file(const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scrape - asks every target on its clock and turns the page into samples
+ *
+ * Two halves. A *scraper* is one target's memory: which series its last page had, for staleness and for not
+ * parsing labels again; it is told the time and a page, and commits samples; it knows no thread. *scrape* is
+ * the machine around: threads with loops, timers, sessions; every target belongs to one loop.
+ */
+#ifndef TOCSIN_SCRAPE_SCRAPE_H
+#define TOCSIN_SCRAPE_SCRAPE_H
+
+#include "model/ports.h"
+#include "targets/targets.h"
+
+/* ---- one target's memory ----------------------------------------------------------------------------- */
+
+struct scraper;
+
+struct scrape_outcome {
+    size_t scraped, kept, added; /* samples on the page, after relabelling, new series */
+    struct err err;              /* code 0: the target is up */
+};
+
+struct scraper *scraper_new(const struct target *t, const struct sample_sink *sink);
+void scraper_free(struct scraper *s);
+
+/* A page arrived after duration_ns. Commits its samples with up=1 and the scrape_* series at `now`; series
+ * that are gone get a staleness marker. If the page is bad: as scraper_fail(). err in outcome says why. */
+void scraper_take(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
+                  int64_t duration_ns, struct scrape_outcome *ret);
+
+/* No page: up=0, all series of the last page get a staleness marker. */
+void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t duration_ns,
+                  struct scrape_outcome *ret);
+
+/* The target is gone for good: marks everything stale at `now`, up and scrape_* too. */
+void scraper_end(struct scraper *s, unix_ms now);
+
+/* ---- the machine ------------------------------------------------------------------------------------- */
+
+struct scrape;
+
+struct scrape_options {
+    int threads;
+    struct sample_sink sink;
+    const struct page_source *redis; /* of JOB_REDIS; JOB_HTTP is our own */
+    const char *user_agent;          /* "tocsin/0.1.0" */
+};
+
+struct scrape *scrape_new(const struct scrape_options *o);
+void scrape_free(struct scrape *s); /* stops the threads; nothing is marked stale */
+
+/* Takes over a new list (keeps a reference): equal targets go on undisturbed, others end or begin. */
+void scrape_apply(struct scrape *s, struct target_list *list);
+
+enum target_health { TARGET_UNKNOWN, TARGET_UP, TARGET_DOWN };
+
+struct target_status {
+    const struct target *target;
+    enum target_health health;
+    const char *last_error; /* "" when there is none */
+    unix_ms last_scrape;    /* 0: never */
+    double last_duration;   /* seconds */
+};
+
+/* Calls cb for every target as it stands now. Any thread; cb must not call back into scrape. */
+void scrape_each(struct scrape *s, void (*cb)(const struct target_status *st, void *arg), void *arg);
+
+#endif
