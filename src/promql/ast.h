@@ -109,13 +109,10 @@ struct promql_matching {
     struct promql_labels include; /* of group_left, group_right */
 };
 
-/*
- * `offset` and `@`. When duration expressions are on, `offset_expr` is the tree to compute it from
- * (the evaluator does: promql_duration_eval()), else it is NULL and `offset` holds the value.
- */
+/* `offset` and `@` of a selector or subquery */
 struct promql_time_shift {
-    dur_ms offset; /* may be negative */
-    struct promql_node *offset_expr;
+    dur_ms offset;                   /* may be negative */
+    struct promql_node *offset_expr; /* how it was computed, to print it; or NULL */
     enum promql_at at;
     int64_t at_ms; /* unix ms, of AT_TIME */
 };
@@ -169,13 +166,13 @@ struct promql_node {
         struct {
             struct promql_node *vector; /* NODE_VECTOR; carries offset and @ */
             dur_ms range;
-            struct promql_node *range_expr; /* duration expression or NULL */
+            struct promql_node *range_expr; /* how range was computed, to print it; or NULL */
         } matrix;
         struct {
             struct promql_node *arg;
             dur_ms range;
             dur_ms step;                                /* 0: the global evaluation interval */
-            struct promql_node *range_expr, *step_expr; /* duration expressions or NULL */
+            struct promql_node *range_expr, *step_expr; /* as above */
             struct promql_time_shift shift;
         } subquery;
         struct {
@@ -225,10 +222,6 @@ int promql_walk(struct promql_node *root, promql_visit *visit, void *arg);
 
 /* Line and column (1-based, column in bytes) of a byte of text. */
 void promql_position(struct str text, size_t byte, unsigned *ret_line, unsigned *ret_col);
-
-/* The value of a NODE_NUMBER or NODE_DURATION tree in seconds. -EINVAL: division by zero, out of
- * range. */
-int promql_duration_eval(const struct promql_node *node, double *ret_seconds, struct err *err);
 
 /* node without the parentheses around it */
 static inline struct promql_node *promql_unparen(struct promql_node *node)
