@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * api - the HTTP faces: Prometheus v1, health, reload, metrics
+ *
+ * Handlers run on the worker threads of net/http_server.h. They read snapshots and call the looking-in functions
+ * of the rooms; what belongs to one thread (alerts, notify) they reach through a door that runs a function there
+ * and waits. Nothing here changes anything but through the ports.
+ */
+#ifndef TOCSIN_API_API_H
+#define TOCSIN_API_API_H
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "config/config.h"
+#include "model/ports.h"
+
+struct api;
+struct alerts;
+struct notify;
+struct rules;
+struct scrape;
+struct storage;
+struct targets;
+
+/* Runs fn(arg) on the thread that owns something, waits until it has returned. -ESHUTDOWN when it is gone. */
+struct api_door {
+    void *self;
+    int (*run)(void *self, void (*fn)(void *arg), void *arg);
+};
+
+struct api_options {
+    const char *const *listen_addresses;
+    size_t n_listen_addresses;
+    int workers;
+    const char *external_url; /* without a slash at its end */
+    bool enable_lifecycle;    /* POST /-/reload and /-/quit */
+    dur_ms lookback;
+    dur_ms query_timeout;
+    int64_t query_max_samples;
+
+    struct series_reader reader;
+    struct storage *storage;
+    struct rules *rules;
+    struct scrape *scrape;
+    struct alerts *alerts; /* behind alerts_door */
+    struct api_door alerts_door;
+    struct notify *notify; /* behind notify_door */
+    struct api_door notify_door;
+
+    /* What the program does and knows; all may be called by any worker. */
+    void *self;
+    const struct config *(*config)(void *self);           /* a new reference */
+    struct target_list *(*targets)(void *self);           /* a new reference */
+    bool (*ready)(void *self);
+    int (*reload)(void *self, struct err *err);           /* waits for the outcome */
+    void (*quit)(void *self);
+
+    const struct api_flag {
+        const char *name, *value;
+    } *flags; /* status/flags */
+    size_t n_flags;
+    unix_ms started;
+};
+
+/* Listens before it returns. Requests before `ready` get 503 but for /-/healthy and /metrics. */
+int api_start(const struct api_options *o, struct api **ret, struct err *err);
+void api_stop(struct api *a); /* NULL is fine */
+int api_port(const struct api *a, size_t i); /* of listen address i */
+
+#endif
