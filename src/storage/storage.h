@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * storage - keeps samples: what commit() acknowledged is still there after kill -9
+ *
+ * storage_open() takes a directory of its own (made when absent), repairs what a crash left, and
+ * starts two threads, `log-sync` and `compact`. Samples go in through storage_sink() and come out
+ * through storage_reader(), the ports of model/ports.h; both may be used by any thread until
+ * storage_close().
+ *
+ *     struct storage_options opt;
+ *     storage_options_default(&opt);
+ *     r = storage_open("data/tsdb", &opt, &st, &report, &err);
+ *     ... log every line of `report` ...
+ *     r = storage_close(st, &err);
+ *
+ * Storage does not log. Finds of the start are the lines of `report`; what happens later in the
+ * background is told to options.on_event, and stays readable in storage_stats().problem while it
+ * lasts.
+ */
+#ifndef TOCSIN_STORAGE_STORAGE_H
+#define TOCSIN_STORAGE_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "model/duration.h"
+#include "model/ports.h"
+
+struct file_ops;
+struct storage;
+
+enum storage_event {
+    STORAGE_INFO,    /* a block was written, old ones were removed */
+    STORAGE_FAILED,  /* something could not be written; it is tried again */
+    STORAGE_DAMAGED, /* bytes on disk were not what was written; how much that cost is in the text
+                      */
+};
+
+struct storage_options {
+    dur_ms retention_time;    /* samples older than this may go; 0: no limit in time */
+    uint64_t retention_bytes; /* blocks and log together; 0: no limit in size */
+    dur_ms fsync_interval; /* for power loss only, kill -9 loses nothing; 0: every commit waits for
+                              it */
+    dur_ms out_of_order_window; /* how far behind the newest sample of all a late one is taken; 0:
+                                   not at all */
+    uint64_t series_budget;     /* series in the head at once; 0: no limit */
+
+    unix_ms (*now)(void *now_arg); /* NULL: the clock. For SAMPLE_TOO_NEW and nothing else */
+    void *now_arg;
+
+    /* Told by the background threads, one line of text. NULL: nobody. Must not call
+     * storage_close(). */
+    void (*on_event)(void *on_event_arg, enum storage_event what, const char *text);
+    void *on_event_arg;
+
+    bool manual; /* no threads: the caller calls storage_tick(). For tests and one-shot tools */
+    const struct file_ops *files; /* NULL: the system's. Tests plug in failing ones */
+};
+
+/* 15 days, no size limit, fsync every second, no out-of-order window, no budget. */
+void storage_options_default(struct storage_options *o);
+
+/*
+ * Opens or makes the directory. `report` (or NULL) gets one line per thing that had to be repaired
+ * or left out, nothing when all was well. -EBUSY when another process has it open; -EINVAL for
+ * options that make no sense; damage is never a reason to fail.
+ */
+int storage_open(const char *dir, const struct storage_options *o, struct storage **ret,
+                 struct buf *report, struct err *err);
+
+/*
+ * Stops the threads, writes what makes the next start quick, closes. Selections must have been
+ * released and no other thread may be inside. Always frees; an error says what could not be written
+ * (and will be replayed from the log instead).
+ */
+int storage_close(struct storage *st, struct err *err);
+
+/* Valid until storage_close(). */
+const struct sample_sink *storage_sink(struct storage *st);
+const struct series_reader *storage_reader(struct storage *st);
+
+/* Takes effect at the next turn of the `compact` thread. 0 is no limit. */
+void storage_set_retention(struct storage *st, dur_ms time, uint64_t bytes);
+
+/* Does now what the threads would do: sync the log, cut blocks that are due, shorten the log, drop
+ * old blocks. Returns the first error; the rest is done all the same. */
+int storage_tick(struct storage *st, struct err *err);
+
+struct storage_stats {
+    /* head: what is in memory */
+    uint64_t series, label_pairs, symbols, chunks, samples;
+    uint64_t head_bytes; /* memory of all that, near enough */
+    unix_ms min_time,
+        max_time; /* of samples in the head; INT64_MAX, INT64_MIN when there is none */
+
+    /* counters since the start */
+    uint64_t appended, out_of_order, duplicate, out_of_bounds, too_old, too_new, unknown_ref;
+    uint64_t series_created, series_removed;
+    uint64_t cuts, cuts_failed;  /* blocks cut from the head */
+    uint64_t fsyncs, log_failed; /* commits refused because the log could not be written */
+    uint64_t damaged; /* records and chunks whose checksum differed, at the start or since */
+
+    /* disk */
+    uint64_t blocks, block_bytes, log_bytes, image_bytes;
+    unix_ms lowest_time; /* of everything; INT64_MAX when there is nothing */
+
+    char problem[256]; /* what cannot be written at this moment; "" when all is well */
+};
+
+void storage_stats(struct storage *st, struct storage_stats *ret);
+
+/* One line of the tables of /api/v1/status/tsdb. */
+struct storage_top {
+    char *name;
+    uint64_t value;
+};
+
+/* What the head's labels are made of: the `limit` largest of each, descending. */
+struct storage_cardinality {
+    struct storage_top *series_by_metric; /* series per metric name */
+    struct storage_top *values_by_name;   /* values per label name */
+    struct storage_top *bytes_by_name; /* bytes of those values, times the series that carry them */
+    struct storage_top *series_by_pair; /* series per "name=value" */
+    size_t n_series_by_metric, n_values_by_name, n_bytes_by_name, n_series_by_pair;
+};
+
+void storage_cardinality(struct storage *st, size_t limit, struct storage_cardinality *ret);
+void storage_cardinality_free(struct storage_cardinality *c); /* frees what it points to */
+
+#endif
