@@ -25,9 +25,9 @@ struct json_writer {
 };
 
 void json_writer_init(struct json_writer *w, struct buf *out, enum json_flags flags);
-void json_object(struct json_writer *w);
+void json_object_begin(struct json_writer *w);
 void json_object_end(struct json_writer *w);
-void json_array(struct json_writer *w);
+void json_array_begin(struct json_writer *w);
 void json_array_end(struct json_writer *w);
 void json_key(struct json_writer *w, struct str key);
 void json_key_c(struct json_writer *w, const char *key);
@@ -36,7 +36,7 @@ void json_c(struct json_writer *w, const char *s);
 void json_i64(struct json_writer *w, int64_t v);
 void json_u64(struct json_writer *w, uint64_t v);
 void json_bool(struct json_writer *w, bool v);
-void json_null(struct json_writer *w);
+void json_null_value(struct json_writer *w);
 void json_raw(struct json_writer *w, struct str ready); /* one ready value, e.g. a number's text */
 
 /* key and value in one call */

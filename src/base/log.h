@@ -34,4 +34,8 @@ void log_event(enum log_level level, const char *event, ...) __attribute__((sent
 void log_eventf(enum log_level level, const char *event, const char *key, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
+/* Tells the counts of folded lines whose minute is over. Each log_event() does so too; a main loop calls this
+ * now and then, so that a count is told even when nothing else happens. */
+void log_tick(void);
+
 #endif
