@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/must.h"
 #include "base/thread.h"
 #include "state/state.h"
 
@@ -253,7 +254,7 @@ static void a_file_that_is_no_database_is_kept_aside_too(void **unused)
 static void a_newer_schema_is_refused_and_left_alone(void **unused)
 {
     struct state *s = open_state();
-    char *report = NULL, command[160];
+    char *report = NULL, command[256];
     struct err err = {0};
 
     state_close(s);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/main.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/commands.h"
+#include "app/flags.h"
+#include "base/defs.h"
+#include "base/err.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *en, *zh;
+} commands[] = {
+    {"serve", command_serve, "watch, store, evaluate, notify", "运行：采集、存储、评估、通知"},
+    {"check", command_check, "check configuration and rule files", "检查配置与规则文件"},
+    {"query", command_query, "ask a running server a PromQL expression", "向运行中的服务查询 PromQL 表达式"},
+    {"version", command_version, "print the version", "显示版本"},
+};
+
+static void help(FILE *out)
+{
+    fprintf(out, "%s", say("tocsin - alerting for sites on their own\n\nUsage: tocsin COMMAND [flags]\n\n",
+                           "tocsin（警钟）：离线站点的告警系统\n\n用法：tocsin 命令 [参数]\n\n"));
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, say(commands[i].en, commands[i].zh));
+    fprintf(out, "%s", say("\n`tocsin COMMAND --help` explains a command and its exit codes.\n",
+                           "\n`tocsin 命令 --help` 显示该命令的说明与退出码。\n"));
+}
+
+int command_flags(const struct flag_set *set, int argc, char **argv, void *options, int *ret_code)
+{
+    struct err err = {0};
+    int n;
+
+    if (flags_ask_help(argc, argv)) {
+        flags_help(set);
+        *ret_code = EXIT_OK;
+        return -1;
+    }
+    n = flags_parse(set, argc, argv, options, &err);
+    if (n < 0) {
+        command_complain(&err);
+        *ret_code = EXIT_USAGE;
+        return -1;
+    }
+    return n;
+}
+
+void command_complain(const struct err *err)
+{
+    fprintf(stderr, "tocsin: %s\n", err->msg);
+}
+
+int tocsin_main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        help(stderr);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2);
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help(stdout);
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0)
+        return command_version(0, NULL);
+    fprintf(stderr, say("tocsin: no command \"%s\"; see tocsin --help\n", "tocsin：没有命令“%s”，见 tocsin --help\n"),
+            argv[1]);
+    return EXIT_USAGE;
+}

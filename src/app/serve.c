@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alerts/alerts.h"
+#include "app/commands.h"
+#include "app/server.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "probes/probes.h"
+#include "rules/rules.h"
+#include "scrape/scrape.h"
+#include "state/state.h"
+#include "storage/storage.h"
+#include "targets/targets.h"
+
+#define SCRAPE_THREADS 2
+#define API_WORKERS    4
+#define LOG_TICK_MS    10000
+
+/* ---- what joins the rooms ---------------------------------------------------------------------------- */
+
+static void wake_notify(void *arg)
+{
+    struct server *s = arg;
+
+    role_wake(s->notify_role);
+}
+
+static unix_ns tick_notify(void *arg, unix_ns now)
+{
+    struct server *s = arg;
+
+    return notify_tick(s->notify, now);
+}
+
+static unix_ns tick_alerts(void *arg, unix_ns now)
+{
+    struct server *s = arg;
+
+    return alerts_tick(s->alerts, now);
+}
+
+static unix_ns tick_rules(void *arg, unix_ns now)
+{
+    struct server *s = arg;
+
+    return rules_tick(s->rules, now);
+}
+
+struct post {
+    struct server *s;
+    const struct alert *const *alerts;
+    size_t n;
+    unix_ns now;
+    int result;
+    struct err *err;
+};
+
+static void do_post(void *arg)
+{
+    struct post *p = arg;
+
+    p->result = alerts_post(p->s->alerts, p->alerts, p->n, p->now, p->err);
+}
+
+static int post_alerts(void *self, const struct alert *const *alerts, size_t n, unix_ns now, struct err *err)
+{
+    struct server *s = self;
+    struct post p = {s, alerts, n, now, 0, err};
+
+    if (role_run(s->alerts_role, do_post, &p) < 0)
+        return err_set(err, -ESHUTDOWN, "stopping");
+    return p.result;
+}
+
+static int run_on_alerts(void *self, void (*fn)(void *arg), void *arg)
+{
+    return role_run(((struct server *)self)->alerts_role, fn, arg);
+}
+
+static int run_on_notify(void *self, void (*fn)(void *arg), void *arg)
+{
+    return role_run(((struct server *)self)->notify_role, fn, arg);
+}
+
+static void log_storage_event(void *arg, enum storage_event what, const char *text)
+{
+    log_event(what == STORAGE_INFO ? LOG_INFO : LOG_ERROR, "storage", "what", text, NULL);
+}
+
+/* ---- building ------------------------------------------------------------------------------------------ */
+
+static void log_lines(const char *event, struct str text)
+{
+    while (text.len) {
+        struct str line = str_cut(&text, '\n');
+        CLEANUP(mem_freep) char *words = str_dup(line);
+
+        log_event(LOG_WARN, event, "what", words, NULL);
+    }
+}
+
+static int open_storage(struct server *s, struct err *err)
+{
+    struct storage_options o;
+    CLEANUP(buf_free) struct buf report = {0}, path = {0};
+    int r;
+
+    storage_options_default(&o);
+    o.retention_time = s->options->retention_time;
+    o.retention_bytes = s->options->retention_size;
+    o.out_of_order_window = s->config->out_of_order_time_window;
+    o.on_event = log_storage_event;
+    buf_addf(&path, "%s/tsdb", s->options->data_path);
+    r = storage_open(path.p, &o, &s->storage, &report, err);
+    log_lines("storage_repaired", buf_str(&report));
+    return r;
+}
+
+static int open_state(struct server *s, struct err *err)
+{
+    CLEANUP(buf_free) struct buf path = {0};
+    CLEANUP(mem_freep) char *report = NULL;
+    int r = file_make_dirs(s->options->data_path, err);
+
+    if (r < 0)
+        return err_in(err, r, "--storage.tsdb.path %s", s->options->data_path);
+    buf_addf(&path, "%s/state.db", s->options->data_path);
+    r = state_open(path.p, &s->state, &report, err);
+    if (report)
+        log_event(LOG_ERROR, "state_damaged", "what", report, NULL);
+    return r;
+}
+
+static int build_notify(struct server *s, unix_ns now, struct err *err)
+{
+    struct notify_options o = {.external_url = s->external_url.p,
+                               .keeper = state_keeper(s->state),
+                               .wake = wake_notify,
+                               .wake_arg = s,
+                               .seed = (uint64_t)now};
+
+    s->notify_role = role_new("notify", tick_notify, s);
+    s->http = http_client_new(role_loop(s->notify_role));
+    s->transport = notify_http_transport(s->http);
+    o.transport = s->transport;
+    return notify_new(&o, s->config, now, &s->notify, err);
+}
+
+static int build_alerts(struct server *s, unix_ns now, struct err *err)
+{
+    struct keeper keeper = state_keeper(s->state);
+    struct message_sink messages = notify_sink(s->notify);
+
+    s->alerts_role = role_new("alerts", tick_alerts, s);
+    return alerts_new(s->config, &keeper, &messages, now, &s->alerts, err);
+}
+
+static int build_rules(struct server *s, unix_ns now, struct err *err)
+{
+    const struct serve_options *f = s->options;
+    struct rules_options o = {
+        .reader = *storage_reader(s->storage),
+        .samples = *storage_sink(s->storage),
+        .alerts = {.self = s, .post = post_alerts},
+        .external_url = s->external_url.p,
+        .lookback = f->lookback,
+        .resend_delay = f->resend_delay,
+        .for_grace_period = f->for_grace_period,
+        .for_outage_tolerance = f->for_outage_tolerance,
+    };
+    static const char *const names[RULE_WORKERS] = {"rules-0", "rules-1"};
+
+    for (size_t i = 0; i < RULE_WORKERS; i++)
+        s->rule_roles[i] = role_new(names[i], tick_rules, s);
+    return rules_new(&o, s->config, now, &s->rules, err);
+}
+
+static void build_scrape(struct server *s)
+{
+    struct scrape_options o = {.threads = SCRAPE_THREADS,
+                               .sink = *storage_sink(s->storage),
+                               .redis = &probe_redis_source,
+                               .user_agent = "tocsin/" TOCSIN_VERSION};
+
+    s->scrape = scrape_new(&o);
+}
+
+static bool is_ready(void *self)
+{
+    return atomic_load(&((struct server *)self)->ready);
+}
+
+static void quit(void *self)
+{
+    loop_stop(((struct server *)self)->loop);
+}
+
+/* The texts of all flags, for status/flags. They are collected first, since the buffer moves as it grows. */
+static void describe_flags(struct server *s)
+{
+    size_t at = 0;
+
+    s->flags = mem_array(serve_flags.n_flags, sizeof *s->flags);
+    for (size_t i = 0; i < serve_flags.n_flags; i++) {
+        flags_value(&serve_flags.flags[i], s->options, &s->flag_texts);
+        buf_add_byte(&s->flag_texts, '\0');
+    }
+    for (size_t i = 0; i < serve_flags.n_flags; i++) {
+        s->flags[i] = (struct api_flag){serve_flags.flags[i].name, s->flag_texts.p + at};
+        at += strlen(s->flag_texts.p + at) + 1;
+    }
+}
+
+static int start_api(struct server *s, struct err *err)
+{
+    const struct serve_options *f = s->options;
+    struct api_options o = {
+        .listen_addresses = f->listen_addresses.items,
+        .n_listen_addresses = f->listen_addresses.n,
+        .workers = API_WORKERS,
+        .external_url = s->external_url.p,
+        .enable_lifecycle = f->enable_lifecycle,
+        .lookback = f->lookback,
+        .query_timeout = f->query_timeout,
+        .query_max_samples = f->query_max_samples,
+        .reader = *storage_reader(s->storage),
+        .storage = s->storage,
+        .rules = s->rules,
+        .scrape = s->scrape,
+        .alerts = s->alerts,
+        .alerts_door = {s, run_on_alerts},
+        .notify = s->notify,
+        .notify_door = {s, run_on_notify},
+        .self = s,
+        .config = server_config,
+        .targets = server_targets,
+        .ready = is_ready,
+        .reload = server_ask_reload,
+        .quit = quit,
+        .flags = s->flags,
+        .started = s->started,
+    };
+
+    for (size_t i = 0; i < serve_flags.n_flags; i++)
+        o.n_flags += serve_flags.flags[i].kind != FLAG_REFUSED; /* those stand at the end */
+    return api_start(&o, &s->api, err);
+}
+
+static void set_external_url(struct server *s)
+{
+    const char *url = s->options->external_url;
+
+    if (*url) {
+        buf_add_c(&s->external_url, url);
+        while (s->external_url.len && s->external_url.p[s->external_url.len - 1] == '/')
+            s->external_url.p[--s->external_url.len] = '\0';
+    } else {
+        const char *address = s->options->listen_addresses.items[0];
+        const char *colon = strrchr(address, ':');
+        char host[256] = "localhost";
+
+        gethostname(host, sizeof host - 1);
+        buf_addf(&s->external_url, "http://%s%s", host, colon ? colon : "");
+    }
+}
+
+static int build(struct server *s, struct err *err)
+{
+    unix_ns now = clock_unix_ns();
+    int r;
+
+    s->loop = loop_new();
+    set_external_url(s);
+    describe_flags(s);
+    if ((r = open_state(s, err)) < 0 || (r = open_storage(s, err)) < 0 || (r = build_notify(s, now, err)) < 0 ||
+        (r = build_alerts(s, now, err)) < 0 || (r = build_rules(s, now, err)) < 0)
+        return r;
+    build_scrape(s);
+    return start_api(s, err);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------- */
+
+static void on_signal(int signal, void *arg)
+{
+    struct server *s = arg;
+    struct err err = {0};
+
+    if (signal != SIGHUP)
+        loop_stop(s->loop);
+    else if (server_reload(s, &err) < 0)
+        log_event(LOG_ERROR, "reload_refused", "error", err.msg, NULL);
+}
+
+static void tick_log(void *arg)
+{
+    struct server *s = arg;
+
+    log_tick();
+    loop_timer_after(s->log_timer, LOG_TICK_MS);
+}
+
+static void run(struct server *s)
+{
+    s->targets_timer = loop_timer_new(s->loop, server_refresh_targets, s);
+    s->log_timer = loop_timer_new(s->loop, tick_log, s);
+    tick_log(s);
+    server_set_targets(s);
+    loop_on_signal(s->loop, SIGHUP, on_signal, s);
+    loop_on_signal(s->loop, SIGTERM, on_signal, s);
+    loop_on_signal(s->loop, SIGINT, on_signal, s);
+
+    role_start(s->notify_role);
+    role_start(s->alerts_role);
+    for (size_t i = 0; i < RULE_WORKERS; i++)
+        role_start(s->rule_roles[i]);
+    atomic_store(&s->ready, true);
+    log_event(LOG_INFO, "ready", "url", s->external_url.p, "listen", s->options->listen_addresses.items[0], "data",
+              s->options->data_path, "version", TOCSIN_VERSION, NULL);
+    loop_run(s->loop);
+    atomic_store(&s->ready, false);
+    log_event(LOG_INFO, "stopping", NULL);
+}
+
+/* From the sources of samples and alerts to their ends, so that what is under way still arrives. */
+static void tear_down(struct server *s)
+{
+    struct err err = {0};
+
+    api_stop(s->api);
+    scrape_free(s->scrape);
+    for (size_t i = 0; i < RULE_WORKERS; i++)
+        role_stop(s->rule_roles[i]);
+    role_stop(s->alerts_role);
+    role_stop(s->notify_role);
+
+    rules_free(s->rules);
+    alerts_free(s->alerts);
+    notify_free(s->notify);
+    if (s->http)
+        notify_http_transport_free(&s->transport);
+    http_client_free(s->http);
+    for (size_t i = 0; i < RULE_WORKERS; i++)
+        role_free(s->rule_roles[i]);
+    role_free(s->alerts_role);
+    role_free(s->notify_role);
+    if (s->storage && storage_close(s->storage, &err) < 0)
+        log_event(LOG_WARN, "storage_closed", "error", err.msg, NULL);
+    state_close(s->state);
+
+    loop_timer_free(s->targets_timer);
+    loop_timer_free(s->log_timer);
+    targets_free(s->targets);
+    target_list_unref(s->target_list);
+    loop_free(s->loop);
+    free(s->flags);
+    buf_free(&s->flag_texts);
+    buf_free(&s->external_url);
+    lock_deinit(&s->lock);
+    config_unref(s->config);
+}
+
+int serve(const struct serve_options *o, struct err *err)
+{
+    struct server s = {.options = o, .started = clock_unix_ms()};
+    int code = EXIT_OK;
+
+    lock_init(&s.lock);
+    if (config_load(o->config_file, &s.config, err) < 0)
+        code = EXIT_USAGE;
+    else if (build(&s, err) < 0)
+        code = EXIT_FAILED;
+    else
+        run(&s);
+    tear_down(&s);
+    return code;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/serve_options.h"
+
+#include "base/defs.h"
+
+#define AT(field) offsetof(struct serve_options, field)
+#define REFUSED(name)                                                                              \
+    {                                                                                              \
+        name, FLAG_REFUSED, 0, NULL, NULL, NULL                                                    \
+    }
+
+static const struct flag flags[] = {
+    {"config.file", FLAG_TEXT, AT(config_file), "tocsin.yml", "The configuration file.", "配置文件。"},
+    {"storage.tsdb.path", FLAG_TEXT, AT(data_path), "data/",
+     "The one directory for samples, alerts and messages on their way.", "唯一的数据目录：样本、告警与待发送消息。"},
+    {"storage.tsdb.retention.time", FLAG_DURATION, AT(retention_time), "15d",
+     "How long samples are kept. 0: no limit in time.", "样本保留时长，0 表示不限。"},
+    {"storage.tsdb.retention.size", FLAG_SIZE, AT(retention_size), "0B",
+     "How much disk samples may take, e.g. 20GB. 0B: no limit in size.",
+     "样本最多占用的磁盘，例如 20GB；0B 表示不限。"},
+    {"web.listen-address", FLAG_LIST, AT(listen_addresses), "127.0.0.1:9090",
+     "Where to listen. May be given several times.", "监听地址，可多次给出。"},
+    {"web.external-url", FLAG_TEXT, AT(external_url), "",
+     "The address under which people reach this server: it stands in the links of messages.",
+     "用户访问本服务的地址，用于消息中的链接。"},
+    {"web.enable-lifecycle", FLAG_SWITCH, AT(enable_lifecycle), "false",
+     "Allow POST /-/reload and /-/quit.", "允许 POST /-/reload 与 /-/quit。"},
+    {"query.lookback-delta", FLAG_DURATION, AT(lookback), "5m",
+     "How old a sample may be to count as the present value.", "瞬时查询回看的最长时间。"},
+    {"query.timeout", FLAG_DURATION, AT(query_timeout), "2m", "How long a query may take.",
+     "单个查询的最长时间。"},
+    {"query.max-samples", FLAG_NUMBER, AT(query_max_samples), "50000000",
+     "How many samples a query may hold in memory.", "单个查询最多载入内存的样本数。"},
+    {"rules.alert.for-outage-tolerance", FLAG_DURATION, AT(for_outage_tolerance), "1h",
+     "How long an outage may be for the 'for' state of alerts to be restored.",
+     "停机多久以内仍恢复告警的 for 状态。"},
+    {"rules.alert.for-grace-period", FLAG_DURATION, AT(for_grace_period), "10m",
+     "Least time between a restored 'for' state and firing; shorter 'for's start anew.",
+     "恢复 for 状态后到触发的最短时间；更短的 for 重新计时。"},
+    {"rules.alert.resend-delay", FLAG_DURATION, AT(resend_delay), "1m",
+     "How often a firing alert is reported again to routing.", "持续触发的告警重新上报的间隔。"},
+    {"log.level", FLAG_TEXT, AT(log_level), "info", "debug, info, warn or error.",
+     "日志级别：debug、info、warn 或 error。"},
+    {"log.format", FLAG_TEXT, AT(log_format), "logfmt", "logfmt or json.", "日志格式：logfmt 或 json。"},
+
+    REFUSED("web.config.file"),
+    REFUSED("web.route-prefix"),
+    REFUSED("web.enable-admin-api"),
+    REFUSED("web.enable-remote-write-receiver"),
+    REFUSED("web.enable-otlp-receiver"),
+    REFUSED("web.cors.origin"),
+    REFUSED("enable-feature"),
+    REFUSED("agent"),
+};
+
+const struct flag_set serve_flags = {
+    .usage_en = "tocsin serve [flags]\n\n"
+                "Watches, stores, evaluates, notifies; runs until SIGTERM or SIGINT. SIGHUP reads the\n"
+                "configuration again; what is wrong in it is said and the last good one stays in force.",
+    .usage_zh = "tocsin serve [参数]\n\n"
+                "采集、存储、评估、通知，直到收到 SIGTERM 或 SIGINT。SIGHUP 重新读取配置；\n"
+                "若配置有误，会指出位置，并继续使用上一份正确的配置。",
+    .flags = flags,
+    .n_flags = ARRAY_LEN(flags),
+    .tail_en = "Exit codes: 0 stopped as asked, 1 could not start or run, 2 wrong flags or configuration.",
+    .tail_zh = "退出码：0 正常停止，1 无法启动或运行，2 参数或配置有误。",
+};

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server - all that runs, in one struct; private to app/
+ */
+#ifndef TOCSIN_APP_SERVER_H
+#define TOCSIN_APP_SERVER_H
+
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "app/role.h"
+#include "app/serve_options.h"
+#include "base/thread.h"
+#include "config/config.h"
+#include "net/http_client.h"
+#include "notify/notify.h"
+
+#define RULE_WORKERS 2 /* threads that evaluate groups: as many groups at the same time */
+
+struct alerts;
+struct api;
+struct rules;
+struct scrape;
+struct state;
+struct storage;
+struct targets;
+
+struct server {
+    const struct serve_options *options;
+    struct buf external_url;
+    unix_ms started;
+    atomic_bool ready;
+
+    /* main thread */
+    struct loop *loop;
+    struct loop_timer *targets_timer, *log_timer;
+    struct targets *targets;
+
+    /* under lock: what is in force; replaced by main */
+    struct lock lock;
+    struct config *config;
+    struct target_list *target_list;
+
+    struct state *state;
+    struct storage *storage;
+
+    struct role *notify_role;
+    struct http_client *http; /* notify's */
+    struct transport transport;
+    struct notify *notify;
+
+    struct role *alerts_role;
+    struct alerts *alerts;
+
+    struct role *rule_roles[RULE_WORKERS];
+    struct rules *rules;
+
+    struct scrape *scrape;
+
+    struct api *api;
+    struct api_flag *flags; /* for status/flags, texts in flag_texts */
+    struct buf flag_texts;
+};
+
+/* Reads the configuration again and, if all of it is right, has every room take it over. main thread. */
+int server_reload(struct server *s, struct err *err);
+
+/* The same from another thread, waiting for main. */
+int server_ask_reload(void *self, struct err *err);
+
+/* Looks after the targets: called by a timer, and after a new configuration. main thread. */
+void server_refresh_targets(void *arg);
+void server_set_targets(struct server *s);
+
+const struct config *server_config(void *self);    /* a new reference */
+struct target_list *server_targets(void *self); /* a new reference */
+
+#endif
