@@ -132,6 +132,7 @@ struct notification {
     const struct alert *const *alerts; /* firing and resolved, in the order to be shown */
     size_t n_alerts;
     unix_ns now;                 /* of the flush: decides which alerts are resolved */
+    const char *reason;          /* why now, in Alertmanager's words: "first notification", ... */
 };
 
 struct message_sink {
