@@ -76,6 +76,13 @@ int exposition_next(struct exposition_reader *r, struct exposition_entry *ret, s
 int exposition_labels(const struct exposition_reader *r, const struct exposition_entry *e,
                       struct label_builder *b, struct err *err);
 
+/* Labels of its exemplar, when it has one. */
+int exposition_exemplar_labels(const struct exposition_reader *r, const struct exposition_entry *e,
+                               struct label_builder *b, struct err *err);
+
+/* Appends text with \\, \n and \" replaced by what they stand for: HELP texts, label values. */
+void exposition_unescape(struct str text, struct buf *out);
+
 /*
  * Writing text 0.0.4: one family() before its samples, then sample() for each. Labels are name, value pairs
  * of zero-terminated strings, closed by NULL.
