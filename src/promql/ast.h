@@ -27,7 +27,7 @@
 
 #define PROMQL_TEXT_MAX                                                                            \
     (256u << 10) /* bytes of one expression; the largest seen in rule files has 9 KB */
-#define PROMQL_DEPTH_MAX    256 /* nested nodes; parser, checker, printer and evaluator recurse */
+#define PROMQL_DEPTH_MAX    1000 /* nodes above each other; everybody recurses; a + b + c has 3 */
 #define PROMQL_PRETTY_WIDTH 100 /* characters; longer nodes are split by promql_print_pretty() */
 
 struct promql_function; /* promql/functions_table.h */
@@ -121,6 +121,7 @@ struct promql_node {
     enum node_kind kind;
     enum promql_type type;
     uint32_t start, end; /* bytes of the text */
+    uint32_t depth;      /* 1 + that of the deepest child, at most PROMQL_DEPTH_MAX */
     /*
      * The value does not depend on the step: everything below is literal or fixed by @. Evaluate
      * once. Calls of time(), timestamp() and the like never are.
@@ -178,6 +179,7 @@ struct promql_node {
         struct {
             enum promql_op op;
             bool wrapped;                  /* stands in parentheses */
+            double v;                      /* seconds, computed */
             struct promql_node *lhs, *rhs; /* NODE_NUMBER or NODE_DURATION; lhs NULL: a sign */
         } duration;
     };

@@ -22,7 +22,9 @@
 #include "base/str.h"
 #include "model/histogram.h"
 
-#define SERIES_DESC_VALUES_MAX 1000000 /* values of one line, all repetitions written out */
+#define SERIES_DESC_TEXT_MAX   (1u << 20)   /* bytes of one line */
+#define SERIES_DESC_MEMORY_MAX (256u << 20) /* bytes; histograms multiply */
+#define SERIES_DESC_VALUES_MAX 1000000      /* values of one line, all repetitions written out */
 
 struct label_set;
 
