@@ -11,9 +11,10 @@
 #include "rules/rules.h"
 
 static const struct flag_set check_flags = {
-    .usage_en = "tocsin check config FILE...\ntocsin check rules FILE...\n\n"
-                "Reads configuration files (with the rule files they name) or rule files and rule group\n"
-                "manifests, and says what is wrong as FILE:LINE:COLUMN. Nothing is started or changed.",
+    .usage_en =
+        "tocsin check config FILE...\ntocsin check rules FILE...\n\n"
+        "Reads configuration files (with the rule files they name) or rule files and rule group\n"
+        "manifests, and says what is wrong as FILE:LINE:COLUMN. Nothing is started or changed.",
     .usage_zh = "tocsin check config 文件...\ntocsin check rules 文件...\n\n"
                 "检查配置文件（及其引用的规则文件），或规则文件与规则组清单；\n"
                 "以 文件:行:列 指出错误。不启动也不修改任何东西。",
@@ -54,7 +55,8 @@ static bool check_rule_glob(const char *pattern)
 
 static bool check_config(const char *path)
 {
-    CLEANUP(config_unrefp) struct config *c = NULL;
+    CLEANUP(config_unrefp)
+    struct config *c = NULL;
     struct err err = {0};
     bool ok = true;
 
@@ -62,8 +64,9 @@ static bool check_config(const char *path)
         fprintf(stderr, "  %s\n%s\n", say("FAILED:", "错误："), err.msg);
         return false;
     }
-    printf(say("  OK: %s: %zu scrape jobs, %zu receivers\n", "  正确：%s：%zu 个采集任务，%zu 个接收者\n"), path,
-           c->n_scrapes, c->n_receivers);
+    printf(say("  OK: %s: %zu scrape jobs, %zu receivers\n",
+               "  正确：%s：%zu 个采集任务，%zu 个接收者\n"),
+           path, c->n_scrapes, c->n_receivers);
     for (size_t i = 0; i < c->n_rule_files; i++)
         ok = check_rule_glob(c->rule_files[i]) && ok;
     return ok;

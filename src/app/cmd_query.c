@@ -23,8 +23,8 @@ struct query_options {
 #define AT(field) offsetof(struct query_options, field)
 
 static const struct flag flags[] = {
-    {"url", FLAG_TEXT, AT(url), "http://127.0.0.1:9090", "The server to ask: tocsin or any Prometheus.",
-     "要查询的服务：tocsin 或任何 Prometheus。"},
+    {"url", FLAG_TEXT, AT(url), "http://127.0.0.1:9090",
+     "The server to ask: tocsin or any Prometheus.", "要查询的服务：tocsin 或任何 Prometheus。"},
     {"time", FLAG_TEXT, AT(time), "", "Evaluation time, RFC 3339 or Unix seconds; default now.",
      "评估时刻，RFC 3339 或 Unix 秒；默认现在。"},
     {"start", FLAG_TEXT, AT(start), "", "Begin of a range; with --end and --step.",
@@ -37,9 +37,11 @@ static const struct flag flags[] = {
 };
 
 static const struct flag_set query_flags = {
-    .usage_en = "tocsin query [flags] EXPR\n\nEvaluates a PromQL expression on a running server and prints one\n"
-                "line per sample: series => value @[time].",
-    .usage_zh = "tocsin query [参数] 表达式\n\n在运行中的服务上执行 PromQL，每个样本一行：序列 => 值 @[时间]。",
+    .usage_en =
+        "tocsin query [flags] EXPR\n\nEvaluates a PromQL expression on a running server and prints one\n"
+        "line per sample: series => value @[time].",
+    .usage_zh =
+        "tocsin query [参数] 表达式\n\n在运行中的服务上执行 PromQL，每个样本一行：序列 => 值 @[时间]。",
     .flags = flags,
     .n_flags = ARRAY_LEN(flags),
     .tail_en = "Exit codes: 0 answered, 1 not answered or refused, 2 wrong flags.",
@@ -63,7 +65,8 @@ static bool add_label(struct str name, const struct json *value, void *arg)
 static void print_series(const struct json *metric)
 {
     struct label_builder b = {0};
-    CLEANUP(buf_free) struct buf text = {0};
+    CLEANUP(buf_free)
+    struct buf text = {0};
     struct label_set *ls;
 
     json_each(metric, add_label, &b);
@@ -105,7 +108,8 @@ static void print_result(const struct json *data)
 
 static int print_answer(struct str body, bool raw, int status)
 {
-    CLEANUP(json_doc_freep) struct json *doc = NULL;
+    CLEANUP(json_doc_freep)
+    struct json *doc = NULL;
     struct err err = {0};
 
     if (raw) {
@@ -114,7 +118,9 @@ static int print_answer(struct str body, bool raw, int status)
         return status == 200 ? EXIT_OK : EXIT_FAILED;
     }
     if (json_doc_parse(body, &doc, &err) < 0) {
-        fprintf(stderr, say("tocsin: HTTP status %d, not an API answer: %s\n", "tocsin：HTTP 状态 %d，不是 API 应答：%s\n"),
+        fprintf(stderr,
+                say("tocsin: HTTP status %d, not an API answer: %s\n",
+                    "tocsin：HTTP 状态 %d，不是 API 应答：%s\n"),
                 status, err.msg);
         return EXIT_FAILED;
     }
@@ -131,7 +137,8 @@ static int print_answer(struct str body, bool raw, int status)
 int command_query(int argc, char **argv)
 {
     struct query_options o = {0};
-    CLEANUP(buf_free) struct buf url = {0};
+    CLEANUP(buf_free)
+    struct buf url = {0};
     struct http_response answer = {0};
     struct err err = {0};
     bool range;
@@ -152,8 +159,11 @@ int command_query(int argc, char **argv)
     add_param(&url, "start", o.start);
     add_param(&url, "end", o.end);
     add_param(&url, "step", range ? o.step : "");
-    if (http_fetch(&(struct http_request){.method = "GET", .url = url.p, .timeout = o.timeout,
-                                          .max_body = ANSWER_MAX, .accept_gzip = true},
+    if (http_fetch(&(struct http_request){.method = "GET",
+                                          .url = url.p,
+                                          .timeout = o.timeout,
+                                          .max_body = ANSWER_MAX,
+                                          .accept_gzip = true},
                    &answer, &err) < 0) {
         command_complain(&err);
         return EXIT_FAILED;

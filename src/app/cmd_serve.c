@@ -17,9 +17,11 @@ int command_serve(int argc, char **argv)
     if (n < 0)
         return code;
     if (n > 0)
-        err_set(&err, -1, say("serve takes flags only, found \"%s\"", "serve 只接受参数，发现“%s”"), argv[0]);
+        err_set(&err, -1, say("serve takes flags only, found \"%s\"", "serve 只接受参数，发现“%s”"),
+                argv[0]);
     else if (!log_level_parse(str_c(o.log_level), &level))
-        err_set(&err, -1, "--log.level: expected debug, info, warn or error, found \"%s\"", o.log_level);
+        err_set(&err, -1, "--log.level: expected debug, info, warn or error, found \"%s\"",
+                o.log_level);
     else if (strcmp(o.log_format, "logfmt") != 0 && strcmp(o.log_format, "json") != 0)
         err_set(&err, -1, "--log.format: expected logfmt or json, found \"%s\"", o.log_format);
     if (err.code) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * commands - what `tocsin COMMAND` does; one file each. argv is what stands behind the command's name.
- * Each returns the exit code of the process.
+ * commands - what `tocsin COMMAND` does; one file each. argv is what stands behind the command's
+ * name. Each returns the exit code of the process.
  */
 #ifndef TOCSIN_APP_COMMANDS_H
 #define TOCSIN_APP_COMMANDS_H
@@ -20,8 +20,9 @@ int command_version(int argc, char **argv);
 struct flag_set;
 struct err;
 
-/* Parses the flags of a command. Returns the number of plain arguments left in argv; or -1 with *ret_code set
- * when the command is over: help was asked for, or something was wrong and has been said. */
+/* Parses the flags of a command. Returns the number of plain arguments left in argv; or -1 with
+ * *ret_code set when the command is over: help was asked for, or something was wrong and has been
+ * said. */
 int command_flags(const struct flag_set *set, int argc, char **argv, void *options, int *ret_code);
 
 /* Says "tocsin: <words>" on standard error. */

@@ -46,13 +46,15 @@ static int parse_size(const char *text, uint64_t *ret, struct err *err)
         shift = 10 * (int)(strchr(units, *unit) - units + 1);
         unit++;
     }
-    if ((strcmp(unit, "B") != 0 && (shift == 0 || strcmp(unit, "iB") != 0)) || n > UINT64_MAX >> shift)
+    if ((strcmp(unit, "B") != 0 && (shift == 0 || strcmp(unit, "iB") != 0)) ||
+        n > UINT64_MAX >> shift)
         return err_set(err, -EINVAL, "expected a size like 512MB, found \"%s\"", text);
     *ret = n << shift;
     return 0;
 }
 
-static int set_value(const struct flag *f, void *options, const char *text, bool given, struct err *err)
+static int set_value(const struct flag *f, void *options, const char *text, bool given,
+                     struct err *err)
 {
     char *at = (char *)options + f->offset;
     struct flag_list *list = (struct flag_list *)(void *)at;
@@ -115,7 +117,8 @@ static const struct flag *find_flag(const struct flag_set *set, struct str name)
 }
 
 /* One argument that begins with a dash; *i is moved on when it takes the next one as its value. */
-static int parse_flag(const struct flag_set *set, int argc, char **argv, int *i, void *options, struct err *err)
+static int parse_flag(const struct flag_set *set, int argc, char **argv, int *i, void *options,
+                      struct err *err)
 {
     const char *arg = argv[*i], *value = strchr(arg, '=');
     struct str name = str_c(arg + 2);
@@ -190,9 +193,10 @@ void flags_help(const struct flag_set *set)
 
         if (!f->en)
             continue;
-        n = snprintf(left, sizeof left, "  --%s%s%s", f->name, f->standard && *f->standard ? "=" : "",
-                     f->standard ? f->standard : "");
-        printf(n < HELP_COLUMN ? "%-*s" : "%s\n%*s", n < HELP_COLUMN ? HELP_COLUMN : 0, left, HELP_COLUMN, "");
+        n = snprintf(left, sizeof left, "  --%s%s%s", f->name,
+                     f->standard && *f->standard ? "=" : "", f->standard ? f->standard : "");
+        printf(n < HELP_COLUMN ? "%-*s" : "%s\n%*s", n < HELP_COLUMN ? HELP_COLUMN : 0, left,
+               HELP_COLUMN, "");
         printf("%s\n", say(f->en, f->zh));
     }
     if (*tail)

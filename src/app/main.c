@@ -17,18 +17,21 @@ static const struct command {
 } commands[] = {
     {"serve", command_serve, "watch, store, evaluate, notify", "运行：采集、存储、评估、通知"},
     {"check", command_check, "check configuration and rule files", "检查配置与规则文件"},
-    {"query", command_query, "ask a running server a PromQL expression", "向运行中的服务查询 PromQL 表达式"},
+    {"query", command_query, "ask a running server a PromQL expression",
+     "向运行中的服务查询 PromQL 表达式"},
     {"version", command_version, "print the version", "显示版本"},
 };
 
 static void help(FILE *out)
 {
-    fprintf(out, "%s", say("tocsin - alerting for sites on their own\n\nUsage: tocsin COMMAND [flags]\n\n",
-                           "tocsin（警钟）：离线站点的告警系统\n\n用法：tocsin 命令 [参数]\n\n"));
+    fprintf(out, "%s",
+            say("tocsin - alerting for sites on their own\n\nUsage: tocsin COMMAND [flags]\n\n",
+                "tocsin（警钟）：离线站点的告警系统\n\n用法：tocsin 命令 [参数]\n\n"));
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, say(commands[i].en, commands[i].zh));
-    fprintf(out, "%s", say("\n`tocsin COMMAND --help` explains a command and its exit codes.\n",
-                           "\n`tocsin 命令 --help` 显示该命令的说明与退出码。\n"));
+    fprintf(out, "%s",
+            say("\n`tocsin COMMAND --help` explains a command and its exit codes.\n",
+                "\n`tocsin 命令 --help` 显示该命令的说明与退出码。\n"));
 }
 
 int command_flags(const struct flag_set *set, int argc, char **argv, void *options, int *ret_code)
@@ -65,13 +68,16 @@ int tocsin_main(int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 2, argv + 2);
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
         help(stdout);
         return EXIT_OK;
     }
     if (strcmp(argv[1], "--version") == 0)
         return command_version(0, NULL);
-    fprintf(stderr, say("tocsin: no command \"%s\"; see tocsin --help\n", "tocsin：没有命令“%s”，见 tocsin --help\n"),
+    fprintf(stderr,
+            say("tocsin: no command \"%s\"; see tocsin --help\n",
+                "tocsin：没有命令“%s”，见 tocsin --help\n"),
             argv[1]);
     return EXIT_USAGE;
 }

@@ -33,7 +33,8 @@ struct target_list *server_targets(void *self)
     return target_list_ref(s->target_list);
 }
 
-/* ---- targets ------------------------------------------------------------------------------------------- */
+/* ---- targets
+ * ------------------------------------------------------------------------------------------- */
 
 static void complain(const char *words, void *arg)
 {
@@ -74,7 +75,8 @@ void server_set_targets(struct server *s)
     selfmetric_set(&reload_time, clock_unix_ms() / 1000);
 }
 
-/* ---- reload -------------------------------------------------------------------------------------------- */
+/* ---- reload
+ * -------------------------------------------------------------------------------------------- */
 
 struct takeover {
     struct server *s;
@@ -95,8 +97,8 @@ static void reconfigure_notify(void *arg)
     notify_reconfigure(t->s->notify, t->s->config, t->now);
 }
 
-/* All that can be refused comes first; from then on nothing fails. notify learns of new receivers before alerts
- * can name them. */
+/* All that can be refused comes first; from then on nothing fails. notify learns of new receivers
+ * before alerts can name them. */
 int server_reload(struct server *s, struct err *err)
 {
     struct config *config = NULL, *old;
@@ -149,7 +151,8 @@ static void answer(void *arg)
 int server_ask_reload(void *self, struct err *err)
 {
     struct server *s = self;
-    struct question q = {.s = s, .err = err, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    struct question q = {
+        .s = s, .err = err, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
     if (!atomic_load(&s->ready))
         return err_set(err, -EAGAIN, "starting or stopping");

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
-/* Wall time may jump, timers run on the monotonic clock: never sleep so long that a jump goes unnoticed. */
+/* Wall time may jump, timers run on the monotonic clock: never sleep so long that a jump goes
+ * unnoticed. */
 #define LONGEST_SLEEP_MS 5000
 
 /* What other threads wait for. Each lives on the stack of its thread. */
@@ -29,7 +30,7 @@ struct role {
     struct loop *loop;
     struct loop_timer *timer; /* role's thread */
     struct thread thread;
-    bool running; /* started and not yet joined; of the thread that starts and stops it */
+    bool running;      /* started and not yet joined; of the thread that starts and stops it */
     atomic_bool woken; /* a wake-up is posted and not yet carried out */
 
     /* under lock */

@@ -24,7 +24,8 @@
 #define API_WORKERS    4
 #define LOG_TICK_MS    10000
 
-/* ---- what joins the rooms ---------------------------------------------------------------------------- */
+/* ---- what joins the rooms
+ * ---------------------------------------------------------------------------- */
 
 static void wake_notify(void *arg)
 {
@@ -70,7 +71,8 @@ static void do_post(void *arg)
     p->result = alerts_post(p->s->alerts, p->alerts, p->n, p->now, p->err);
 }
 
-static int post_alerts(void *self, const struct alert *const *alerts, size_t n, unix_ns now, struct err *err)
+static int post_alerts(void *self, const struct alert *const *alerts, size_t n, unix_ns now,
+                       struct err *err)
 {
     struct server *s = self;
     struct post p = {s, alerts, n, now, 0, err};
@@ -95,13 +97,15 @@ static void log_storage_event(void *arg, enum storage_event what, const char *te
     log_event(what == STORAGE_INFO ? LOG_INFO : LOG_ERROR, "storage", "what", text, NULL);
 }
 
-/* ---- building ------------------------------------------------------------------------------------------ */
+/* ---- building
+ * ------------------------------------------------------------------------------------------ */
 
 static void log_lines(const char *event, struct str text)
 {
     while (text.len) {
         struct str line = str_cut(&text, '\n');
-        CLEANUP(mem_freep) char *words = str_dup(line);
+        CLEANUP(mem_freep)
+        char *words = str_dup(line);
 
         log_event(LOG_WARN, event, "what", words, NULL);
     }
@@ -110,7 +114,8 @@ static void log_lines(const char *event, struct str text)
 static int open_storage(struct server *s, struct err *err)
 {
     struct storage_options o;
-    CLEANUP(buf_free) struct buf report = {0}, path = {0};
+    CLEANUP(buf_free)
+    struct buf report = {0}, path = {0};
     int r;
 
     storage_options_default(&o);
@@ -126,8 +131,10 @@ static int open_storage(struct server *s, struct err *err)
 
 static int open_state(struct server *s, struct err *err)
 {
-    CLEANUP(buf_free) struct buf path = {0};
-    CLEANUP(mem_freep) char *report = NULL;
+    CLEANUP(buf_free)
+    struct buf path = {0};
+    CLEANUP(mem_freep)
+    char *report = NULL;
     int r = file_make_dirs(s->options->data_path, err);
 
     if (r < 0)
@@ -149,7 +156,7 @@ static int build_notify(struct server *s, unix_ns now, struct err *err)
 
     s->notify_role = role_new("notify", tick_notify, s);
     s->http = http_client_new(role_loop(s->notify_role));
-    s->transport = notify_http_transport(s->http);
+    s->transport = notify_http_transport_new(s->http);
     o.transport = s->transport;
     return notify_new(&o, s->config, now, &s->notify, err);
 }
@@ -203,7 +210,8 @@ static void quit(void *self)
     loop_stop(((struct server *)self)->loop);
 }
 
-/* The texts of all flags, for status/flags. They are collected first, since the buffer moves as it grows. */
+/* The texts of all flags, for status/flags. They are collected first, since the buffer moves as it
+ * grows. */
 static void describe_flags(struct server *s)
 {
     size_t at = 0;
@@ -280,14 +288,16 @@ static int build(struct server *s, struct err *err)
     s->loop = loop_new();
     set_external_url(s);
     describe_flags(s);
-    if ((r = open_state(s, err)) < 0 || (r = open_storage(s, err)) < 0 || (r = build_notify(s, now, err)) < 0 ||
-        (r = build_alerts(s, now, err)) < 0 || (r = build_rules(s, now, err)) < 0)
+    if ((r = open_state(s, err)) < 0 || (r = open_storage(s, err)) < 0 ||
+        (r = build_notify(s, now, err)) < 0 || (r = build_alerts(s, now, err)) < 0 ||
+        (r = build_rules(s, now, err)) < 0)
         return r;
     build_scrape(s);
     return start_api(s, err);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ------------------------------------------------------------------------------------------- */
 
 static void on_signal(int signal, void *arg)
 {
@@ -323,8 +333,9 @@ static void run(struct server *s)
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_start(s->rule_roles[i]);
     atomic_store(&s->ready, true);
-    log_event(LOG_INFO, "ready", "url", s->external_url.p, "listen", s->options->listen_addresses.items[0], "data",
-              s->options->data_path, "version", TOCSIN_VERSION, NULL);
+    log_event(LOG_INFO, "ready", "url", s->external_url.p, "listen",
+              s->options->listen_addresses.items[0], "data", s->options->data_path, "version",
+              TOCSIN_VERSION, NULL);
     loop_run(s->loop);
     atomic_store(&s->ready, false);
     log_event(LOG_INFO, "stopping", NULL);
@@ -345,8 +356,7 @@ static void tear_down(struct server *s)
     rules_free(s->rules);
     alerts_free(s->alerts);
     notify_free(s->notify);
-    if (s->http)
-        notify_http_transport_free(&s->transport);
+    notify_http_transport_free(&s->transport);
     http_client_free(s->http);
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_free(s->rule_roles[i]);

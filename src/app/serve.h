@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * serve - the running program: builds the rooms, plugs them together, starts and stops their threads
+ * serve - the running program: builds the rooms, plugs them together, starts and stops their
+ * threads
  *
  * Order of creation, each using only what stands above it; destruction is the reverse:
  *

@@ -10,9 +10,11 @@
     }
 
 static const struct flag flags[] = {
-    {"config.file", FLAG_TEXT, AT(config_file), "tocsin.yml", "The configuration file.", "配置文件。"},
+    {"config.file", FLAG_TEXT, AT(config_file), "tocsin.yml", "The configuration file.",
+     "配置文件。"},
     {"storage.tsdb.path", FLAG_TEXT, AT(data_path), "data/",
-     "The one directory for samples, alerts and messages on their way.", "唯一的数据目录：样本、告警与待发送消息。"},
+     "The one directory for samples, alerts and messages on their way.",
+     "唯一的数据目录：样本、告警与待发送消息。"},
     {"storage.tsdb.retention.time", FLAG_DURATION, AT(retention_time), "15d",
      "How long samples are kept. 0: no limit in time.", "样本保留时长，0 表示不限。"},
     {"storage.tsdb.retention.size", FLAG_SIZE, AT(retention_size), "0B",
@@ -41,7 +43,8 @@ static const struct flag flags[] = {
      "How often a firing alert is reported again to routing.", "持续触发的告警重新上报的间隔。"},
     {"log.level", FLAG_TEXT, AT(log_level), "info", "debug, info, warn or error.",
      "日志级别：debug、info、warn 或 error。"},
-    {"log.format", FLAG_TEXT, AT(log_format), "logfmt", "logfmt or json.", "日志格式：logfmt 或 json。"},
+    {"log.format", FLAG_TEXT, AT(log_format), "logfmt", "logfmt or json.",
+     "日志格式：logfmt 或 json。"},
 
     REFUSED("web.config.file"),
     REFUSED("web.route-prefix"),
@@ -54,14 +57,16 @@ static const struct flag flags[] = {
 };
 
 const struct flag_set serve_flags = {
-    .usage_en = "tocsin serve [flags]\n\n"
-                "Watches, stores, evaluates, notifies; runs until SIGTERM or SIGINT. SIGHUP reads the\n"
-                "configuration again; what is wrong in it is said and the last good one stays in force.",
+    .usage_en =
+        "tocsin serve [flags]\n\n"
+        "Watches, stores, evaluates, notifies; runs until SIGTERM or SIGINT. SIGHUP reads the\n"
+        "configuration again; what is wrong in it is said and the last good one stays in force.",
     .usage_zh = "tocsin serve [参数]\n\n"
                 "采集、存储、评估、通知，直到收到 SIGTERM 或 SIGINT。SIGHUP 重新读取配置；\n"
                 "若配置有误，会指出位置，并继续使用上一份正确的配置。",
     .flags = flags,
     .n_flags = ARRAY_LEN(flags),
-    .tail_en = "Exit codes: 0 stopped as asked, 1 could not start or run, 2 wrong flags or configuration.",
+    .tail_en =
+        "Exit codes: 0 stopped as asked, 1 could not start or run, 2 wrong flags or configuration.",
     .tail_zh = "退出码：0 正常停止，1 无法启动或运行，2 参数或配置有误。",
 };

@@ -62,7 +62,8 @@ struct server {
     struct buf flag_texts;
 };
 
-/* Reads the configuration again and, if all of it is right, has every room take it over. main thread. */
+/* Reads the configuration again and, if all of it is right, has every room take it over. main
+ * thread. */
 int server_reload(struct server *s, struct err *err);
 
 /* The same from another thread, waiting for main. */
@@ -72,7 +73,7 @@ int server_ask_reload(void *self, struct err *err);
 void server_refresh_targets(void *arg);
 void server_set_targets(struct server *s);
 
-const struct config *server_config(void *self);    /* a new reference */
+const struct config *server_config(void *self); /* a new reference */
 struct target_list *server_targets(void *self); /* a new reference */
 
 #endif

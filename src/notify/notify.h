@@ -2,11 +2,12 @@
 /*
  * notify - tells somebody: an outbox on disk, and channels that turn a notification into a request
  *
- * A notification is in the outbox (keeper table "outbox") before notify_put() returns, and leaves it only when
- * the far end accepted it, or when it was given up, and that is logged, counted and kept (table "given_up").
- * Each integration has its own queue: within a group the order is kept, a resolved message never overtakes
- * its firing one, and a channel that hangs holds up no other. Failed attempts are repeated with back-off and
- * jitter. At least once: a crash between the answer and its record repeats the message.
+ * A notification is in the outbox (keeper table "outbox") before notify_put() returns, and leaves
+ * it only when the far end accepted it, or when it was given up, and that is logged, counted and
+ * kept (table "given_up"). Each integration has its own queue: within a group the order is kept, a
+ * resolved message never overtakes its firing one, and a channel that hangs holds up no other.
+ * Failed attempts are repeated with back-off and jitter. At least once: a crash between the answer
+ * and its record repeats the message.
  *
  * notify_put() may be called by any thread; everything else belongs to one thread (in the program:
  * "notify"). Time is a parameter.
@@ -34,7 +35,8 @@ struct outgoing {
 /* The end of an attempt: status 0 when there was no answer, then err says why. */
 typedef void outgoing_done(int status, struct str body, const struct err *err, void *arg);
 
-/* How requests leave the house. The program uses notify_http_transport(); scenes have a fake one. */
+/* How requests leave the house. The program uses notify_http_transport(); scenes have a fake one.
+ */
 struct transport {
     void *self;
     /* done is called exactly once, now or later, on the owner's thread */
@@ -51,9 +53,10 @@ struct notify_options {
 };
 
 /* Reads the outbox back and goes on with it. */
-int notify_new(const struct notify_options *o, const struct config *config, unix_ns now, struct notify **ret,
-               struct err *err);
-void notify_free(struct notify *n); /* attempts under way are forgotten; they are repeated at the next start */
+int notify_new(const struct notify_options *o, const struct config *config, unix_ns now,
+               struct notify **ret, struct err *err);
+void notify_free(
+    struct notify *n); /* attempts under way are forgotten; they are repeated at the next start */
 void notify_reconfigure(struct notify *n, const struct config *config, unix_ns now);
 
 int notify_put(struct notify *n, const struct notification *ns, size_t count, struct err *err);
@@ -62,35 +65,38 @@ struct message_sink notify_sink(struct notify *n);
 /* Starts the attempts that are due; returns when it next wants to be called. */
 unix_ns notify_tick(struct notify *n, unix_ns now);
 
-/* Requests through a client of net/. The client's loop is the owner's. Free with notify_http_transport_free(). */
-struct transport notify_http_transport(struct http_client *client);
-void notify_http_transport_free(struct transport *t);
+/* Requests through a client of net/, whose loop is the owner's. Freeing cancels what is under way
+ * and is done after notify_free() and before http_client_free(). */
+struct transport notify_http_transport_new(struct http_client *client);
+void notify_http_transport_free(struct transport *t); /* a zeroed one is fine */
 
 /* ---- looking in ---- */
 
 struct notify_queue_view {
     const char *receiver;
     int integration;
-    size_t waiting;          /* messages in the outbox */
-    unix_ns oldest;          /* when the oldest of them was put in */
+    size_t waiting; /* messages in the outbox */
+    unix_ns oldest; /* when the oldest of them was put in */
     unix_ns next_attempt;
-    unsigned failures;       /* attempts since the last success */
-    const char *last_error;  /* "" */
+    unsigned failures;      /* attempts since the last success */
+    const char *last_error; /* "" */
 };
-void notify_each_queue(struct notify *n, void (*cb)(const struct notify_queue_view *v, void *arg), void *arg);
+void notify_each_queue(struct notify *n, void (*cb)(const struct notify_queue_view *v, void *arg),
+                       void *arg);
 
 /* ---- bodies, pure: also for previews and tests ---- */
 
 /* Alertmanager's webhook body, version 4. max_alerts 0: all. */
-void webhook_body_alertmanager(const struct notification *n, const char *external_url, uint64_t max_alerts,
-                               struct buf *out);
+void webhook_body_alertmanager(const struct notification *n, const char *external_url,
+                               uint64_t max_alerts, struct buf *out);
 
-/* notification-manager's body (spec: kubesphere.md 4.5), with `cluster` added where an alert has none. */
+/* notification-manager's body (spec: kubesphere.md 4.5), with `cluster` added where an alert has
+ * none. */
 void webhook_body_kubesphere(const struct notification *n, const char *cluster, struct buf *out);
 
 /* notification-manager's id of one alert: decimal text of a 64-bit hash. */
 uint64_t kubesphere_alert_id(const char *status, const struct label_set *labels,
-                             const struct label_set *annotations, unix_ns starts_at, int starts_zone_min,
-                             unix_ns ends_at, int ends_zone_min);
+                             const struct label_set *annotations, unix_ns starts_at,
+                             int starts_zone_min, unix_ns ends_at, int ends_zone_min);
 
 #endif

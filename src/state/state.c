@@ -18,8 +18,9 @@
 #define BUSY_MS        2000 /* how long a backup by another program may hold us up */
 
 /*
- * One writer at a time has the database. Writers that arrive while it is busy queue up; the next one in takes
- * all of the queue into one transaction, so that the cost of a disk sync is shared (group commit).
+ * One writer at a time has the database. Writers that arrive while it is busy queue up; the next
+ * one in takes all of the queue into one transaction, so that the cost of a disk sync is shared
+ * (group commit).
  */
 struct waiting_write {
     const struct keeper_op *ops;
@@ -45,7 +46,9 @@ struct state {
 static int sqlite_error(struct state *s, struct err *err, const char *what)
 {
     int code = sqlite3_extended_errcode(s->db) & 0xff;
-    int r = code == SQLITE_FULL ? -ENOSPC : code == SQLITE_BUSY || code == SQLITE_LOCKED ? -EBUSY : -EIO;
+    int r = code == SQLITE_FULL                            ? -ENOSPC
+            : code == SQLITE_BUSY || code == SQLITE_LOCKED ? -EBUSY
+                                                           : -EIO;
 
     return err_set(err, r, "%s: %s", what, sqlite3_errmsg(s->db));
 }
@@ -77,7 +80,8 @@ static int user_version(struct state *s, int *ret, struct err *err)
     return r;
 }
 
-/* EXCLUSIVE keeps every other process out for as long as we run, also one that was started by mistake. */
+/* EXCLUSIVE keeps every other process out for as long as we run, also one that was started by
+ * mistake. */
 static int set_up(struct state *s, struct err *err)
 {
     int version = 0, r;
@@ -90,23 +94,25 @@ static int set_up(struct state *s, struct err *err)
         (r = run(s, "BEGIN IMMEDIATE", err)) < 0 || (r = user_version(s, &version, err)) < 0)
         return r;
     if (version > SCHEMA_VERSION)
-        return err_set(err, -EPROTO, "schema %d is newer than %d, the newest this tocsin knows", version,
-                       SCHEMA_VERSION);
-    if (version < 1 && (r = run(s,
-                                "CREATE TABLE record (kind TEXT NOT NULL, key BLOB NOT NULL,"
-                                " value BLOB NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;"
-                                "PRAGMA user_version=1",
-                                err)) < 0)
+        return err_set(err, -EPROTO, "schema %d is newer than %d, the newest this tocsin knows",
+                       version, SCHEMA_VERSION);
+    if (version < 1 &&
+        (r = run(s,
+                 "CREATE TABLE record (kind TEXT NOT NULL, key BLOB NOT NULL,"
+                 " value BLOB NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;"
+                 "PRAGMA user_version=1",
+                 err)) < 0)
         return r;
     if ((r = run(s, "COMMIT", err)) < 0 ||
-        (r = prepare(s, "INSERT OR REPLACE INTO record (kind, key, value) VALUES (?1, ?2, ?3)", &s->put,
-                     err)) < 0 ||
+        (r = prepare(s, "INSERT OR REPLACE INTO record (kind, key, value) VALUES (?1, ?2, ?3)",
+                     &s->put, err)) < 0 ||
         (r = prepare(s, "DELETE FROM record WHERE kind = ?1 AND key = ?2", &s->del, err)) < 0)
         return r;
     return prepare(s, "SELECT key, value FROM record WHERE kind = ?1 ORDER BY key", &s->list, err);
 }
 
-/* quick_check reads the whole file; the file is small (alerts, messages, silences), samples are not in it. */
+/* quick_check reads the whole file; the file is small (alerts, messages, silences), samples are not
+ * in it. */
 static int check_whole(struct state *s, struct err *err)
 {
     sqlite3_stmt *q = NULL;
@@ -129,7 +135,8 @@ static int open_once(const char *path, struct state **ret, struct err *err)
     pthread_cond_init(&s->changed, NULL);
     s->last = &s->first;
     if (sqlite3_open_v2(path, &s->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
         r = sqlite_error(s, err, "open");
     else if ((r = set_up(s, err)) == 0)
         r = check_whole(s, err);
@@ -153,7 +160,8 @@ static char *move_aside(const char *path, struct err *err)
     char *aside = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
-        CLEANUP(buf_free) struct buf from = {0};
+        CLEANUP(buf_free)
+        struct buf from = {0};
 
         buf_addf(&from, "%s%s", path, tails[i]);
         buf_reset(&to);
@@ -286,8 +294,9 @@ static int keeper_write(void *self, const struct keeper_op *ops, size_t n, struc
     return 0;
 }
 
-static int keeper_each(void *self, const char *table, int (*cb)(struct str key, struct str value, void *arg),
-                       void *arg, struct err *err)
+static int keeper_each(void *self, const char *table,
+                       int (*cb)(struct str key, struct str value, void *arg), void *arg,
+                       struct err *err)
 {
     struct state *s = self;
     int step, stop = 0;
