@@ -91,8 +91,7 @@ static int walk_node(struct walk *w, struct promql_node *node)
 
 int promql_walk(struct promql_node *root, promql_visit *visit, void *arg)
 {
-    CLEANUP(mem_freep)
-    struct promql_node **parents = mem_array(root->depth, sizeof *parents);
+    CLEANUP(mem_freep) struct promql_node **parents = mem_array(root->depth, sizeof *parents);
     struct walk w = {visit, arg, parents, 0};
 
     return walk_node(&w, root);

@@ -28,7 +28,7 @@
 #define PROMQL_TEXT_MAX                                                                            \
     (256u << 10) /* bytes of one expression; the largest seen in rule files has 9 KB */
 #define PROMQL_DEPTH_MAX    1000 /* nodes above each other; everybody recurses; a + b + c has 3 */
-#define PROMQL_PRETTY_WIDTH 100 /* characters; longer nodes are split by promql_print_pretty() */
+#define PROMQL_PRETTY_WIDTH 100  /* characters; longer nodes are split by promql_print_pretty() */
 
 struct promql_function; /* promql/functions_table.h */
 struct promql_node;
@@ -188,6 +188,7 @@ struct promql_node {
 struct promql_expr {
     struct str text; /* a copy of what was parsed, in the arena */
     struct promql_node *root;
+    const char *refusal; /* why it cannot be evaluated though it parses (durations); NULL: it can */
     /* private */
     struct arena arena;
     struct matcher **matchers; /* every one that was made, for the end */

@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
+#include "base/quote.h"
 #include "promql/functions_table.h"
-#include "promql/quote.h"
 
 static enum promql_type check(struct parser *p, struct promql_node *node);
 
@@ -61,9 +61,9 @@ static void check_vector(struct parser *p, struct promql_node *node, bool may_be
 
         if (!str_eq_c(m->name, "__name__"))
             continue;
-        quote_add(&twice, node->vector.name);
+        quote_add_go(&twice, node->vector.name);
         buf_add_c(&twice, " or ");
-        quote_add(&twice, m->value);
+        quote_add_go(&twice, m->value);
         parser_fail(p, node->start, "metric name must not be set twice: %s", twice.p);
         buf_free(&twice);
     }

@@ -8,7 +8,7 @@
 
 #include "base/defs.h"
 #include "base/must.h"
-#include "promql/quote.h"
+#include "base/quote.h"
 
 enum token_class { NO_CLASS, PUNCTUATION, OPERATOR, AGGREGATOR, KEYWORD, PLACEHOLDER };
 
@@ -157,21 +157,35 @@ struct token lexer_fail(struct lexer *l, const char *fmt, ...)
     return t;
 }
 
+/* 'a' between single quotes. The end of the text shows as U+FFFD, as Go prints it. */
+static void add_char(struct buf *out, int32_t c)
+{
+    CLEANUP(buf_free) struct buf raw = {0};
+    CLEANUP(buf_free) struct buf quoted = {0};
+
+    buf_add_utf8(&raw, c < 0 ? 0xfffd : (uint32_t)c);
+    quote_add_go(&quoted, buf_str(&raw));
+    buf_add_byte(out, '\'');
+    if (c == '\'' || c == '"')
+        buf_add_c(out, c == '"' ? "\"" : "\\'");
+    else
+        buf_add(out, quoted.p + 1, quoted.len - 2);
+    buf_add_byte(out, '\'');
+}
+
 struct token lexer_fail_char(struct lexer *l, const char *words, int32_t c)
 {
-    CLEANUP(buf_free)
-    struct buf b = {0};
+    CLEANUP(buf_free) struct buf b = {0};
 
-    quote_add_char(&b, c < 0 ? 0xfffd : (uint32_t)c); /* as Go prints the end of the text */
-    return lexer_fail(l, "%s: %s", words, b.p);
+    add_char(&b, c);
+    return lexer_fail(l, "%s %s", words, b.p);
 }
 
 struct token lexer_fail_text(struct lexer *l, const char *words)
 {
-    CLEANUP(buf_free)
-    struct buf b = {0};
+    CLEANUP(buf_free) struct buf b = {0};
 
-    quote_add(&b, str_n(l->text.p + l->start, l->pos - l->start));
+    quote_add_go(&b, str_n(l->text.p + l->start, l->pos - l->start));
     return lexer_fail(l, "%s: %s", words, b.p);
 }
 
@@ -265,19 +279,16 @@ static int hex_value(int32_t c)
     return 16;
 }
 
-/* Appends U+0041 'A' for messages about escapes. */
+/* Names the character as U+0041 'A', or U+0007 alone when one cannot see it. */
 static struct token fail_escape(struct lexer *l, const char *before, int32_t c, const char *after)
 {
-    CLEANUP(buf_free)
-    struct buf b = {0};
+    CLEANUP(buf_free) struct buf shown = {0};
+    bool hidden;
 
-    buf_addf(&b, "%sU+%04X", before, (unsigned)c);
-    if (quote_is_printable((uint32_t)c)) {
-        buf_add_c(&b, " '");
-        buf_add_utf8(&b, (uint32_t)c);
-        buf_add_byte(&b, '\'');
-    }
-    return lexer_fail(l, "%s%s", b.p, after);
+    add_char(&shown, c);
+    hidden = shown.p[1] == '\\' && c != '\\' && c != '\'';
+    return lexer_fail(l, "%sU+%04X%s%s%s", before, (unsigned)c, hidden ? "" : " ",
+                      hidden ? "" : shown.p, after);
 }
 
 /* Checks the escape behind a backslash. Yields TOKEN_STRING when it is good. */
@@ -456,9 +467,9 @@ static struct token lex_comparison(struct lexer *l, int32_t first)
                                             : TOKEN_GTE);
     c = lexer_peek(l);
     if (first == '!')
-        return lexer_fail_char(l, "unexpected character after '!'", c);
+        return lexer_fail_char(l, "unexpected character after '!':", c);
     if (first == '=' && c == '~')
-        return lexer_fail_char(l, "unexpected character after '='", c);
+        return lexer_fail_char(l, "unexpected character after '=':", c);
     return lexer_emit(l, first == '=' ? TOKEN_EQL : first == '<' ? TOKEN_LSS : TOKEN_GTR);
 }
 
@@ -508,7 +519,7 @@ static struct token lex_statement(struct lexer *l)
     case '{': l->mode = LEX_BRACES; return lexer_emit(l, TOKEN_LEFT_BRACE);
     case '[': return open_bracket(l);
     case ']': return close_bracket(l);
-    default: return lexer_fail_char(l, "unexpected character", c);
+    default: return lexer_fail_char(l, "unexpected character:", c);
     }
 }
 
@@ -531,12 +542,12 @@ static struct token lex_in_braces(struct lexer *l)
             return lexer_emit(l, TOKEN_NEQ_REGEX);
         if (accept(l, "="))
             return lexer_emit(l, TOKEN_NEQ);
-        return lexer_fail_char(l, "unexpected character after '!' inside braces", lexer_peek(l));
+        return lexer_fail_char(l, "unexpected character after '!' inside braces:", lexer_peek(l));
     case '{': return lexer_fail_char(l, "unexpected left brace", c);
     case '}':
         l->mode = l->series ? LEX_VALUES : LEX_STATEMENT;
         return lexer_emit(l, TOKEN_RIGHT_BRACE);
-    default: return lexer_fail_char(l, "unexpected character inside braces", c);
+    default: return lexer_fail_char(l, "unexpected character inside braces:", c);
     }
 }
 
@@ -561,7 +572,7 @@ static struct token lex_duration(struct lexer *l)
     case ':':
         lexer_emit(l, TOKEN_COLON);
         return lexer_fail(l, "unexpected colon before duration in duration expression");
-    default: return lexer_fail_char(l, "unexpected character in duration expression", c);
+    default: return lexer_fail_char(l, "unexpected character in duration expression:", c);
     }
 }
 
@@ -610,7 +621,7 @@ static void describe_text(struct str text, bool shorten, struct buf *out)
     }
     if (!shorten || text.len <= DESCRIBED_MAX)
         len = text.len;
-    quote_add(out, str_n(text.p, len));
+    quote_add_go(out, str_n(text.p, len));
     if (shorten && text.len > DESCRIBED_MAX)
         buf_add_c(out, "...");
 }

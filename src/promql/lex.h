@@ -161,7 +161,7 @@ int32_t lexer_peek(const struct lexer *l); /* -1: end of text; the code point ot
 int32_t lexer_read(struct lexer *l);       /* the same, and goes on behind it */
 struct token lexer_emit(struct lexer *l, enum token_kind kind);
 struct token lexer_fail(struct lexer *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
-struct token lexer_fail_char(struct lexer *l, const char *words, int32_t c); /* words: 'c' */
+struct token lexer_fail_char(struct lexer *l, const char *words, int32_t c); /* words 'c' */
 struct token lexer_fail_text(struct lexer *l, const char *words); /* words: "the token so far" */
 bool lexer_scan_number(struct lexer *l);
 struct token lexer_word(struct lexer *l, bool keywords);

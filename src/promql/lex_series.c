@@ -89,7 +89,7 @@ static struct token lex_value(struct lexer *l)
         l->pos = l->start;
         return lexer_word(l, true);
     }
-    return lexer_fail_char(l, "unexpected character in series sequence", c);
+    return lexer_fail_char(l, "unexpected character in series sequence:", c);
 }
 
 static struct token lex_histogram_word(struct lexer *l)
@@ -135,7 +135,7 @@ static struct token lex_histogram(struct lexer *l)
         return lexer_emit(l, TOKEN_CLOSE_HIST);
     default: break;
     }
-    return lexer_fail_char(l, "histogram description incomplete unexpected", c);
+    return lexer_fail_char(l, "histogram description incomplete unexpected:", c);
 }
 
 static struct token lex_bucket(struct lexer *l)
@@ -156,7 +156,7 @@ static struct token lex_bucket(struct lexer *l)
     }
     if (lex_is_alpha(c) && lexer_keyword(scan_word(l)) == TOKEN_NUMBER)
         return lexer_emit(l, TOKEN_NUMBER);
-    return lexer_fail_char(l, "invalid character in buckets description", c);
+    return lexer_fail_char(l, "invalid character in buckets description:", c);
 }
 
 struct token lexer_next_value(struct lexer *l)

@@ -214,7 +214,7 @@ static struct promql_node *parse_aggregation(struct parser *p, struct token name
     parse_args(p, &args);
     node->end = (uint32_t)args.end;
     if (!grouped && parse_grouping(p, node))
-        node->end = (uint32_t)p->last_end;
+        node->end = p->last.end;
     p->in_aggregates--;
     if (!p->code)
         take_args(p, node, &args);
@@ -404,8 +404,7 @@ static void parse_selector_text(struct parser *p)
 static int parse_with(struct str text, const struct promql_features *features,
                       void (*parse)(struct parser *p), struct promql_expr **ret, struct err *err)
 {
-    CLEANUP(promql_expr_freep)
-    struct promql_expr *e = NULL;
+    CLEANUP(promql_expr_freep) struct promql_expr *e = NULL;
     struct parser p = {0};
 
     if (text.len > PROMQL_TEXT_MAX)

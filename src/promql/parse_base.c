@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/quote.h"
 #include "model/duration.h"
-#include "promql/quote.h"
 
 /* ---- errors */
 
@@ -81,7 +81,7 @@ void parser_fail_quoted(struct parser *p, size_t byte, const char *before, struc
 
     add_position(p, byte, &b);
     buf_add_c(&b, before);
-    quote_add(&b, quoted);
+    quote_add_go(&b, quoted);
     buf_add_c(&b, after);
     fail_buf(p, &b);
 }
@@ -129,7 +129,7 @@ struct token parser_take(struct parser *p)
     if (p->code)
         return (struct token){TOKEN_ERROR, p->next.start, p->next.start};
     p->has_next = false;
-    p->last_end = p->next.end;
+    p->last = p->next;
     return p->next;
 }
 
@@ -154,8 +154,7 @@ bool parser_expect(struct parser *p, enum token_kind kind, const char *context,
 
 struct str parser_unquote(struct parser *p, struct token string)
 {
-    CLEANUP(buf_free)
-    struct buf b = {0};
+    CLEANUP(buf_free) struct buf b = {0};
 
     if (p->code)
         return STR_NONE;
@@ -186,7 +185,7 @@ static void fail_duration(struct parser *p, size_t byte, struct str text)
             struct buf b = {0};
 
             buf_add_c(&b, " in duration ");
-            quote_add(&b, text);
+            quote_add_go(&b, text);
             parser_fail_quoted(p, byte, "unknown unit ", unit, b.p);
             buf_free(&b);
             return;
@@ -239,8 +238,7 @@ static bool parse_integer(const char *s, double *ret)
 static double number_value(struct parser *p, struct token t)
 {
     struct str text = token_text(&p->lex, t);
-    CLEANUP(buf_free)
-    struct buf plain = {0};
+    CLEANUP(buf_free) struct buf plain = {0};
     bool valid = underscores_are_right(text), hex = text.len > 1 && (text.p[1] | 0x20) == 'x';
     double v = 0;
 

@@ -12,7 +12,7 @@ enum precedence { PREC_NONE, PREC_ADD, PREC_MUL, PREC_POW };
 
 #define SECONDS_MAX (0x1p63 / 1e9) /* Go counts nanoseconds in 63 bits */
 
-double duration_seconds(const struct promql_node *node)
+static double duration_seconds(const struct promql_node *node)
 {
     return node->kind == NODE_NUMBER ? node->number.v : node->duration.v;
 }
@@ -22,10 +22,16 @@ struct promql_node *duration_to_print(struct promql_node *node)
     return node && node->kind == NODE_DURATION ? node : NULL;
 }
 
-static void check_range(struct parser *p, double seconds, size_t byte)
+static bool is_in_range(double seconds)
 {
-    if (!(seconds < SECONDS_MAX && seconds > -SECONDS_MAX))
-        parser_fail(p, byte, "duration out of range");
+    return seconds < SECONDS_MAX && seconds > -SECONDS_MAX;
+}
+
+dur_ms duration_ms(const struct promql_node *node)
+{
+    double seconds = duration_seconds(node);
+
+    return is_in_range(seconds) ? (dur_ms)(llround(seconds * 1e9) / 1000000) : 0;
 }
 
 static void check_feature(struct parser *p, const struct promql_node *node)
@@ -41,7 +47,8 @@ static struct promql_node *parse_literal(struct parser *p)
 
     node->number.v = parser_number(p, t);
     node->number.is_duration = t.kind == TOKEN_DURATION;
-    check_range(p, node->number.v, t.start);
+    if (!is_in_range(node->number.v))
+        parser_fail(p, t.start, "duration out of range");
     return node;
 }
 
@@ -83,20 +90,49 @@ static enum precedence duration_operator(enum token_kind kind, enum promql_op *r
     }
 }
 
-static double compute(struct parser *p, enum promql_op op, double a, double b, size_t byte)
+/*
+ * A faulty literal is a fault of the text. A faulty result is not: Prometheus computes when it
+ * evaluates, so such an expression can be parsed and printed, and is refused by promql_instant()
+ * and promql_range().
+ */
+static void refuse(struct parser *p, size_t byte, const char *words)
 {
-    switch (op) {
+    unsigned line, col;
+
+    if (p->expr->refusal)
+        return;
+    promql_position(p->lex.text, byte, &line, &col);
+    p->expr->refusal = arena_printf(p->arena, "%u:%u: %s", line, col, words);
+}
+
+static void check_result(struct parser *p, const struct promql_node *node)
+{
+    if (!is_in_range(duration_seconds(node)))
+        refuse(p, node->start, "duration out of range");
+}
+
+static double divide(struct parser *p, const struct promql_node *node, const char *words,
+                     size_t byte)
+{
+    double a = duration_seconds(node->duration.lhs), b = duration_seconds(node->duration.rhs);
+
+    if (b == 0 && node->duration.rhs->kind == NODE_NUMBER)
+        parser_fail(p, byte, "%s", words);
+    else if (b == 0)
+        refuse(p, byte, words);
+    return node->duration.op == OP_DIV ? a / b : fmod(a, b);
+}
+
+static double compute(struct parser *p, const struct promql_node *node, size_t byte)
+{
+    double a = duration_seconds(node->duration.lhs), b = duration_seconds(node->duration.rhs);
+
+    switch (node->duration.op) {
     case OP_ADD: return a + b;
     case OP_SUB: return a - b;
     case OP_MUL: return a * b;
-    case OP_DIV:
-        if (b == 0)
-            parser_fail(p, byte, "division by zero");
-        return a / b;
-    case OP_MOD:
-        if (b == 0)
-            parser_fail(p, byte, "modulo by zero");
-        return fmod(a, b);
+    case OP_DIV: return divide(p, node, "division by zero", byte);
+    case OP_MOD: return divide(p, node, "modulo by zero", byte);
     default: return pow(a, b);
     }
 }
@@ -179,8 +215,7 @@ static struct promql_node *parse_arithmetic(struct parser *p, int min_precedence
             break;
         check_feature(p, lhs);
         node->end = node->duration.rhs->end;
-        node->duration.v = compute(p, op, duration_seconds(lhs),
-                                   duration_seconds(node->duration.rhs), t.start);
+        node->duration.v = compute(p, node, t.start);
         parser_adopt(p, node, lhs);
         parser_adopt(p, node, node->duration.rhs);
         lhs = node;
@@ -192,13 +227,18 @@ static struct promql_node *parse_arithmetic(struct parser *p, int min_precedence
 /* A range or step: more than zero, at least one millisecond of it. */
 struct promql_node *parse_bracket_duration(struct parser *p, const char *expected)
 {
+    static const char words[] = "duration must be greater than 0";
     struct promql_node *node = parse_arithmetic(p, PREC_ADD, "subquery selector", expected);
 
     if (p->code)
         return NULL;
-    check_range(p, duration_seconds(node), node->start);
-    if (duration_seconds(node) < 0.001)
-        parser_fail(p, node->start, "duration must be greater than 0");
+    check_result(p, node);
+    if (duration_seconds(node) < 0.001) {
+        if (node->kind == NODE_NUMBER)
+            parser_fail(p, node->start, words);
+        else
+            refuse(p, node->start, words);
+    }
     return p->code ? NULL : node;
 }
 
@@ -228,6 +268,6 @@ struct promql_node *parse_offset_duration(struct parser *p)
         node = node->duration.rhs; /* only a number in parentheses */
     if (sign.kind != TOKEN_ERROR)
         node = with_sign(p, sign, node);
-    check_range(p, duration_seconds(node), node->start);
+    check_result(p, node);
     return p->code ? NULL : node;
 }

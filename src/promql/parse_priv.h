@@ -22,7 +22,7 @@ struct parser {
     struct lexer lex;
     struct token next; /* look-ahead, when has_next */
     bool has_next;
-    size_t last_end; /* of the last token that was taken */
+    struct token last; /* that was taken */
     struct arena *arena;
     struct promql_expr *expr; /* NULL when a series description is read */
     struct promql_features features;
@@ -74,7 +74,7 @@ struct promql_node *parse_suffixes(struct parser *p, struct promql_node *node); 
 /* ---- parse_duration.c */
 struct promql_node *parse_offset_duration(struct parser *p);
 struct promql_node *parse_bracket_duration(struct parser *p, const char *expected);
-double duration_seconds(const struct promql_node *node);
+dur_ms duration_ms(const struct promql_node *node);
 struct promql_node *duration_to_print(struct promql_node *node); /* NULL: just a literal */
 
 /* ---- check.c */

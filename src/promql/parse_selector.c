@@ -76,7 +76,7 @@ static void parse_matchers(struct parser *p, struct promql_node *node, size_t *c
         if (parser_peek(p) != TOKEN_RIGHT_BRACE)
             parser_expect(p, TOKEN_COMMA, "label matching", "\",\" or \"}\"");
     }
-    node->end = (uint32_t)p->last_end;
+    node->end = p->last.end;
 }
 
 struct promql_node *parse_vector_selector(struct parser *p, const struct token *name)
@@ -105,19 +105,14 @@ static void fail_range(struct parser *p, const struct promql_node *node, size_t 
         parser_fail(p, byte, "no @ modifiers allowed before range");
 }
 
-static dur_ms milliseconds(const struct promql_node *duration)
-{
-    return duration ? (dur_ms)(llround(duration_seconds(duration) * 1e9) / 1000000) : 0;
-}
-
 static struct promql_node *new_matrix(struct parser *p, struct promql_node *vector, size_t bracket,
                                       struct promql_node *range)
 {
-    struct promql_node *node = parser_node(p, NODE_MATRIX, vector->start, p->last_end);
+    struct promql_node *node = parser_node(p, NODE_MATRIX, vector->start, p->last.end);
 
     fail_range(p, vector, bracket);
     node->matrix.vector = vector;
-    node->matrix.range = milliseconds(range);
+    node->matrix.range = duration_ms(range);
     node->matrix.range_expr = duration_to_print(range);
     parser_adopt(p, node, vector);
     return node;
@@ -126,12 +121,12 @@ static struct promql_node *new_matrix(struct parser *p, struct promql_node *vect
 static struct promql_node *new_subquery(struct parser *p, struct promql_node *arg,
                                         struct promql_node *range, struct promql_node *step)
 {
-    struct promql_node *node = parser_node(p, NODE_SUBQUERY, arg->start, p->last_end);
+    struct promql_node *node = parser_node(p, NODE_SUBQUERY, arg->start, p->last.end);
 
     node->subquery.arg = arg;
-    node->subquery.range = milliseconds(range);
+    node->subquery.range = duration_ms(range);
     node->subquery.range_expr = duration_to_print(range);
-    node->subquery.step = milliseconds(step);
+    node->subquery.step = step ? duration_ms(step) : 0;
     node->subquery.step_expr = duration_to_print(step);
     parser_adopt(p, node, arg);
     return node;
@@ -183,9 +178,9 @@ static void parse_offset(struct parser *p, struct promql_node *node)
     }
     if (shift->offset != 0 || shift->offset_expr)
         parser_fail(p, node->start, "offset may not be set multiple times");
-    shift->offset = milliseconds(duration);
+    shift->offset = duration_ms(duration);
     shift->offset_expr = duration_to_print(duration);
-    node->end = (uint32_t)p->last_end;
+    node->end = p->last.end;
 }
 
 /* start() or end() */
@@ -252,7 +247,7 @@ static void parse_at(struct parser *p, struct promql_node *node)
         return;
     shift->at = at;
     shift->at_ms = llround(seconds * 1000);
-    node->end = (uint32_t)p->last_end;
+    node->end = p->last.end;
 }
 
 struct promql_node *parse_suffixes(struct parser *p, struct promql_node *node)

@@ -12,9 +12,9 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/quote.h"
 #include "model/label_set.h"
 #include "promql/functions_table.h"
-#include "promql/quote.h"
 
 /* ---- pieces */
 
@@ -27,7 +27,7 @@ static void print_labels(const struct promql_labels *labels, struct buf *out)
         if (label_name_is_legacy(labels->names[i]))
             buf_add_str(out, labels->names[i]);
         else
-            quote_add(out, labels->names[i]);
+            quote_add_go(out, labels->names[i]);
     }
     buf_add_byte(out, ')');
 }
@@ -107,9 +107,9 @@ static void print_matcher(const struct matcher *m, struct buf *out)
     if (label_name_is_legacy(m->name))
         buf_add_str(out, m->name);
     else
-        quote_add(out, m->name);
+        quote_add_go(out, m->name);
     buf_add_c(out, matcher_op(m->type));
-    quote_add(out, m->value);
+    quote_add_go(out, m->value);
 }
 
 /* The name, then the other matchers in braces, sorted as text. */
@@ -209,7 +209,7 @@ void promql_print(const struct promql_node *node, struct buf *out)
         return;
     switch (node->kind) {
     case NODE_NUMBER: print_number(node, out); break;
-    case NODE_STRING: quote_add(out, node->string); break;
+    case NODE_STRING: quote_add_go(out, node->string); break;
     case NODE_PAREN:
         buf_add_byte(out, '(');
         promql_print(node->paren, out);

@@ -191,7 +191,7 @@ static int32_t hist_int(struct hist_desc *hd, int64_t least, int64_t most)
         n = INT32_MAX;
     v = minus ? -(int64_t)n : (int64_t)n;
     if (v < least || v > most) {
-        parser_fail(hd->p, hd->p->next.start, "number %lld is not between %lld and %lld",
+        parser_fail(hd->p, hd->p->last.start, "number %lld is not between %lld and %lld",
                     (long long)v, (long long)least, (long long)most);
         return 0;
     }
@@ -216,7 +216,7 @@ static void hist_schema(struct hist_desc *hd)
 {
     hd->h->schema = hist_int(hd, HISTOGRAM_CUSTOM_SCHEMA, 8);
     if (hd->h->schema < -4 && hd->h->schema != HISTOGRAM_CUSTOM_SCHEMA)
-        parser_fail(hd->p, hd->p->next.start, "there is no schema %d", hd->h->schema);
+        parser_fail(hd->p, hd->p->last.start, "there is no schema %d", hd->h->schema);
 }
 
 static void hist_hint(struct hist_desc *hd)
@@ -323,18 +323,17 @@ static void combine(struct parser *p, struct hist_acc *acc, const struct histogr
     enum hist_fit fit = HIST_FIT;
 
     if (acc->schema > step->schema) {
-        parser_peek(p); /* the place is behind the series */
-        parser_fail(p, p->next.start,
+        parser_fail(p, p->last.start,
                     "error combining histograms: cannot merge from schema %d to %d", step->schema,
                     acc->schema);
         return;
     }
     fit = minus ? hist_acc_sub(acc, step) : hist_acc_add(acc, step);
     if (fit == HIST_MIXED_SCHEMAS)
-        parser_fail(p, p->next.start,
+        parser_fail(p, p->last.start,
                     "error combining histograms: exponential and custom buckets do not mix");
     else if (fit == HIST_DIFFERENT_BOUNDS)
-        parser_fail(p, p->next.start,
+        parser_fail(p, p->last.start,
                     "error combining histograms: the custom buckets have different bounds");
 }
 
@@ -395,8 +394,7 @@ static int start(struct parser *p, struct arena *arena, struct str text, bool se
 
 int series_desc_parse(struct str text, struct series_desc **ret, struct err *err)
 {
-    CLEANUP(series_desc_freep)
-    struct series_desc *d = mem_zalloc(sizeof *d);
+    CLEANUP(series_desc_freep) struct series_desc *d = mem_zalloc(sizeof *d);
     struct parser p;
     int r;
 
@@ -423,10 +421,8 @@ void series_desc_free(struct series_desc *d)
 
 int promql_parse_metric(struct str text, const struct label_set **ret, struct err *err)
 {
-    CLEANUP(arena_deinit)
-    struct arena arena;
-    CLEANUP(label_set_unrefp)
-    const struct label_set *metric = NULL;
+    CLEANUP(arena_deinit) struct arena arena;
+    CLEANUP(label_set_unrefp) const struct label_set *metric = NULL;
     struct parser p;
     int r;
 
