@@ -46,10 +46,10 @@ struct dropped_target {
 struct target_list {
     uint32_t refs;
     const struct config *config; /* a reference */
-    struct target *targets;
-    size_t n_targets;
+    struct target *targets; /* jobs in order of the configuration */
+    size_t n_targets, cap_targets;
     struct dropped_target *dropped;
-    size_t n_dropped;
+    size_t n_dropped, cap_dropped;
     struct arena arena;
 };
 
