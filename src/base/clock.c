@@ -124,7 +124,8 @@ static void add_civil(struct buf *b, const struct civil *c)
 void time_add_rfc3339(struct buf *b, unix_ns t)
 {
     int64_t seconds = t == UNIX_NS_ZERO ? GO_ZERO_SECONDS : floor_div(t, NS_PER_S);
-    int ns = t == UNIX_NS_ZERO ? 0 : (int)(t - seconds * NS_PER_S), digits = FRACTION_DIGITS;
+    int ns = t == UNIX_NS_ZERO ? 0 : (int)((t % NS_PER_S + NS_PER_S) % NS_PER_S);
+    int digits = FRACTION_DIGITS;
     char fraction[FRACTION_DIGITS];
     struct civil c;
 

@@ -3,9 +3,6 @@
  * Reading JSON. A struct json is a json_t of jansson under another name. The library's names that are also
  * ours are moved out of the way while its header is read; none of those is used here.
  */
-#define json_object  jansson_object
-#define json_array   jansson_array
-#define json_null    jansson_null
 #define json_type    jansson_type
 #define JSON_OBJECT  JANSSON_OBJECT
 #define JSON_ARRAY   JANSSON_ARRAY
@@ -16,9 +13,6 @@
 #define JSON_FALSE   JANSSON_FALSE
 #define JSON_NULL    JANSSON_NULL
 #include <jansson.h>
-#undef json_object
-#undef json_array
-#undef json_null
 #undef json_type
 #undef json_is_true
 #undef JSON_OBJECT
