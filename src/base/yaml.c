@@ -102,6 +102,30 @@ static int next_event(struct builder *b)
     return 0;
 }
 
+static const char *tag_of_event(const yaml_event_t *e)
+{
+    switch (e->type) {
+    case YAML_SCALAR_EVENT: return (const char *)e->data.scalar.tag;
+    case YAML_SEQUENCE_START_EVENT: return (const char *)e->data.sequence_start.tag;
+    case YAML_MAPPING_START_EVENT: return (const char *)e->data.mapping_start.tag;
+    default: return NULL;
+    }
+}
+
+/* Tags that change nothing but what a scalar is taken for. The text of the others, !!binary before all, is not
+ * what stands there. */
+static int check_tag(struct builder *b)
+{
+    static const char *const tags[] = {"!", YAML_STR_TAG, YAML_INT_TAG, YAML_FLOAT_TAG, YAML_BOOL_TAG,
+                                       YAML_NULL_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
+    const char *tag = tag_of_event(&b->event);
+
+    for (size_t i = 0; tag && i < ARRAY_LEN(tags); i++)
+        if (strcmp(tag, tags[i]) == 0)
+            return 0;
+    return tag ? error_at_mark(b, b->event.start_mark, "tag \"%s\" is not supported", tag) : 0;
+}
+
 static const char *anchor_of_event(const yaml_event_t *e)
 {
     switch (e->type) {
@@ -349,6 +373,9 @@ static int parse_node(struct builder *b, int depth, struct yaml_node **ret, int 
         return parse_alias(b, depth, ret, ret_height);
     if (b->nodes++ == YAML_NODES_MAX)
         return error_at_mark(b, at, "more than %d nodes", YAML_NODES_MAX);
+    r = check_tag(b);
+    if (r < 0)
+        return r;
     node = arena_zalloc(&b->doc->mem, sizeof *node);
     node->line = (int)at.line + 1;
     node->column = (int)at.column + 1;

@@ -3,9 +3,10 @@
  * yaml - a document as a tree of nodes that know their place; the only user of libyaml
  *
  * Every node has line and column (from 1), so that whoever checks it can say where. Anchors and aliases are
- * resolved, merge keys (<<) are applied; recursion through an alias, duplicate keys, more than
- * YAML_DEPTH_MAX levels or YAML_NODES_MAX nodes after expansion are errors. Text of scalars is kept as
- * written; what it means (true, 15s, 200MB) is decided by who reads it.
+ * resolved, merge keys (<<) are applied; recursion through an alias, duplicate keys, tags beyond YAML's own
+ * !!str, !!int and the like (also !!binary), more than YAML_DEPTH_MAX levels or YAML_NODES_MAX nodes after
+ * expansion are errors. Text of scalars is kept as written; what it means (true, 15s, 200MB) is decided by who
+ * reads it.
  */
 #ifndef TOCSIN_BASE_YAML_H
 #define TOCSIN_BASE_YAML_H
