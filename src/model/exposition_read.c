@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lines of both formats. Text 0.0.4 takes any blanks between its parts and any comment; OpenMetrics takes one
- * blank, only its own comments, and wants "# EOF" at the end.
+ * blank, only its own comments, and wants "# EOF" at the end. Both may have empty lines.
  *
  *     # HELP name text            # TYPE name type            # UNIT name unit (OpenMetrics)
  *     name{label="value",...} value [time] [# {label="value"} value [time]]     (# ...: OpenMetrics)
@@ -452,11 +452,14 @@ static int read_line(struct exposition_reader *r, struct cursor *c, struct expos
     return read_openmetrics_comment(r, c, ret, err);
 }
 
-/* To the first line that says something; only text 0.0.4 may have others before it. */
+/* To the first line that says something. An empty line does no harm in OpenMetrics either, blanks do. */
 static void skip_empty_lines(struct exposition_reader *r, struct cursor *c)
 {
-    skip_blanks(c);
-    for (; c->p < c->end && *c->p == '\n'; skip_blanks(c)) {
+    for (;;) {
+        if (r->format == EXPOSITION_TEXT)
+            skip_blanks(c);
+        if (c->p == c->end || *c->p != '\n')
+            return;
         c->p++;
         r->line++;
     }
@@ -469,8 +472,7 @@ int exposition_next(struct exposition_reader *r, struct exposition_entry *ret, s
     int e;
 
     *ret = (struct exposition_entry){.kind = EXPOSITION_END};
-    if (text)
-        skip_empty_lines(r, &c);
+    skip_empty_lines(r, &c);
     if (c.p == c.end) {
         r->pos = r->page.len;
         return text || r->seen_eof ? 0 : exposition_error(r, err, "page does not end with # EOF");
