@@ -2,17 +2,17 @@
 /*
  * alerts - holds what fires and decides who must hear of it, and when
  *
- * Alertmanager's dispatcher: alerts are merged by their labels, matched against the route tree, collected in
- * groups, and each group is flushed after group_wait, then every group_interval; what has to be told goes to
- * the message sink as one notification per integration. What was told is in the notification log, so that a
- * flush knows whether there is news.
+ * Alertmanager's dispatcher: alerts are merged by their labels, matched against the route tree,
+ * collected in groups, and each group is flushed after group_wait, then every group_interval; what
+ * has to be told goes to the message sink as one notification per integration. What was told is in
+ * the notification log, so that a flush knows whether there is news.
  *
- * Time is a parameter: nothing here reads a clock or starts a thread. One thread owns a struct alerts (in the
- * program: "alerts"); the functions must not be called by two threads at once.
+ * Time is a parameter: nothing here reads a clock or starts a thread. One thread owns a struct
+ * alerts (in the program: "alerts"); the functions must not be called by two threads at once.
  *
- * Nothing is lost by kill -9: alerts_post() returns after the alerts are on disk, and a notification counts
- * as handed over only when the message sink has it on disk. What a crash in between can cause is a second
- * notification, never a missing one.
+ * Nothing is lost by kill -9: alerts_post() returns after the alerts are on disk, and a
+ * notification counts as handed over only when the message sink has it on disk. What a crash in
+ * between can cause is a second notification, never a missing one.
  */
 #ifndef TOCSIN_ALERTS_ALERTS_H
 #define TOCSIN_ALERTS_ALERTS_H
@@ -24,21 +24,24 @@
 struct config;
 struct alerts;
 
-/* Keeps a reference to config and copies the ports; reads alerts and notification log back from the keeper
- * (tables "alert" and "nflog") and rebuilds the groups. */
-int alerts_new(const struct config *config, const struct keeper *keeper, const struct message_sink *messages,
-               unix_ns now, struct alerts **ret, struct err *err);
+/* Keeps a reference to config and copies the ports; reads alerts and notification log back from the
+ * keeper (tables "alert" and "nflog") and rebuilds the groups. */
+int alerts_new(const struct config *config, const struct keeper *keeper,
+               const struct message_sink *messages, unix_ns now, struct alerts **ret,
+               struct err *err);
 void alerts_free(struct alerts *a);
 
 /* A new configuration: groups are rebuilt from the stored alerts, the notification log stays. */
 void alerts_reconfigure(struct alerts *a, const struct config *config, unix_ns now);
 
-/* Takes n alerts as they were reported at `now` (Alertmanager's merge rules). On failure (the disk) none of
- * them was taken and the sender has to repeat, as rules do. */
-int alerts_post(struct alerts *a, const struct alert *const *alerts, size_t n, unix_ns now, struct err *err);
+/* Takes n alerts as they were reported at `now` (Alertmanager's merge rules). On failure (the disk)
+ * none of them was taken and the sender has to repeat, as rules do. */
+int alerts_post(struct alerts *a, const struct alert *const *alerts, size_t n, unix_ns now,
+                struct err *err);
 
-/* Flushes the groups that are due at `now`. Call it whenever `now` has reached the time it returned last, and
- * after every alerts_post(). Returns when it next wants to be called; INT64_MAX: not before the next post. */
+/* Flushes the groups that are due at `now`. Call it whenever `now` has reached the time it returned
+ * last, and after every alerts_post(). Returns when it next wants to be called; INT64_MAX: not
+ * before the next post. */
 unix_ns alerts_tick(struct alerts *a, unix_ns now);
 
 /* ---- looking in ---- */
@@ -54,7 +57,8 @@ struct alert_view {
 };
 
 /* Calls cb for every alert that is not resolved at `now`, in order of fingerprints. */
-void alerts_each(struct alerts *a, unix_ns now, void (*cb)(const struct alert_view *v, void *arg), void *arg);
+void alerts_each(struct alerts *a, unix_ns now, void (*cb)(const struct alert_view *v, void *arg),
+                 void *arg);
 
 struct alert_group_view {
     const struct label_set *labels;
@@ -65,7 +69,7 @@ struct alert_group_view {
     size_t n_alerts;
 };
 
-void alerts_each_group(struct alerts *a, unix_ns now, void (*cb)(const struct alert_group_view *v, void *arg),
-                       void *arg);
+void alerts_each_group(struct alerts *a, unix_ns now,
+                       void (*cb)(const struct alert_group_view *v, void *arg), void *arg);
 
 #endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes are described in docs/formats/state-alerts.md. An alert, key = fingerprint[-twin]:
+ *
+ *     {"labels":{"alertname":"A"},"annotations":{},"startsAt":"2026-02-04T08:11:28.8Z",
+ *      "endsAt":"2026-02-04T08:16:28.8Z","updatedAt":"...","generatorURL":"","timedOut":false,"resolved":false}
+ *
+ * What an integration was told, key = group key:receiver/webhook/number:
+ *
+ *     {"time":"2026-02-04T08:12:00Z","expires":"2026-02-04T16:12:00Z","firing":["b8d7f6981c4d8c36"],"resolved":[]}
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alerts/alerts_priv.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+#define HEX_DIGITS 16
+
+/* ---- writing ---- */
+
+static void key_time(struct json_writer *w, const char *key, unix_ns t)
+{
+    struct buf text = {0};
+
+    time_add_rfc3339(&text, t);
+    json_kv_str(w, key, buf_str(&text));
+    buf_free(&text);
+}
+
+static void key_labels(struct json_writer *w, const char *key, const struct label_set *ls)
+{
+    json_key_c(w, key);
+    json_object_begin(w);
+    for (size_t i = 0; i < label_set_count(ls); i++) {
+        struct label l = label_set_at(ls, i);
+
+        json_key(w, l.name);
+        json_str(w, l.value);
+    }
+    json_object_end(w);
+}
+
+void record_alert_key(uint64_t fingerprint, uint32_t twin, struct buf *out)
+{
+    buf_addf(out, "%016llx", (unsigned long long)fingerprint);
+    if (twin > 0)
+        buf_addf(out, "-%u", (unsigned)twin);
+}
+
+void record_alert(const struct alert *al, bool resolved, struct buf *out)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out, JSON_PLAIN);
+    json_object_begin(&w);
+    key_labels(&w, "labels", al->labels);
+    key_labels(&w, "annotations", al->annotations);
+    key_time(&w, "startsAt", al->starts_at);
+    key_time(&w, "endsAt", al->ends_at);
+    key_time(&w, "updatedAt", al->updated_at);
+    json_kv_c(&w, "generatorURL", al->generator_url);
+    json_kv_bool(&w, "timedOut", al->timed_out);
+    json_kv_bool(&w, "resolved", resolved);
+    json_object_end(&w);
+}
+
+static void key_hashes(struct json_writer *w, const char *key, const uint64_t *hashes, size_t n)
+{
+    char text[HEX_DIGITS + 1];
+
+    json_key_c(w, key);
+    json_array_begin(w);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(text, sizeof text, "%016llx", (unsigned long long)hashes[i]);
+        json_c(w, text);
+    }
+    json_array_end(w);
+}
+
+void record_entry(const struct log_entry *e, struct buf *out)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out, JSON_PLAIN);
+    json_object_begin(&w);
+    key_time(&w, "time", e->time);
+    key_time(&w, "expires", e->expires);
+    key_hashes(&w, "firing", e->firing, e->n_firing);
+    key_hashes(&w, "resolved", e->resolved, e->n_resolved);
+    json_object_end(&w);
+}
+
+/* ---- reading ---- */
+
+static bool hex_read(struct str s, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    if (s.len != HEX_DIGITS)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+            return false;
+        v = v << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    *ret = v;
+    return true;
+}
+
+static int read_time(const struct json *o, const char *key, unix_ns *ret, struct err *err)
+{
+    const struct json *v = json_get(o, key);
+    int r;
+
+    if (!v || json_type_of(v) != JSON_STRING)
+        return err_set(err, -EBADMSG, "\"%s\": expected a time", key);
+    r = time_parse_rfc3339(json_text(v), ret, NULL, err);
+    return r < 0 ? err_in(err, -EBADMSG, "\"%s\"", key) : 0;
+}
+
+struct label_reader {
+    struct label *labels;
+    size_t n, cap;
+    bool bad;
+};
+
+static bool read_label(struct str key, const struct json *v, void *arg)
+{
+    struct label_reader *lr = arg;
+
+    lr->bad |= key.len == 0 || json_type_of(v) != JSON_STRING || lr->n == LABEL_COUNT_MAX;
+    if (lr->bad)
+        return false;
+    *VEC_PUSH(lr->labels, lr->n, lr->cap) = (struct label){key, json_text(v)};
+    return true;
+}
+
+static int read_labels(const struct json *o, const char *key, const struct label_set **ret,
+                       struct err *err)
+{
+    const struct json *v = json_get(o, key);
+    struct label_reader lr = {0};
+
+    if (!v || json_type_of(v) != JSON_OBJECT)
+        return err_set(err, -EBADMSG, "\"%s\": expected an object of strings", key);
+    json_each(v, read_label, &lr);
+    if (!lr.bad)
+        *ret = label_set_new(lr.labels, lr.n);
+    free(lr.labels);
+    if (lr.bad)
+        return err_set(err, -EBADMSG, "\"%s\": expected at most %d strings with names", key,
+                       LABEL_COUNT_MAX);
+    return 0;
+}
+
+/* The key is the check sum of the labels. */
+static int read_twin(struct str key, const struct label_set *labels, uint32_t *ret, struct err *err)
+{
+    struct str hex = str_cut(&key, '-');
+    uint64_t fingerprint, twin = 0;
+
+    if (!hex_read(hex, &fingerprint) || fingerprint != alert_fingerprint(labels))
+        return err_set(err, -EBADMSG, "the key is not the fingerprint of the labels");
+    if (key.len > 0 && (!num_parse_u64(key, &twin) || twin > UINT32_MAX))
+        return err_set(err, -EBADMSG, "expected a number after the fingerprint in the key");
+    *ret = (uint32_t)twin;
+    return 0;
+}
+
+int record_alert_read(struct str key, struct str value, struct alert **ret, uint32_t *ret_twin,
+                      bool *ret_resolved, struct err *err)
+{
+    CLEANUP(json_doc_freep)
+    struct json *doc = NULL;
+    CLEANUP(label_set_unrefp)
+    const struct label_set *labels = NULL, *annotations = NULL;
+    CLEANUP(mem_freep)
+    char *url = NULL;
+    unix_ns starts_at, ends_at, updated_at;
+    int r = json_doc_parse(value, &doc, err);
+
+    if (r < 0 || (r = read_labels(doc, "labels", &labels, err)) < 0 ||
+        (r = read_labels(doc, "annotations", &annotations, err)) < 0 ||
+        (r = read_time(doc, "startsAt", &starts_at, err)) < 0 ||
+        (r = read_time(doc, "endsAt", &ends_at, err)) < 0 ||
+        (r = read_time(doc, "updatedAt", &updated_at, err)) < 0 ||
+        (r = read_twin(key, labels, ret_twin, err)) < 0)
+        return r;
+    url = str_dup(json_text(json_get(doc, "generatorURL")));
+    *ret = alert_new(labels, annotations, starts_at, ends_at, updated_at, url);
+    (*ret)->timed_out = json_is_true(json_get(doc, "timedOut"));
+    *ret_resolved = json_is_true(json_get(doc, "resolved")) && ends_at != UNIX_NS_ZERO;
+    return 0;
+}
+
+static int ascending(const void *x, const void *y)
+{
+    const uint64_t *hx = x, *hy = y;
+
+    return (*hx > *hy) - (*hx < *hy);
+}
+
+static int read_hashes(const struct json *o, const char *key, uint64_t **ret, size_t *ret_n,
+                       struct err *err)
+{
+    const struct json *v = json_get(o, key);
+    size_t n = json_len(v);
+
+    if (!v || json_type_of(v) != JSON_ARRAY)
+        return err_set(err, -EBADMSG, "\"%s\": expected an array of hashes", key);
+    *ret = mem_array(n > 0 ? n : 1, sizeof **ret);
+    *ret_n = n;
+    for (size_t i = 0; i < n; i++)
+        if (!hex_read(json_text(json_at(v, i)), &(*ret)[i]))
+            return err_set(err, -EBADMSG, "\"%s\": expected %d hexadecimal digits", key,
+                           HEX_DIGITS);
+    qsort(*ret, n, sizeof **ret, ascending);
+    return 0;
+}
+
+int record_entry_read(struct str key, struct str value, struct log_entry **ret, struct err *err)
+{
+    CLEANUP(json_doc_freep)
+    struct json *doc = NULL;
+    CLEANUP(log_entry_freep)
+    struct log_entry *e = mem_zalloc(sizeof *e);
+    int r;
+
+    if (key.len == 0 || memchr(key.p, '\0', key.len))
+        return err_set(err, -EBADMSG, "the key is no text");
+    r = json_doc_parse(value, &doc, err);
+    if (r < 0 || (r = read_time(doc, "time", &e->time, err)) < 0 ||
+        (r = read_time(doc, "expires", &e->expires, err)) < 0 ||
+        (r = read_hashes(doc, "firing", &e->firing, &e->n_firing, err)) < 0 ||
+        (r = read_hashes(doc, "resolved", &e->resolved, &e->n_resolved, err)) < 0)
+        return r;
+    e->key = str_dup(key);
+    *ret = TAKE(e);
+    return 0;
+}
