@@ -3,6 +3,7 @@
 #include "promql/ast.h"
 
 #include "base/mem.h"
+#include "model/label_set.h"
 
 const char *promql_op_text(enum promql_op op)
 {
@@ -129,6 +130,8 @@ static int enforce_in(struct promql_node *node, struct promql_node *const *paren
     kept[n++] = e->matcher;
     node->vector.matchers = kept;
     node->vector.n_matchers = n;
+    if (str_eq(e->matcher->name, LABEL_NAME))
+        node->vector.name = STR_NONE; /* was one of those dropped */
     return 0;
 }
 

@@ -4,10 +4,44 @@
 
 #include <math.h>
 
+#include "base/defs.h"
 #include "base/mem.h"
 #include "model/label_set.h"
 
 /* ---- matchers */
+
+/*
+ * RE2's reason in the words of Go's regexp, which people search for. Go sees the pattern within
+ * ^(?s: and )$, and quotes all of that when it misses a parenthesis.
+ */
+static void fail_regex(struct parser *p, size_t byte, struct str pattern, const char *reason)
+{
+    static const struct {
+        const char *re2, *go;
+    } words[] = {
+        {"missing ]", "missing closing ]"},
+        {"no argument for repetition operator", "missing argument to repetition operator"},
+        {"bad repetition operator", "invalid nested repetition operator"},
+        {"invalid repetition size", "invalid repeat count"},
+        {"invalid perl operator", "invalid or unsupported Perl syntax"},
+        {"invalid named capture group", "invalid named capture"},
+    };
+    struct str about = str_c(reason), what = str_cut(&about, ':');
+
+    about = str_trim(about);
+    if (str_eq_c(what, "missing )") || str_has_prefix(what, STR("trailing \\")))
+        what = STR("missing closing )");
+    if (str_eq_c(what, "missing closing )") || str_eq_c(what, "unexpected )")) {
+        parser_fail(p, byte, "error parsing regexp: " STR_FMT ": `^(?s:" STR_FMT ")$`",
+                    STR_ARG(what), STR_ARG(pattern));
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq_c(what, words[i].re2))
+            what = str_c(words[i].go);
+    parser_fail(p, byte, "error parsing regexp: " STR_FMT ": `" STR_FMT "%s`", STR_ARG(what),
+                STR_ARG(about), str_eq_c(what, "missing closing ]") ? ")$" : "");
+}
 
 static void add_matcher(struct parser *p, struct promql_node *node, size_t *cap,
                         enum matcher_type type, struct str name, struct str value, size_t byte)
@@ -18,7 +52,7 @@ static void add_matcher(struct parser *p, struct promql_node *node, size_t *cap,
     if (p->code)
         return;
     if (matcher_new(type, name, value, &m, &err) < 0) {
-        parser_fail(p, byte, "%s", err.msg);
+        fail_regex(p, byte, value, err.msg);
         return;
     }
     *VEC_PUSH(p->expr->matchers, p->expr->n_matchers, p->expr->cap_matchers) = m;

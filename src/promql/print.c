@@ -127,13 +127,16 @@ static void print_selector(const struct promql_node *node, struct buf *out)
     }
     qsort(texts, n, sizeof *texts, compare_texts);
     buf_add_str(out, node->vector.name);
-    for (size_t i = 0; i < n; i++) {
-        buf_add_byte(out, i == 0 ? '{' : ',');
-        buf_add_str(out, buf_str(&texts[i]));
-        buf_free(&texts[i]);
-    }
-    if (n > 0)
+    if (n > 0 || node->vector.name.len == 0) {
+        buf_add_byte(out, '{');
+        for (size_t i = 0; i < n; i++) {
+            if (i > 0)
+                buf_add_byte(out, ',');
+            buf_add_str(out, buf_str(&texts[i]));
+            buf_free(&texts[i]);
+        }
         buf_add_byte(out, '}');
+    }
     free(texts);
 }
 

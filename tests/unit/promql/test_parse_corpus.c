@@ -21,8 +21,8 @@ static void repeat(struct buf *out, const char *s, int times)
 }
 
 /*
- * Two cases of the corpus are Go expressions instead of texts; they are written out here. The first has
- * fewer repetitions than there: 10000 would end at PROMQL_DEPTH_MAX.
+ * Two cases of the corpus are Go expressions instead of texts; they are written out here. The first
+ * has fewer repetitions than there: 10000 would end at PROMQL_DEPTH_MAX.
  */
 static bool unfold(const char *input, struct buf *text, const char **why)
 {
@@ -35,7 +35,8 @@ static bool unfold(const char *input, struct buf *text, const char **why)
     }
     if (strstr(input, "fmt.Sprintf")) {
         buf_addf(text, "foo @ %f", 0x1p63);
-        *why = "1:1: parse error: timestamp out of bounds for @ modifier: 9223372036854775808.000000";
+        *why =
+            "1:1: parse error: timestamp out of bounds for @ modifier: 9223372036854775808.000000";
         return true;
     }
     return false;
@@ -245,7 +246,8 @@ static void reads_all_series(const char *file,
     for (size_t i = 0; i < json_len(doc); i++) {
         const struct json *item = json_at(doc, i);
         bool ok = str_eq_c(json_text(json_get(item, "outcome")), "ok"), right;
-        struct str input = json_text(json_get(item, "input")), why = json_text(json_get(item, "error"));
+        struct str input = json_text(json_get(item, "input")),
+                   why = json_text(json_get(item, "error"));
         struct series_desc *d = NULL;
         struct err err = {0};
         int r = series_desc_parse(input, &d, &err);
