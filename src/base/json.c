@@ -62,7 +62,8 @@ void json_add_string(struct buf *out, struct str s, enum json_flags flags)
         i += len;
         from = i;
     }
-    buf_add(out, s.p + from, i - from);
+    if (i > from) /* s.p may be NULL when it is empty */
+        buf_add(out, s.p + from, i - from);
     buf_add_byte(out, '"');
 }
 

@@ -61,6 +61,7 @@ void quote_add_go(struct buf *out, struct str s)
         i += len;
         from = i;
     }
-    buf_add(out, s.p + from, i - from);
+    if (i > from) /* s.p may be NULL when it is empty */
+        buf_add(out, s.p + from, i - from);
     buf_add_byte(out, '"');
 }
