@@ -171,6 +171,7 @@ struct config_webhook {
 
 struct config_receiver {
     const char *name;
+    const struct label_set *labels; /* as written, plus `name`; shown, without effect on delivery */
     struct config_webhook *webhooks; /* integrations are numbered in this order, from 0 */
     size_t n_webhooks;
     int line;
@@ -178,9 +179,12 @@ struct config_receiver {
 
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
+struct config_owned; /* what the arena cannot free */
+
 struct config {
     uint32_t refs;
     struct arena arena;
+    struct config_owned *owned;
     const char *path;   /* of the file, "" when parsed from memory */
     const char *folder; /* relative paths are relative to it */
     const char *text;   /* the file with secrets as <secret>, for status/config */

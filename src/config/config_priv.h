@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config_priv - the blocks of the file, and what makes a configuration of them
+ */
+#ifndef TOCSIN_CONFIG_CONFIG_PRIV_H
+#define TOCSIN_CONFIG_CONFIG_PRIV_H
+
+#include "config/decode_priv.h"
+
+/* ---- blocks ---- */
+
+extern const struct block top_block, global_block, http_block, tls_block;
+extern const struct block scrape_block, relabel_block;
+extern const struct block root_route_block, inhibit_block, receiver_block;
+
+/* Both lists of jobs: scrape_configs, and those in the files that scrape_config_files names. */
+void decode_jobs(struct decoder *d, const struct yaml_node *root);
+
+field_reader read_labels; /* const struct label_set * */
+
+/* scrape_protocols of a job or of `global`; suffix ends the messages. */
+int check_protocols(struct decoder *d, const struct yaml_node *block, const char *suffix);
+
+/* ---- matchers.c ---- */
+
+void matchers_sort(struct matcher **ms, size_t n);
+void matchers_print(struct matcher *const *ms, size_t n, struct buf *out); /* {a="b",c=~"d"} */
+
+/* ---- config.c ---- */
+
+enum owned_kind { OWNED_REGEX, OWNED_MATCHER, OWNED_LABELS };
+void config_own(struct config *c, enum owned_kind kind, const void *what);
+
+/* ---- text.c ---- */
+
+/* The document again, in block style and without comments; secrets as <secret>. */
+void config_write_text(struct decoder *d, const struct yaml_node *root, struct buf *out);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/tocsin_cmocka.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "config/config.h"
+
+#define JOB(words)   "scrape_configs: [{job_name: a, " words "}]"
+#define STEP(words)  JOB("relabel_configs: [{" words "}]")
+#define HOOK(words)  "route: {receiver: d}\nreceivers: [{name: d, webhook_configs: [{" words "}]}]"
+#define CHILD(words) "route: {receiver: d, routes: [{" words "}]}\nreceivers: [{name: d}]"
+#define ROOT(words)  "route: {receiver: d, " words "}\nreceivers: [{name: d}]"
+
+static const struct {
+    const char *yaml, *why;
+} cases[] = {
+    /* decoding: all at once, in the order of the file */
+    {"foo: 1",
+     "f:1:1: unknown key \"foo\", expected one of global, scrape_configs, scrape_config_files, "
+     "rule_files, storage, runtime, alerting, route, receivers, inhibit_rules, templates"},
+    {"scrape_config: []", "f:1:1: unknown key \"scrape_config\", did you mean \"scrape_configs\"?"},
+    {"global:\n  scrape_intervall: 1s\n",
+     "f:2:3: unknown key \"scrape_intervall\" in global, did you mean "
+     "\"scrape_interval\"?"},
+    {"scrape_configs:\n- job_name: a\n- job_name: b\n  metric_path: /\n",
+     "f:4:3: unknown key \"metric_path\" in scrape_configs[1], did you mean \"metrics_path\"?"},
+    {JOB("honor_labels: maybe"),
+     "f:1:46: scrape_configs[0].honor_labels: found \"maybe\", expected true or false"},
+    {JOB("honor_labels: 'true'"),
+     "f:1:46: scrape_configs[0].honor_labels: found the text \"true\", expected true or false"},
+    {JOB("honor_labels: [true]"),
+     "f:1:46: scrape_configs[0].honor_labels: found a list, expected true or false"},
+    {JOB("sample_limit: -1"),
+     "f:1:46: scrape_configs[0].sample_limit: found \"-1\", expected a whole number"},
+    {JOB("sample_limit: 1.5"),
+     "f:1:46: scrape_configs[0].sample_limit: found \"1.5\", expected a whole number"},
+    {JOB("sample_limit: 99999999999999999999"),
+     "f:1:46: scrape_configs[0].sample_limit: found \"99999999999999999999\", expected a whole number"},
+    {JOB("body_size_limit: 100"),
+     "f:1:49: scrape_configs[0].body_size_limit: found \"100\", expected a size such as "
+     "100MB: units: unknown unit  in 100"},
+    {JOB("body_size_limit: 1gb"),
+     "f:1:49: scrape_configs[0].body_size_limit: found \"1gb\", expected a size such as "
+     "100MB: units: unknown unit gb in 1gb"},
+    {JOB("body_size_limit: MB"),
+     "f:1:49: scrape_configs[0].body_size_limit: found \"MB\", expected a size such as "
+     "100MB"},
+    {JOB("body_size_limit: 8EB"),
+     "f:1:49: scrape_configs[0].body_size_limit: found \"8EB\", expected a size below 8EB"},
+    {JOB("scrape_interval: 5"),
+     "f:1:49: scrape_configs[0].scrape_interval: not a valid duration string: \"5\" (byte 1: "
+     "expected a number and a unit), expected something like 30s or 1h30m"},
+    {JOB("scrape_interval: ''"),
+     "f:1:49: scrape_configs[0].scrape_interval: empty duration string, expected something like 30s or 1h30m"},
+    {JOB("params: {a: b}"), "f:1:44: scrape_configs[0].params: found \"b\", expected a list"},
+    {JOB("metrics_path: {a: b}"),
+     "f:1:46: scrape_configs[0].metrics_path: found a mapping, expected a text"},
+    {JOB("metrics_path: \"a\\0b\""),
+     "f:1:46: scrape_configs[0].metrics_path: found a zero byte in a text"},
+    {"rule_files: a", "f:1:13: rule_files: found \"a\", expected a list"},
+    {"rule_files: [a, ~]", "f:1:17: rule_files[1]: found nothing, expected a text"},
+    {"scrape_configs: {}", "f:1:17: scrape_configs: found a mapping, expected a list"},
+    {"[]", "f:1:1: found a list, expected a mapping"},
+    {"word", "f:1:1: found \"word\", expected a mapping"},
+    {"a: 1\nglobal: {scrape_interval: x, b: 2}\nrule_files: 5",
+     "f:2:27: global.scrape_interval: not a valid duration string: \"x\" (byte 1: expected a number and a unit), "
+     "expected something like 30s or 1h30m\n"
+     "f:2:30: unknown key \"b\" in global, expected one of scrape_interval, scrape_timeout, evaluation_interval, "
+     "rule_query_offset, external_labels, body_size_limit, sample_limit, target_limit, label_limit, "
+     "label_name_length_limit, label_value_length_limit, resolve_timeout, http_config\n"
+     "f:1:1: unknown key \"a\", expected one of global, scrape_configs, scrape_config_files, rule_files, storage, "
+     "runtime, alerting, route, receivers, inhibit_rules, templates\n"
+     "f:3:13: rule_files: found \"5\", expected a list"},
+
+    /* known, but not carried out; what asks for nothing is no reason to refuse a file */
+    {"remote_write: [{url: 'http://a'}]",
+     "f:1:1: \"remote_write\" is known to Prometheus but not carried out by this "
+     "version"},
+    {"tracing: {}",
+     "f:1:1: \"tracing\" is known to Prometheus but not carried out by this version"},
+    {JOB("dns_sd_configs: [{names: [a]}]"),
+     "f:1:32: \"dns_sd_configs\" is known to Prometheus but not carried out by "
+     "this version"},
+    {JOB("mysql: {}"), "f:1:32: \"mysql\" is known to tocsin but not carried out by this version"},
+    {JOB("oauth2: {client_id: a}"),
+     "f:1:32: \"oauth2\" is known to Prometheus but not carried out by this version"},
+    {JOB("metric_name_validation_scheme: legacy"),
+     "f:1:63: \"metric_name_validation_scheme: legacy\" is known to Prometheus but not carried out by this version, "
+     "expected utf8"},
+    {JOB("convert_classic_histograms_to_nhcb: yes"),
+     "f:1:68: \"convert_classic_histograms_to_nhcb: yes\" is known to Prometheus but not carried out by this version, "
+     "expected false"},
+    {"alerting: {alertmanagers: [{static_configs: [{targets: [a]}]}]}",
+     "f:1:28: \"alertmanagers\" is known to Prometheus but not carried out by this version"},
+    {"alerting: {alertmanagers: [{static_configs: [], scheme: https}]}",
+     "f:1:28: \"alertmanagers\" is known to Prometheus but not carried out by this version"},
+    {"route: {receiver: d}\nreceivers: [{name: d, email_configs: [{to: a}]}]",
+     "f:2:23: \"email_configs\" is known to Alertmanager but not carried out by this version"},
+    {CHILD("mute_time_intervals: [a]"),
+     "f:1:32: \"mute_time_intervals\" is known to Alertmanager but not carried out by this version"},
+    {HOOK("url: 'http://a/{{ .Status }}'"),
+     "f:2:47: a template in \"url\" is known to Alertmanager but not carried out by this version"},
+
+    /* global */
+    {"global: {scrape_interval: 5s, scrape_timeout: 10s}",
+     "f:1:47: global scrape timeout greater than scrape interval"},
+    {"global: {external_labels: {'': x}}",
+     "f:1:28: global.external_labels: \"\" is not a valid label name"},
+    {"global:\n  external_labels: {!!binary \"/w==\": x}",
+     "f:2:21: tag \"tag:yaml.org,2002:binary\" is not supported"},
+    {"global: {smtp_smarthost: 'h:'}",
+     "f:1:26: global.smtp_smarthost: address \"h:\": port cannot be empty"},
+    {"global: {smtp_auth_password: a, smtp_auth_password_file: b}",
+     "f:1:58: at most one of smtp_auth_password & smtp_auth_password_file must be configured"},
+    {"global: {slack_api_url: 'http://a', slack_app_token: b}",
+     "f:1:9: at most one of slack_app_token/slack_app_token_file & slack_api_url/slack_api_url_file must be "
+     "configured"},
+    {"global: {scrape_protocols: [PrometheusProto, x]}",
+     "f:1:46: scrape_protocols: unknown scrape protocol \"x\", supported: [OpenMetricsText0.0.1 OpenMetricsText1.0.0 "
+     "PrometheusProto PrometheusText0.0.4 PrometheusText1.0.0] for global config"},
+    {"rule_files: [a/*.yml, 'a/*/b']", "f:1:23: invalid rule file path \"a/*/b\""},
+
+    /* scrape jobs */
+    {"scrape_configs: [{honor_labels: true}]", "f:1:18: job_name is empty"},
+    {"scrape_configs: [~]", "f:1:18: empty or null scrape config section"},
+    {"scrape_configs: [{job_name: a}, {job_name: a}]",
+     "f:1:44: found multiple scrape configs with job name \"a\""},
+    {JOB("scrape_interval: 5s, scrape_timeout: 6s"),
+     "f:1:69: scrape timeout greater than scrape interval for scrape config with job name \"a\""},
+    {JOB("scrape_protocols: [PrometheusProto, PrometheusProto]"),
+     "f:1:68: duplicated protocol in scrape_protocols, got [PrometheusProto PrometheusProto] for scrape config with "
+     "job name \"a\""},
+    {JOB("fallback_scrape_protocol: x"),
+     "f:1:58: invalid fallback_scrape_protocol for scrape config with job name \"a\": unknown scrape protocol x, "
+     "supported: [OpenMetricsText0.0.1 OpenMetricsText1.0.0 PrometheusProto PrometheusText0.0.4 "
+     "PrometheusText1.0.0]"},
+    {JOB("fallback_scrape_protocol: PrometheusProto"),
+     "f:1:58: \"fallback_scrape_protocol: PrometheusProto\" is known to Prometheus but not carried out by this "
+     "version, expected one of the text formats"},
+    {JOB("scheme: ftp"), "f:1:40: scheme: found \"ftp\", expected http or https"},
+    {JOB("static_configs: [~]"), "f:1:49: empty or null section in static_configs"},
+    {JOB("static_configs: [{targets: ['http://a:1']}]"),
+     "f:1:60: \"http://a:1\" is not a valid hostname, expected host:port"},
+    {JOB("static_configs: [{labels: {'': b}}]"),
+     "f:1:59: scrape_configs[0].static_configs[0].labels: \"\" is not a valid label name"},
+    {JOB("file_sd_configs: [{files: []}]"),
+     "f:1:50: file service discovery config must contain at least one path name"},
+    {JOB("file_sd_configs: [{files: [a.txt]}]"),
+     "f:1:59: path name \"a.txt\" is not valid for file discovery"},
+    {JOB("file_sd_configs: [{files: ['*/a.yml']}]"),
+     "f:1:59: path name \"*/a.yml\" is not valid for file discovery"},
+    {JOB("file_sd_configs: [{files: [a.yml], refresh_interval: 0s}]"),
+     "f:1:85: refresh_interval cannot be zero"},
+    {"scrape_config_files: ['a/*/b']", "f:1:23: invalid scrape config file path \"a/*/b\""},
+
+    /* redis */
+    {JOB("redis: {}, metrics_path: /x"),
+     "f:1:57: \"metrics_path\" speaks of HTTP, but this job asks Redis itself: user, password and TLS stand inside of "
+     "redis:"},
+    {JOB("redis: , basic_auth: {username: u}"),
+     "f:1:53: \"basic_auth\" speaks of HTTP, but this job asks Redis itself: user, password and TLS stand inside of "
+     "redis:"},
+    {JOB("redis: {password: a, password_file: b}"),
+     "f:1:68: at most one of password & password_file must be configured"},
+    {JOB("redis: {tls: false, tls_config: {}}"),
+     "f:1:45: tls is false, but there is a tls_config: leave one out"},
+    {JOB("redis: {user: a}"),
+     "f:1:40: unknown key \"user\" in scrape_configs[0].redis, expected one of username, "
+     "password, password_file, tls, tls_config, connect_timeout, config_metrics"},
+    {JOB("redis: {tls_config: {cert: a}}"),
+     "f:1:52: exactly one of key or key_file must be configured when a client certificate is configured"},
+
+    /* HTTP and TLS */
+    {JOB("bearer_token: a, bearer_token_file: b"),
+     "f:1:46: at most one of bearer_token & bearer_token_file must be configured"},
+    {JOB("bearer_token: a, basic_auth: {username: u}"),
+     "f:1:61: at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"},
+    {JOB("bearer_token: a, authorization: {credentials: u}"),
+     "f:1:64: authorization is not compatible with bearer_token & bearer_token_file"},
+    {JOB("basic_auth: {username: u}, authorization: {credentials: c}"),
+     "f:1:74: at most one of basic_auth, oauth2 & authorization must be configured"},
+    {JOB("authorization: {type: BASIC}"),
+     "f:1:54: authorization type cannot be set to \"basic\", use \"basic_auth\" instead"},
+    {JOB("authorization: {credentials: a, credentials_file: b}"),
+     "f:1:47: at most one of authorization credentials & credentials_file must be configured"},
+    {JOB("basic_auth: {username: a, username_file: b}"),
+     "f:1:44: at most one of basic_auth username & username_file must be configured"},
+    {JOB("basic_auth: {password: a, password_file: b}"),
+     "f:1:44: at most one of basic_auth password & password_file must be configured"},
+    {JOB("no_proxy: a"), "f:1:42: if no_proxy is configured, proxy_url must also be configured"},
+    {JOB("http_headers: {Host: {values: [a]}}"),
+     "f:1:47: scrape_configs[0].http_headers: setting header \"Host\" is not allowed"},
+    {JOB("http_headers: {'a b': {values: [a]}}"),
+     "f:1:47: scrape_configs[0].http_headers: \"a b\" is no name of an HTTP header"},
+    {JOB("http_headers: {a: {values: [\"x\\r\\ny\"]}}"),
+     "f:1:47: scrape_configs[0].http_headers: the value of header \"a\" has a line break"},
+    {JOB("tls_config: {ca: a, ca_file: b}"),
+     "f:1:49: at most one of ca and ca_file must be configured"},
+    {JOB("tls_config: {cert: a, cert_file: b}"),
+     "f:1:51: at most one of cert and cert_file must be configured"},
+    {JOB("tls_config: {key: a, key_file: b}"),
+     "f:1:50: at most one of key and key_file must be configured"},
+    {JOB("tls_config: {key: a}"),
+     "f:1:44: exactly one of cert or cert_file must be configured when a client key is configured"},
+    {JOB("tls_config: {min_version: TLS9}"),
+     "f:1:58: scrape_configs[0].tls_config.min_version: unknown TLS version: "
+     "TLS9, expected TLS10, TLS11, TLS12 or TLS13"},
+    {JOB("tls_config: {min_version: TLS13, max_version: TLS12}"),
+     "f:1:78: tls_config.max_version must be greater than or equal to tls_config.min_version if both are specified"},
+
+    /* relabelling */
+    {JOB("relabel_configs: [~]"), "f:1:50: empty or null target relabeling rule in scrape config"},
+    {JOB("metric_relabel_configs: [~]"),
+     "f:1:57: empty or null metric relabeling rule in scrape config"},
+    {STEP(""), "f:1:50: relabel configuration for replace action requires 'target_label' value"},
+    {STEP("action: "), "f:1:59: relabel action cannot be empty"},
+    {STEP("action: ''"),
+     "f:1:59: scrape_configs[0].relabel_configs[0].action: relabel action cannot be empty"},
+    {STEP("action: foo"),
+     "f:1:59: scrape_configs[0].relabel_configs[0].action: unknown relabel action \"foo\""},
+    {STEP("action: hashmod, target_label: a"),
+     "f:1:50: relabel configuration for hashmod requires non-zero modulus"},
+    {STEP("action: hashmod, modulus: 3"),
+     "f:1:50: relabel configuration for hashmod action requires 'target_label' value"},
+    {STEP("source_labels: [''], target_label: a"), "f:1:66: \"\" is not a valid label name"},
+    {STEP("regex: '(', target_label: a"),
+     "f:1:58: scrape_configs[0].relabel_configs[0].regex: \"(\" is no regular "
+     "expression: missing ): ("},
+    {STEP("action: Lowercase, target_label: a, replacement: b"),
+     "f:1:100: 'replacement' can not be set for lowercase action"},
+    {STEP("action: labelmap, replacement: "),
+     "f:1:82: \"\" is invalid 'replacement' for labelmap action"},
+    {STEP("action: keepequal, target_label: a, separator: ','"),
+     "f:1:50: keepequal action requires only 'source_labels' and `target_label`, and no other fields"},
+    {STEP("action: dropequal, target_label: a, regex: b"),
+     "f:1:50: dropequal action requires only 'source_labels' and `target_label`, and no other fields"},
+    {STEP("action: labeldrop, source_labels: [a]"),
+     "f:1:50: labeldrop action requires only 'regex', and no other fields"},
+    {STEP("action: labelkeep, modulus: 1"),
+     "f:1:50: labelkeep action requires only 'regex', and no other fields"},
+
+    /* routes */
+    {"receivers: [{name: d}]", "f:1:1: no routes provided"},
+    {"route:\n", "f:1:7: no routes provided"},
+    {"inhibit_rules: [{}]", "f:1:1: no routes provided"},
+    {"templates: [a]", "f:1:1: no routes provided"},
+    {"route: {}\nreceivers: [{name: d}]", "f:1:8: root route must specify a default receiver"},
+    {"route: {receiver: x}\nreceivers: [{name: d}]",
+     "f:1:19: undefined receiver \"x\" used in route"},
+    {CHILD("receiver: x"), "f:1:42: undefined receiver \"x\" used in route"},
+    {ROOT("matchers: [a=b]"), "f:1:32: root route must not have any matchers"},
+    {ROOT("match: {a: b}"), "f:1:29: root route must not have any matchers"},
+    {ROOT("continue: true"), "f:1:32: cannot have continue in root route"},
+    {ROOT("group_interval: 0s"), "f:1:38: group_interval cannot be zero"},
+    {CHILD("repeat_interval: 0s"), "f:1:49: repeat_interval cannot be zero"},
+    {ROOT("group_by: [a, b, a]"), "f:1:39: duplicated label \"a\" in group_by"},
+    {ROOT("group_by: ['']"), "f:1:33: invalid label name \"\" in group_by list"},
+    {ROOT("group_by: ['...', a]"),
+     "f:1:32: cannot have wildcard group_by (`...`) and other labels at the same time"},
+    {CHILD("matchers: 'a=b'"),
+     "f:1:42: route.routes[0].matchers: found the text \"a=b\", expected a list"},
+    {CHILD("matchers: ['a']"), "f:1:43: route.routes[0].matchers: bad matcher format: a"},
+    {CHILD("matchers: ['a=~\"(\"']"),
+     "f:1:43: route.routes[0].matchers: error parsing regexp: missing ): ("},
+    {CHILD("match: {a-b: c}"), "f:1:40: route.routes[0].match: invalid label name \"a-b\""},
+    {CHILD("match_re: {a: '('}"),
+     "f:1:46: route.routes[0].match_re: error parsing regexp: missing ): ^(?:()$"},
+    {CHILD("match_re: {a: }"), "f:1:43: route.routes[0].match_re: invalid regexp value for \"a\""},
+    {"route: {receiver: d}\nreceivers: [{name: d}]\ninhibit_rules: [{equal: ['']}]",
+     "f:3:26: invalid label name \"\" in equal list"},
+
+    /* receivers */
+    {"route: {receiver: d}\nreceivers: [{}]", "f:2:13: missing name in receiver"},
+    {"route: {receiver: d}\nreceivers: [~]",
+     "f:2:13: found nothing, expected a receiver with a name"},
+    {"route: {receiver: d}\nreceivers: [{name: d}, {name: d}]",
+     "f:2:31: notification config name \"d\" is not unique"},
+    {"route: {receiver: d}\nreceivers: [{name: d, labels: {name: e}}]",
+     "f:2:31: receiver label \"name\" must match receiver name \"d\", got \"e\""},
+    {"route: {receiver: d}\nreceivers: [{name: d, webhook_configs: [~]}]",
+     "f:2:41: missing webhook config"},
+    {HOOK(""), "f:2:41: one of url or url_file must be configured"},
+    {HOOK("url: 'http://a', url_file: b"),
+     "f:2:69: at most one of url & url_file must be configured"},
+    {HOOK("url: 'ftp://a'"),
+     "f:2:47: receivers[0].webhook_configs[0].url: invalid URL: unsupported scheme \"ftp\" for "
+     "URL, expected http:// or https://"},
+    {HOOK("url: 'http://'"),
+     "f:2:47: receivers[0].webhook_configs[0].url: invalid URL: missing host for URL"},
+    {HOOK("url: 'http://u@:80/'"),
+     "f:2:47: receivers[0].webhook_configs[0].url: invalid URL: missing host for URL"},
+    {HOOK("url: 'http://a:b/'"),
+     "f:2:47: receivers[0].webhook_configs[0].url: invalid URL: host and port are not valid"},
+    {HOOK("url: 'http://a b'"),
+     "f:2:47: receivers[0].webhook_configs[0].url: invalid URL: blanks and control "
+     "characters must be written as %XX"},
+    {HOOK("url: 'http://a', timeout: 1d"),
+     "f:2:68: receivers[0].webhook_configs[0].timeout: found \"1d\", expected a duration of at most 292 years such as "
+     "10s, 1m0.5s or 500ms"},
+    {HOOK("url: 'http://a', format: slack"),
+     "f:2:67: receivers[0].webhook_configs[0].format: found \"slack\", expected "
+     "alertmanager or kubesphere"},
+    {HOOK("url: 'http://a', cluster: c"),
+     "f:2:68: \"cluster\" has a meaning only with \"format: kubesphere\""},
+};
+
+static void every_error_names_its_place_and_what_was_expected(void **unused)
+{
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct err err = {0};
+        struct config *c = NULL;
+        int r = config_parse("f", str_c(cases[i].yaml), &c, &err);
+
+        if (r == -EINVAL && !c && strcmp(err.msg, cases[i].why) == 0)
+            continue;
+        print_message("%s\n  is      %d %s\n  must be %s\n", cases[i].yaml, r, err.msg,
+                      cases[i].why);
+        config_unref(c);
+        wrong++;
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void a_file_with_many_faults_tells_the_first_and_how_many_there_are(void **unused)
+{
+    struct buf yaml = {0};
+    struct err err = {0};
+    struct config *c;
+    const char *end;
+
+    for (int i = 0; i < 50; i++)
+        buf_addf(&yaml, "unknown_%d: 1\n", i);
+    assert_int_equal(config_parse("f", buf_str(&yaml), &c, &err), -EINVAL);
+    assert_ptr_equal(strstr(err.msg, "f:1:1: unknown key \"unknown_0\""), err.msg);
+    end = strrchr(err.msg, '\n');
+    assert_non_null(end);
+    assert_string_equal(end, "\nand 45 more errors");
+    buf_free(&yaml);
+}
+
+static void aliases_cannot_make_a_small_file_large(void **unused)
+{
+    struct buf yaml = {0};
+    struct err err = {0};
+    struct config *c;
+
+    buf_add_c(&yaml, "rule_files: [&a \"");
+    for (int i = 0; i < 1 << 20; i++)
+        buf_add_byte(&yaml, 'x');
+    buf_add_c(&yaml, "\"");
+    for (int i = 0; i < 100; i++)
+        buf_add_c(&yaml, ", *a");
+    buf_add_c(&yaml, "]");
+    assert_int_equal(config_parse("f", buf_str(&yaml), &c, &err), -E2BIG);
+    assert_string_equal(err.msg, "f: more than 67108864 bytes after aliases are expanded");
+    buf_free(&yaml);
+}
+
+static void compiled_patterns_have_a_limit(void **unused)
+{
+    struct buf yaml = {0};
+    struct err err = {0};
+    struct config *c;
+
+    buf_add_c(&yaml, "route: {receiver: d, routes: [{match: {a: b}}");
+    for (int i = 0; i < 20000; i++)
+        buf_add_c(&yaml, ", {match: {a: b}}");
+    buf_add_c(&yaml, "]}\nreceivers: [{name: d}]");
+    assert_int_equal(config_parse("f", buf_str(&yaml), &c, &err), -EINVAL);
+    assert_non_null(strstr(err.msg, ": more than 20000 relabel steps and matchers"));
+    buf_free(&yaml);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_error_names_its_place_and_what_was_expected),
+        cmocka_unit_test(a_file_with_many_faults_tells_the_first_and_how_many_there_are),
+        cmocka_unit_test(aliases_cannot_make_a_small_file_large),
+        cmocka_unit_test(compiled_patterns_have_a_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
