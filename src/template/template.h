@@ -26,7 +26,7 @@ struct template_set;
 
 #define TMPL_TEXT_MAX (4u << 20) /* bytes of one text; stock and site templates are some 50 KB */
 #define TMPL_NODES_MAX 200000    /* nodes of one parsed text */
-#define TMPL_PARSE_DEPTH_MAX 100 /* parentheses and if/range/with/block inside one another */
+#define TMPL_PARSE_DEPTH_MAX 200 /* parentheses and if/range/with/block inside one another */
 #define TMPL_DEPTH_MAX 1000      /* the same when executing, templates that call templates included */
 #define TMPL_STEPS_MAX 2000000   /* nodes visited by one execution: some seconds at worst */
 
