@@ -75,7 +75,7 @@ static size_t side_missing(const struct hist_side *s, const struct hist_side *ot
 
 /* Merges from the back, so that the old buckets move out of the way before they are overwritten. */
 static void side_add(struct hist_side *s, struct arena *arena, const struct hist_side *other,
-                     double sign)
+                     double factor)
 {
     size_t i = s->n, j = other->n, to = s->n + side_missing(s, other);
 
@@ -87,12 +87,12 @@ static void side_add(struct hist_side *s, struct arena *arena, const struct hist
             int32_t index = s->index[i];
 
             if (index == other->index[j - 1])
-                v += sign * other->count[--j];
+                v += factor * other->count[--j];
             s->index[--to] = index;
             s->count[to] = v;
         } else {
             s->index[--to] = other->index[--j];
-            s->count[to] = sign * other->count[j];
+            s->count[to] = factor * other->count[j];
         }
     }
 }
@@ -235,7 +235,8 @@ static enum counter_reset_hint hint_of_sum(enum counter_reset_hint a, enum count
     return a == RESET_GAUGE || b == RESET_GAUGE ? RESET_GAUGE : RESET_UNKNOWN;
 }
 
-static enum hist_fit acc_combine(struct hist_acc *acc, const struct histogram *h, double sign)
+/* acc += factor * h */
+static enum hist_fit acc_combine(struct hist_acc *acc, const struct histogram *h, double factor)
 {
     struct hist_acc other;
     enum hist_fit fit = acc_fits(acc, h);
@@ -249,12 +250,12 @@ static enum hist_fit acc_combine(struct hist_acc *acc, const struct histogram *h
         reconcile_zero(acc, &other);
         hist_acc_reduce(acc, other.schema);
         hist_acc_reduce(&other, acc->schema);
-        acc->zero_count += sign * other.zero_count;
+        acc->zero_count += factor * other.zero_count;
     }
-    acc->count += sign * other.count;
-    acc->sum += sign * other.sum;
-    side_add(&acc->positive, acc->arena, &other.positive, sign);
-    side_add(&acc->negative, acc->arena, &other.negative, sign);
+    acc->count += factor * other.count;
+    acc->sum += factor * other.sum;
+    side_add(&acc->positive, acc->arena, &other.positive, factor);
+    side_add(&acc->negative, acc->arena, &other.negative, factor);
     acc->spare_positive = other.positive;
     acc->spare_negative = other.negative;
     return HIST_FIT;
@@ -272,6 +273,19 @@ enum hist_fit hist_acc_add(struct hist_acc *acc, const struct histogram *h)
 enum hist_fit hist_acc_sub(struct hist_acc *acc, const struct histogram *h)
 {
     return acc_combine(acc, h, -1);
+}
+
+enum hist_fit hist_acc_average(struct hist_acc *acc, const struct histogram *h, double count)
+{
+    enum counter_reset_hint hint = acc->hint;
+    enum hist_fit fit = acc_fits(acc, h);
+
+    if (fit != HIST_FIT)
+        return fit;
+    hist_acc_mul(acc, (count - 1) / count);
+    fit = acc_combine(acc, h, 1 / count);
+    acc->hint = hint_of_sum(hint, h->hint);
+    return fit;
 }
 
 void hist_acc_mul(struct hist_acc *acc, double factor)

@@ -48,6 +48,8 @@ void hist_acc_init(struct hist_acc *acc, struct arena *arena);
 void hist_acc_set(struct hist_acc *acc, const struct histogram *h);
 enum hist_fit hist_acc_add(struct hist_acc *acc, const struct histogram *h);
 enum hist_fit hist_acc_sub(struct hist_acc *acc, const struct histogram *h);
+/* Makes the mean of count - 1 histograms that of count of them, h being the new one. */
+enum hist_fit hist_acc_average(struct hist_acc *acc, const struct histogram *h, double count);
 void hist_acc_mul(struct hist_acc *acc, double factor);
 void hist_acc_div(struct hist_acc *acc, double divisor);  /* by 0: buckets are gone, the rest ±Inf or NaN */
 void hist_acc_reduce(struct hist_acc *acc, int32_t schema); /* to a lower resolution; higher: nothing */

@@ -34,7 +34,6 @@ struct series_reader;
 #define PROMQL_TIMEOUT_MS       (2 * 60 * 1000)
 #define PROMQL_MAX_SAMPLES      50000000
 #define PROMQL_SUBQUERY_STEP_MS (60 * 1000)
-#define PROMQL_MAX_STEPS        INT64_C(10000000) /* of one grid; 16 weeks by the second */
 
 /* A zeroed struct is what Prometheus 3.5 does without flags. The experimental functions and duration
  * expressions are the parser's matter, see struct promql_features. */
@@ -119,12 +118,5 @@ int promql_query_instant(struct promql_query *q, const struct series_reader *rea
                          struct promql_result **ret, struct err *err);
 int promql_query_range(struct promql_query *q, const struct series_reader *reader, unix_ms start,
                        unix_ms end, dur_ms step, struct promql_result **ret, struct err *err);
-
-/*
- * The part of the past that an evaluation in [start, end] may look at: the earliest and latest time of
- * any sample it can ask the reader for.
- */
-void promql_time_span(const struct promql_expr *expr, const struct promql_options *opts, unix_ms start,
-                      unix_ms end, unix_ms *ret_from, unix_ms *ret_to);
 
 #endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <math.h>
+
+#include "promql/eval_priv.h"
+
+#define CHECK_EVERY 16384 /* steps of work between two looks at the clock: some tens of microseconds */
+
+/* ---- limits */
+
+int eval_too_many(struct err *err)
+{
+    return err_set(err, -E2BIG,
+                   "query processing would load too many samples into memory in query execution");
+}
+
+int eval_hold(struct eval *e, size_t samples, struct err *err)
+{
+    e->held += samples;
+    if (e->held > e->stats->samples_peak)
+        e->stats->samples_peak = e->held;
+    return e->held > e->opts.max_samples ? eval_too_many(err) : 0;
+}
+
+int eval_check(struct eval *e, size_t steps, struct err *err)
+{
+    e->work += steps;
+    if (e->work < CHECK_EVERY)
+        return 0;
+    e->work = 0;
+    if (e->arena->overflow)
+        return err_set(err, -E2BIG, "query needs more than %zu bytes of memory", e->arena->max);
+    if (e->opts.cancel && atomic_load_explicit(e->opts.cancel, memory_order_relaxed))
+        return err_set(err, -ECANCELED, "query was canceled in expression evaluation");
+    if (clock_mono_ns() > e->deadline)
+        return err_set(err, -ETIMEDOUT, "query timed out in expression evaluation");
+    return 0;
+}
+
+/* ---- vectors */
+
+/* One step, whichever: for what does not depend on it. */
+static const struct grid *grid_once(struct eval *e, const struct grid *grid)
+{
+    struct grid *once = arena_alloc(e->arena, sizeof *once);
+
+    *once = (struct grid){grid->start, grid->step, 1};
+    return once;
+}
+
+static int negation_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err)
+{
+    struct vec *arg = v->self;
+    size_t n = v->grid->n;
+    int r = vec_fill_row(e, arg, i, row, err);
+
+    if (r < 0)
+        return r;
+    for (size_t k = 0; k < n; k++)
+        row->values[k] = -row->values[k];
+    for (size_t k = row->hists ? row_next(row, n, 0) : n; k < n; k = row_next(row, n, k + 1)) {
+        if (!row->hists[k])
+            continue;
+        hist_acc_set(&e->acc, row->hists[k]);
+        hist_acc_mul(&e->acc, -1);
+        row->hists[k] = hist_acc_get(&e->acc);
+    }
+    return 0;
+}
+
+static int eval_negation(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                         struct vec **ret, struct err *err)
+{
+    struct vec *arg;
+    int r = eval_vector(e, node->unary.arg, grid, &arg, err);
+
+    if (r < 0 || node->unary.op == OP_ADD) {
+        *ret = arg;
+        return r;
+    }
+    *ret = vec_over(e, arg, negation_fill, arg);
+    return vec_drop_name(e, *ret, CLASH_REFUSE, err);
+}
+
+static int vector_of(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                     struct vec **ret, struct err *err)
+{
+    switch (node->kind) {
+    case NODE_PAREN:
+        return eval_vector(e, node->paren, grid, ret, err);
+    case NODE_UNARY:
+        return eval_negation(e, node, grid, ret, err);
+    case NODE_BINARY:
+        return eval_binary(e, node, grid, ret, err);
+    case NODE_AGGREGATE:
+        return eval_aggregate(e, node, grid, ret, err);
+    case NODE_CALL:
+        return eval_call(e, node, grid, ret, err);
+    case NODE_VECTOR:
+        return eval_selector(e, node, grid, false, ret, err);
+    default:
+        return err_set(err, -EINVAL, "expected an instant vector, got %s", promql_type_text(node->type));
+    }
+}
+
+int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
+                struct err *err)
+{
+    struct vec *once;
+    int r;
+
+    if (!node->step_invariant || grid->n == 1)
+        return vector_of(e, node, grid, ret, err);
+    r = vector_of(e, node, grid_once(e, grid), &once, err);
+    if (r < 0)
+        return r;
+    *ret = vec_repeat(e, once, grid);
+    return 0;
+}
+
+/* ---- scalars */
+
+static int scalar_of(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                     double **ret, struct err *err)
+{
+    double *a, *b;
+    int r;
+
+    switch (node->kind) {
+    case NODE_NUMBER:
+        *ret = arena_array(e->arena, grid->n, sizeof **ret);
+        for (size_t k = 0; k < grid->n; k++)
+            (*ret)[k] = node->number.v;
+        return 0;
+    case NODE_PAREN:
+        return eval_scalar(e, node->paren, grid, ret, err);
+    case NODE_UNARY:
+        r = eval_scalar(e, node->unary.arg, grid, ret, err);
+        for (size_t k = 0; r == 0 && node->unary.op == OP_SUB && k < grid->n; k++)
+            (*ret)[k] = -(*ret)[k];
+        return r;
+    case NODE_BINARY:
+        r = eval_scalar(e, node->binary.lhs, grid, &a, err);
+        if (r == 0)
+            r = eval_scalar(e, node->binary.rhs, grid, &b, err);
+        for (size_t k = 0; r == 0 && k < grid->n; k++)
+            a[k] = scalar_operate(node->binary.op, a[k], b[k]);
+        *ret = r == 0 ? a : NULL;
+        return r;
+    case NODE_CALL:
+        return eval_scalar_call(e, node, grid, ret, err);
+    default:
+        return err_set(err, -EINVAL, "expected a scalar, got %s", promql_type_text(node->type));
+    }
+}
+
+int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid, double **ret,
+                struct err *err)
+{
+    double *once;
+    int r;
+
+    if (!node->step_invariant || grid->n == 1 || node->kind == NODE_NUMBER)
+        return scalar_of(e, node, grid, ret, err);
+    r = scalar_of(e, node, grid_once(e, grid), &once, err);
+    if (r < 0)
+        return r;
+    *ret = arena_array(e->arena, grid->n, sizeof **ret);
+    for (size_t k = 0; k < grid->n; k++)
+        (*ret)[k] = once[0];
+    return 0;
+}
+
+/* ---- range vectors */
+
+int eval_ranges(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                struct ranges **ret, struct err *err)
+{
+    node = promql_unparen((struct promql_node *)node);
+    if (node->kind == NODE_MATRIX)
+        return eval_matrix(e, node, grid, ret, err);
+    if (node->kind == NODE_SUBQUERY)
+        return eval_subquery(e, node, grid, ret, err);
+    return err_set(err, -EINVAL, "expected a range vector, got %s", promql_type_text(node->type));
+}

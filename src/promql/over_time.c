@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The functions that aggregate the samples of a window: ..._over_time()
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "promql/range_priv.h"
+
+int range_count(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                struct answer *ret, struct err *err)
+{
+    ret->v = (double)(w->n + w->nh);
+    return 1;
+}
+
+int range_present(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                  struct answer *ret, struct err *err)
+{
+    ret->v = 1;
+    return 1;
+}
+
+static bool last_is_histogram(const struct window *w)
+{
+    return w->n == 0 || (w->nh > 0 && w->ht[w->nh - 1] >= w->t[w->n - 1]);
+}
+
+int range_last(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+               struct answer *ret, struct err *err)
+{
+    if (last_is_histogram(w))
+        ret->h = hist_copy(e->arena, w->h[w->nh - 1]);
+    else
+        ret->v = w->v[w->n - 1];
+    return 1;
+}
+
+int range_ts_of_last(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                     struct answer *ret, struct err *err)
+{
+    ret->v = (double)(last_is_histogram(w) ? w->ht[w->nh - 1] : w->t[w->n - 1]) / 1000;
+    return 1;
+}
+
+/* ---- sum and average, of floats or of histograms, but not of both */
+
+static int sum_histograms(struct eval *e, struct range_call *c, const struct window *w,
+                          struct answer *ret)
+{
+    enum hist_fit fit = HIST_FIT;
+
+    hist_acc_set(&e->acc, w->h[0]);
+    for (size_t i = 1; fit == HIST_FIT && i < w->nh; i++)
+        fit = hist_acc_add(&e->acc, w->h[i]);
+    note_misfit(e, c->at, fit, c->name);
+    if (fit != HIST_FIT)
+        return 0;
+    ret->h = hist_acc_get(&e->acc);
+    return 1;
+}
+
+int range_sum(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+              struct answer *ret, struct err *err)
+{
+    double sum = 0, lost = 0;
+
+    if (w->n && w->nh) {
+        note_mixed_samples(e, c->at, c->name);
+        return 0;
+    }
+    if (w->nh)
+        return sum_histograms(e, c, w, ret);
+    for (size_t i = 0; i < w->n; i++)
+        add_exactly(w->v[i], &sum, &lost);
+    ret->v = isinf(sum) ? sum : sum + lost;
+    return 1;
+}
+
+static int average_histograms(struct eval *e, struct range_call *c, const struct window *w,
+                              struct answer *ret)
+{
+    enum hist_fit fit = HIST_FIT;
+
+    hist_acc_set(&e->acc, w->h[0]);
+    for (size_t i = 1; fit == HIST_FIT && i < w->nh; i++)
+        fit = hist_acc_average(&e->acc, w->h[i], (double)i + 1);
+    note_misfit(e, c->at, fit, c->name);
+    if (fit != HIST_FIT)
+        return 0;
+    ret->h = hist_acc_get(&e->acc);
+    return 1;
+}
+
+/* The sum divided by the count, unless the sum grows beyond all doubles: then the mean itself is kept. */
+static double average(const double *v, size_t n)
+{
+    double sum = v[0], lost = 0, mean = 0;
+    bool incremental = false;
+
+    for (size_t i = 1; i < n; i++) {
+        double count = (double)i + 1, keep = (count - 1) / count;
+
+        if (!incremental) {
+            double new_sum = sum, new_lost = lost;
+
+            add_exactly(v[i], &new_sum, &new_lost);
+            if (!isinf(new_sum)) {
+                sum = new_sum;
+                lost = new_lost;
+                continue;
+            }
+            incremental = true;
+            mean = sum / (count - 1);
+            lost /= count - 1;
+        }
+        mean *= keep;
+        lost *= keep;
+        add_exactly(v[i] / count, &mean, &lost);
+    }
+    return incremental ? mean + lost : sum / (double)n + lost / (double)n;
+}
+
+int range_avg(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+              struct answer *ret, struct err *err)
+{
+    if (w->n && w->nh) {
+        note_mixed_samples(e, c->at, c->name);
+        return 0;
+    }
+    if (w->nh)
+        return average_histograms(e, c, w, ret);
+    ret->v = average(w->v, w->n);
+    return 1;
+}
+
+/* ---- those that look at floats only */
+
+/* False: there are no floats. Says so when there are histograms beside them. */
+static bool floats_of(struct eval *e, struct range_call *c, const struct window *w)
+{
+    if (w->n == 0)
+        return false;
+    if (w->nh)
+        note_histograms_ignored(e, c->at, c->name);
+    return true;
+}
+
+int range_min(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+              struct answer *ret, struct err *err)
+{
+    if (!floats_of(e, c, w))
+        return 0;
+    ret->v = w->v[0];
+    for (size_t i = 1; i < w->n; i++)
+        if (w->v[i] < ret->v || isnan(ret->v))
+            ret->v = w->v[i];
+    return 1;
+}
+
+int range_max(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+              struct answer *ret, struct err *err)
+{
+    if (!floats_of(e, c, w))
+        return 0;
+    ret->v = w->v[0];
+    for (size_t i = 1; i < w->n; i++)
+        if (w->v[i] > ret->v || isnan(ret->v))
+            ret->v = w->v[i];
+    return 1;
+}
+
+int range_ts_of_min(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                    struct answer *ret, struct err *err)
+{
+    size_t at = 0;
+
+    if (!floats_of(e, c, w))
+        return 0;
+    for (size_t i = 1; i < w->n; i++)
+        if (w->v[i] <= w->v[at] || isnan(w->v[at]))
+            at = i;
+    ret->v = (double)w->t[at] / 1000;
+    return 1;
+}
+
+int range_ts_of_max(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                    struct answer *ret, struct err *err)
+{
+    size_t at = 0;
+
+    if (!floats_of(e, c, w))
+        return 0;
+    for (size_t i = 1; i < w->n; i++)
+        if (w->v[i] >= w->v[at] || isnan(w->v[at]))
+            at = i;
+    ret->v = (double)w->t[at] / 1000;
+    return 1;
+}
+
+static double variance(const double *v, size_t n)
+{
+    double count = 0, mean = 0, mean_lost = 0, sum = 0, lost = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double delta = v[i] - (mean + mean_lost);
+
+        count++;
+        add_exactly(delta / count, &mean, &mean_lost);
+        add_exactly(delta * (v[i] - (mean + mean_lost)), &sum, &lost);
+    }
+    return (sum + lost) / count;
+}
+
+int range_stdvar(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                 struct answer *ret, struct err *err)
+{
+    if (!floats_of(e, c, w))
+        return 0;
+    ret->v = variance(w->v, w->n);
+    return 1;
+}
+
+int range_stddev(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                 struct answer *ret, struct err *err)
+{
+    if (!floats_of(e, c, w))
+        return 0;
+    ret->v = sqrt(variance(w->v, w->n));
+    return 1;
+}
+
+/* ---- order statistics */
+
+static int by_value_nan_first(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    if (isnan(x) || isnan(y))
+        return !!isnan(y) - !!isnan(x);
+    return (x > y) - (x < y);
+}
+
+double quantile_of(double q, double *values, size_t n)
+{
+    double rank, low, high, weight;
+
+    if (isnan(q))
+        return NAN;
+    if (q < 0)
+        return -INFINITY;
+    if (q > 1)
+        return INFINITY;
+    qsort(values, n, sizeof *values, by_value_nan_first);
+    rank = q * (double)(n - 1);
+    low = fmax(0, floor(rank));
+    high = fmin((double)(n - 1), low + 1);
+    weight = rank - floor(rank);
+    return values[(size_t)low] * (1 - weight) + values[(size_t)high] * weight;
+}
+
+void check_quantile(struct eval *e, const struct promql_node *at, double q)
+{
+    if (!(q >= 0 && q <= 1))
+        note_number(e, at, "quantile value should be between 0 and 1, got ", q);
+}
+
+/* A copy of the window's floats that may be sorted. */
+static double *copy_floats(struct eval *e, struct range_call *c, const struct window *w)
+{
+    if (w->n > c->cap_sorted) {
+        c->cap_sorted = 2 * w->n;
+        c->sorted = arena_array(e->arena, c->cap_sorted, sizeof *c->sorted);
+    }
+    memcpy(c->sorted, w->v, w->n * sizeof *c->sorted);
+    return c->sorted;
+}
+
+int range_quantile(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+                   struct answer *ret, struct err *err)
+{
+    if (!floats_of(e, c, w))
+        return 0;
+    check_quantile(e, c->args[0], c->scalars[0][k]);
+    ret->v = quantile_of(c->scalars[0][k], copy_floats(e, c, w), w->n);
+    return 1;
+}
+
+int range_mad(struct eval *e, struct range_call *c, const struct window *w, size_t k,
+              struct answer *ret, struct err *err)
+{
+    double *v, median;
+
+    if (!floats_of(e, c, w))
+        return 0;
+    v = copy_floats(e, c, w);
+    median = quantile_of(0.5, v, w->n);
+    for (size_t i = 0; i < w->n; i++)
+        v[i] = fabs(v[i] - median);
+    ret->v = quantile_of(0.5, v, w->n);
+    return 1;
+}
