@@ -2,9 +2,9 @@
 /*
  * api - the HTTP faces: Prometheus v1, health, reload, metrics
  *
- * Handlers run on the worker threads of net/http_server.h. They read snapshots and call the looking-in functions
- * of the rooms; what belongs to one thread (alerts, notify) they reach through a door that runs a function there
- * and waits. Nothing here changes anything but through the ports.
+ * Handlers run on the worker threads of net/http_server.h. They read snapshots and call the
+ * looking-in functions of the rooms; what belongs to one thread (alerts, notify) they reach through
+ * a door that runs a function there and waits. Nothing here changes anything but through the ports.
  */
 #ifndef TOCSIN_API_API_H
 #define TOCSIN_API_API_H
@@ -24,7 +24,8 @@ struct scrape;
 struct storage;
 struct targets;
 
-/* Runs fn(arg) on the thread that owns something, waits until it has returned. -ESHUTDOWN when it is gone. */
+/* Runs fn(arg) on the thread that owns something, waits until it has returned. -ESHUTDOWN when it
+ * is gone. */
 struct api_door {
     void *self;
     int (*run)(void *self, void (*fn)(void *arg), void *arg);
@@ -51,22 +52,22 @@ struct api_options {
 
     /* What the program does and knows; all may be called by any worker. */
     void *self;
-    const struct config *(*config)(void *self);           /* a new reference */
-    struct target_list *(*targets)(void *self);           /* a new reference */
+    const struct config *(*config)(void *self); /* a new reference */
+    struct target_list *(*targets)(void *self); /* a new reference */
     bool (*ready)(void *self);
-    int (*reload)(void *self, struct err *err);           /* waits for the outcome */
+    int (*reload)(void *self, struct err *err); /* waits for the outcome */
     void (*quit)(void *self);
 
     const struct api_flag {
         const char *name, *value;
-    } *flags; /* status/flags */
+    } * flags; /* status/flags */
     size_t n_flags;
     unix_ms started;
 };
 
 /* Listens before it returns. Requests before `ready` get 503 but for /-/healthy and /metrics. */
 int api_start(const struct api_options *o, struct api **ret, struct err *err);
-void api_stop(struct api *a); /* NULL is fine */
+void api_stop(struct api *a);                /* NULL is fine */
 int api_port(const struct api *a, size_t i); /* of listen address i */
 
 #endif

@@ -195,8 +195,9 @@ void flags_help(const struct flag_set *set)
             continue;
         n = snprintf(left, sizeof left, "  --%s%s%s", f->name,
                      f->standard && *f->standard ? "=" : "", f->standard ? f->standard : "");
-        printf(n < HELP_COLUMN ? "%-*s" : "%s\n%*s", n < HELP_COLUMN ? HELP_COLUMN : 0, left,
-               HELP_COLUMN, "");
+        printf("%s%*s", left, n < HELP_COLUMN ? HELP_COLUMN - n : 0, "");
+        if (n >= HELP_COLUMN)
+            printf("\n%*s", HELP_COLUMN, "");
         printf("%s\n", say(f->en, f->zh));
     }
     if (*tail)

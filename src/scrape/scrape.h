@@ -2,9 +2,10 @@
 /*
  * scrape - asks every target on its clock and turns the page into samples
  *
- * Two halves. A *scraper* is one target's memory: which series its last page had, for staleness and for not
- * parsing labels again; it is told the time and a page, and commits samples; it knows no thread. *scrape* is
- * the machine around: threads with loops, timers, sessions; every target belongs to one loop.
+ * Two halves. A *scraper* is one target's memory: which series its last page had, for staleness and
+ * for not parsing labels again; it is told the time and a page, and commits samples; it knows no
+ * thread. *scrape* is the machine around: threads with loops, timers, sessions; every target
+ * belongs to one loop.
  */
 #ifndef TOCSIN_SCRAPE_SCRAPE_H
 #define TOCSIN_SCRAPE_SCRAPE_H
@@ -12,7 +13,8 @@
 #include "model/ports.h"
 #include "targets/targets.h"
 
-/* ---- one target's memory ----------------------------------------------------------------------------- */
+/* ---- one target's memory
+ * ----------------------------------------------------------------------------- */
 
 struct scraper;
 
@@ -24,8 +26,9 @@ struct scrape_outcome {
 struct scraper *scraper_new(const struct target *t, const struct sample_sink *sink);
 void scraper_free(struct scraper *s);
 
-/* A page arrived after duration_ns. Commits its samples with up=1 and the scrape_* series at `now`; series
- * that are gone get a staleness marker. If the page is bad: as scraper_fail(). err in outcome says why. */
+/* A page arrived after duration_ns. Commits its samples with up=1 and the scrape_* series at `now`;
+ * series that are gone get a staleness marker. If the page is bad: as scraper_fail(). err in
+ * outcome says why. */
 void scraper_take(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
                   int64_t duration_ns, struct scrape_outcome *ret);
 
@@ -36,7 +39,8 @@ void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t
 /* The target is gone for good: marks everything stale at `now`, up and scrape_* too. */
 void scraper_end(struct scraper *s, unix_ms now);
 
-/* ---- the machine ------------------------------------------------------------------------------------- */
+/* ---- the machine
+ * ------------------------------------------------------------------------------------- */
 
 struct scrape;
 
@@ -50,7 +54,8 @@ struct scrape_options {
 struct scrape *scrape_new(const struct scrape_options *o);
 void scrape_free(struct scrape *s); /* stops the threads; nothing is marked stale */
 
-/* Takes over a new list (keeps a reference): equal targets go on undisturbed, others end or begin. */
+/* Takes over a new list (keeps a reference): equal targets go on undisturbed, others end or begin.
+ */
 void scrape_apply(struct scrape *s, struct target_list *list);
 
 enum target_health { TARGET_UNKNOWN, TARGET_UP, TARGET_DOWN };
@@ -64,6 +69,7 @@ struct target_status {
 };
 
 /* Calls cb for every target as it stands now. Any thread; cb must not call back into scrape. */
-void scrape_each(struct scrape *s, void (*cb)(const struct target_status *st, void *arg), void *arg);
+void scrape_each(struct scrape *s, void (*cb)(const struct target_status *st, void *arg),
+                 void *arg);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * file_sd - target groups in files, YAML or JSON (which is YAML, too)
  *
- * Files are looked at every few seconds and read when their time, size or inode changed. A file that cannot be
- * read or parsed keeps the targets it had; a file that is gone has none.
+ * Files are looked at every few seconds and read when their time, size or inode changed. A file
+ * that cannot be read or parsed keeps the targets it had; a file that is gone has none.
  */
 #include <errno.h>
 #include <glob.h>
@@ -26,8 +26,8 @@ void found_groups_free(struct found_group *groups, size_t n)
     free(groups);
 }
 
-static int parse_labels(const struct yaml_doc *doc, const struct yaml_node *node, struct label_builder *b,
-                        struct err *err)
+static int parse_labels(const struct yaml_doc *doc, const struct yaml_node *node,
+                        struct label_builder *b, struct err *err)
 {
     if (yaml_is_null(node))
         return 0;
@@ -52,8 +52,10 @@ static int parse_group(const struct yaml_doc *doc, const struct yaml_node *node,
     if (node->kind != YAML_MAPPING)
         return yaml_error(doc, node, err, "expected a target group with targets and labels");
     for (size_t i = 0; i < node->n; i++)
-        if (!str_eq(node->keys[i]->text, STR("targets")) && !str_eq(node->keys[i]->text, STR("labels")))
-            return yaml_error(doc, node->keys[i], err, "unknown key \"%s\", expected targets or labels",
+        if (!str_eq(node->keys[i]->text, STR("targets")) &&
+            !str_eq(node->keys[i]->text, STR("labels")))
+            return yaml_error(doc, node->keys[i], err,
+                              "unknown key \"%s\", expected targets or labels",
                               node->keys[i]->text.p);
     targets = yaml_get(node, "targets");
     if (!yaml_is_null(targets) && targets->kind != YAML_SEQUENCE)
@@ -110,8 +112,8 @@ static struct sd_file *find_file(struct file_sd *sd, const char *path)
     return NULL;
 }
 
-static bool refresh_file(struct file_sd *sd, const char *path, void (*complain)(const char *words, void *arg),
-                         void *arg)
+static bool refresh_file(struct file_sd *sd, const char *path,
+                         void (*complain)(const char *words, void *arg), void *arg)
 {
     struct sd_file *f = find_file(sd, path);
     struct found_group *groups = NULL;

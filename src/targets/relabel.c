@@ -6,7 +6,8 @@
 #include "net/crypto.h"
 #include "targets/targets.h"
 
-static void join_sources(const struct label_builder *b, const struct config_relabel *s, struct buf *out)
+static void join_sources(const struct label_builder *b, const struct config_relabel *s,
+                         struct buf *out)
 {
     for (size_t i = 0; i < s->n_source_labels; i++) {
         if (i)
@@ -34,7 +35,9 @@ static void change_case(struct label_builder *b, const struct config_relabel *s,
     for (size_t i = 0; i < value.len; i++) {
         unsigned char c = (unsigned char)value.p[i];
 
-        buf_add_byte(&text, (char)(c >= 0x80 ? c : s->action == RELABEL_LOWERCASE ? tolower(c) : toupper(c)));
+        buf_add_byte(&text, (char)(c >= 0x80                        ? c
+                                   : s->action == RELABEL_LOWERCASE ? tolower(c)
+                                                                    : toupper(c)));
     }
     label_builder_set(b, str_c(s->target_label), buf_str(&text));
 }
@@ -63,7 +66,8 @@ static void by_name(struct label_builder *b, const struct config_relabel *s)
         CLEANUP(buf_free) struct buf name = {0};
         bool matches = regex_match(s->regex, l.name);
 
-        if (s->action == RELABEL_LABELMAP && regex_expand(s->regex, l.name, str_c(s->replacement), &name))
+        if (s->action == RELABEL_LABELMAP &&
+            regex_expand(s->regex, l.name, str_c(s->replacement), &name))
             label_builder_set(b, buf_str(&name), l.value);
         if (s->action == (matches ? RELABEL_LABELDROP : RELABEL_LABELKEEP))
             label_builder_del(b, l.name);

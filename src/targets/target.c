@@ -14,7 +14,8 @@
 #include "net/crypto.h"
 #include "targets/targets_priv.h"
 
-/* ---- defaults and relabelling ---------------------------------------------------------------------- */
+/* ---- defaults and relabelling
+ * ---------------------------------------------------------------------- */
 
 static void set_if_absent(struct label_builder *b, struct str name, struct str value)
 {
@@ -31,9 +32,10 @@ static void set_duration(struct label_builder *b, struct str name, dur_ms d)
     buf_free(&text);
 }
 
-/* What a target has before relabelling: the group's labels, then the job's settings where they are absent. */
-static void set_defaults(struct label_builder *b, const struct config_scrape *job, struct str address,
-                         const struct label_set *group)
+/* What a target has before relabelling: the group's labels, then the job's settings where they are
+ * absent. */
+static void set_defaults(struct label_builder *b, const struct config_scrape *job,
+                         struct str address, const struct label_set *group)
 {
     label_builder_init(b, group);
     label_builder_set(b, STR("__address__"), address);
@@ -57,7 +59,8 @@ static void set_defaults(struct label_builder *b, const struct config_scrape *jo
     }
 }
 
-/* ---- URL --------------------------------------------------------------------------------------------- */
+/* ---- URL
+ * --------------------------------------------------------------------------------------------- */
 
 static void add_param(struct buf *url, bool *any, struct str name, struct str value)
 {
@@ -77,7 +80,8 @@ static const struct config_param *find_param(const struct config_scrape *job, st
 }
 
 /* __param_x stands in place of the first value of x; further values of the job follow it. */
-static void add_params(struct buf *url, const struct config_scrape *job, const struct label_builder *b)
+static void add_params(struct buf *url, const struct config_scrape *job,
+                       const struct label_builder *b)
 {
     const struct str prefix = STR("__param_");
     struct label_set *all = label_builder_build(b);
@@ -107,8 +111,8 @@ static bool has_port(struct str address)
     return tail.len && str_find(tail, STR(":")) < tail.len;
 }
 
-static char *make_url(struct target_list *l, const struct config_scrape *job, const struct label_builder *b,
-                      const char **ret_address)
+static char *make_url(struct target_list *l, const struct config_scrape *job,
+                      const struct label_builder *b, const char **ret_address)
 {
     struct str address = label_builder_get(b, STR("__address__"));
     struct buf url = {0};
@@ -133,7 +137,8 @@ static char *make_url(struct target_list *l, const struct config_scrape *job, co
     return copy;
 }
 
-/* ---- identity ---------------------------------------------------------------------------------------- */
+/* ---- identity
+ * ---------------------------------------------------------------------------------------- */
 
 static uint64_t mix_text(uint64_t h, const char *s)
 {
@@ -177,28 +182,31 @@ static uint64_t mix_relabel(uint64_t h, const struct config_relabel *r)
     for (size_t i = 0; i < r->n_source_labels; i++)
         h = mix_text(h, r->source_labels[i]);
     h = mix_text(mix_text(mix_text(h, r->separator), r->target_label), r->replacement);
-    return hash_mix(hash_mix(h, hash_bytes(pattern.p, pattern.len)), r->modulus << 8 | (uint64_t)r->action);
+    return hash_mix(hash_mix(h, hash_bytes(pattern.p, pattern.len)),
+                    r->modulus << 8 | (uint64_t)r->action);
 }
 
 /* All settings of a job that change what a scrape does or stores. */
 static uint64_t job_hash(const struct config_scrape *j)
 {
-    const uint64_t numbers[] = {(uint64_t)j->kind,
-                                (uint64_t)j->honor_labels << 3 | (uint64_t)j->honor_timestamps << 2 |
-                                    (uint64_t)j->track_timestamps_staleness << 1 | j->enable_compression,
-                                j->body_size_limit,
-                                j->sample_limit,
-                                j->label_limit,
-                                j->label_name_length_limit,
-                                j->label_value_length_limit,
-                                (uint64_t)j->redis.connect_timeout,
-                                (uint64_t)j->redis.has_tls << 1 | j->redis.config_metrics};
+    const uint64_t numbers[] = {
+        (uint64_t)j->kind,
+        (uint64_t)j->honor_labels << 3 | (uint64_t)j->honor_timestamps << 2 |
+            (uint64_t)j->track_timestamps_staleness << 1 | j->enable_compression,
+        j->body_size_limit,
+        j->sample_limit,
+        j->label_limit,
+        j->label_name_length_limit,
+        j->label_value_length_limit,
+        (uint64_t)j->redis.connect_timeout,
+        (uint64_t)j->redis.has_tls << 1 | j->redis.config_metrics};
     uint64_t h = mix_text(mix_text(1, j->job_name), j->fallback_scrape_protocol);
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         h = hash_mix(h, numbers[i]);
     h = mix_http(h, &j->http);
-    h = mix_text(mix_text(mix_text(h, j->redis.username), j->redis.password), j->redis.password_file);
+    h = mix_text(mix_text(mix_text(h, j->redis.username), j->redis.password),
+                 j->redis.password_file);
     h = mix_tls(h, &j->redis.tls);
     for (size_t i = 0; i < j->n_metric_relabel; i++)
         h = mix_relabel(h, &j->metric_relabel[i]);
@@ -236,7 +244,8 @@ static uint64_t spread_hash(const struct label_set *all, const char *url)
     return hash_fnv1a_64(h, url, strlen(url));
 }
 
-/* ---- the target -------------------------------------------------------------------------------------- */
+/* ---- the target
+ * -------------------------------------------------------------------------------------- */
 
 static const char *read_times(const struct label_builder *b, struct target *t)
 {
@@ -295,13 +304,15 @@ static bool is_in(const struct target_list *l, const struct target *t)
     return false;
 }
 
-static void add_target(struct target_list *l, struct target *t, const struct label_builder *b, uint64_t seed)
+static void add_target(struct target_list *l, struct target *t, const struct label_builder *b,
+                       uint64_t seed)
 {
     struct label_set *all = label_builder_build(b);
 
     t->labels = public_labels(all);
     t->hash = spread_hash(all, t->url) ^ seed;
-    t->identity = hash_mix(hash_mix(label_set_hash(all), hash_bytes(t->url, strlen(t->url))), job_hash(t->job));
+    t->identity = hash_mix(hash_mix(label_set_hash(all), hash_bytes(t->url, strlen(t->url))),
+                           job_hash(t->job));
     label_set_unref(all);
     if (is_in(l, t)) {
         label_set_unref(t->labels);
@@ -325,8 +336,8 @@ void target_list_add(struct target_list *l, const struct config_scrape *job, str
     if (step < 0 && !(error = check_address(job, label_builder_get(&b, STR("__address__")))))
         error = read_times(&b, &t);
     if (step >= 0 || error) {
-        *VEC_PUSH(l->dropped, l->n_dropped, l->cap_dropped) =
-            (struct dropped_target){job, t.discovered, step, error};
+        *VEC_PUSH(l->dropped, l->n_dropped,
+                  l->cap_dropped) = (struct dropped_target){job, t.discovered, step, error};
     } else {
         drop_meta(&b);
         t.url = make_url(l, job, &b, &t.address);

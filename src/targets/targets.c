@@ -6,7 +6,8 @@
 #include "base/mem.h"
 #include "targets/targets_priv.h"
 
-#define FILES_LOOK_MS 5000 /* how often discovery files are looked at; Prometheus batches updates as long */
+#define FILES_LOOK_MS                                                                              \
+    5000 /* how often discovery files are looked at; Prometheus batches updates as long */
 
 struct targets {
     struct config *config;
@@ -18,7 +19,8 @@ struct targets {
     void *arg;
 };
 
-/* ---- lists ------------------------------------------------------------------------------------------- */
+/* ---- lists
+ * ------------------------------------------------------------------------------------------- */
 
 struct target_list *target_list_ref(struct target_list *l)
 {
@@ -44,15 +46,16 @@ void target_list_unref(struct target_list *l)
 }
 
 /* Past its limit a job has no targets at all: half of them would look like a healthy site. */
-static void apply_target_limit(struct targets *t, struct target_list *l, const struct config_scrape *job, size_t first)
+static void apply_target_limit(struct targets *t, struct target_list *l,
+                               const struct config_scrape *job, size_t first)
 {
     size_t n = l->n_targets - first;
     struct buf words = {0};
 
     if (job->target_limit == 0 || n <= job->target_limit)
         return;
-    buf_addf(&words, "job %s: target_limit exceeded (number of targets: %zu, limit: %llu)", job->job_name, n,
-             (unsigned long long)job->target_limit);
+    buf_addf(&words, "job %s: target_limit exceeded (number of targets: %zu, limit: %llu)",
+             job->job_name, n, (unsigned long long)job->target_limit);
     t->complain(words.p, t->arg);
     for (size_t i = first; i < l->n_targets; i++) {
         *VEC_PUSH(l->dropped, l->n_dropped, l->cap_dropped) = (struct dropped_target){
@@ -69,7 +72,8 @@ static void add_job(struct targets *t, struct target_list *l, const struct confi
 
     for (size_t i = 0; i < job->n_static_groups; i++)
         for (size_t k = 0; k < job->static_groups[i].n_targets; k++)
-            target_list_add(l, job, str_c(job->static_groups[i].targets[k]), job->static_groups[i].labels, t->seed);
+            target_list_add(l, job, str_c(job->static_groups[i].targets[k]),
+                            job->static_groups[i].labels, t->seed);
     for (size_t s = 0; s < t->n_file_sds; s++) {
         const struct file_sd *sd = &t->file_sds[s];
 
@@ -95,14 +99,15 @@ static void rebuild(struct targets *t)
     t->list = l;
 }
 
-/* ---- the room ---------------------------------------------------------------------------------------- */
+/* ---- the room
+ * ---------------------------------------------------------------------------------------- */
 
 static void keep_quiet(const char *words, void *arg)
 {
 }
 
-struct targets *targets_new(const struct config *config, unix_ms now, void (*complain)(const char *words, void *arg),
-                            void *arg)
+struct targets *targets_new(const struct config *config, unix_ms now,
+                            void (*complain)(const char *words, void *arg), void *arg)
 {
     struct targets *t = mem_zalloc(sizeof *t);
 
@@ -112,8 +117,8 @@ struct targets *targets_new(const struct config *config, unix_ms now, void (*com
     t->arg = arg;
     for (size_t i = 0; i < config->n_scrapes; i++)
         for (size_t k = 0; k < config->scrapes[i].n_file_sds; k++)
-            *VEC_PUSH(t->file_sds, t->n_file_sds, t->cap_file_sds) =
-                (struct file_sd){.config = &config->scrapes[i].file_sds[k], .job = &config->scrapes[i]};
+            *VEC_PUSH(t->file_sds, t->n_file_sds, t->cap_file_sds) = (struct file_sd){
+                .config = &config->scrapes[i].file_sds[k], .job = &config->scrapes[i]};
     for (size_t i = 0; i < t->n_file_sds; i++)
         file_sd_refresh(&t->file_sds[i], t->complain, t->arg);
     rebuild(t);

@@ -2,9 +2,10 @@
 /*
  * targets - whom to watch: from static lists and files, through relabelling, to targets
  *
- * Comes in: a configuration. Goes out: immutable, counted lists of targets; scrape compares a new list with
- * the old one and keeps what is equal. Also here, because every room that relabels may include this one: the
- * relabelling rules themselves, and the joint through which a page is fetched from a target.
+ * Comes in: a configuration. Goes out: immutable, counted lists of targets; scrape compares a new
+ * list with the old one and keeps what is equal. Also here, because every room that relabels may
+ * include this one: the relabelling rules themselves, and the joint through which a page is fetched
+ * from a target.
  */
 #ifndef TOCSIN_TARGETS_TARGETS_H
 #define TOCSIN_TARGETS_TARGETS_H
@@ -17,36 +18,39 @@
 #include "model/exposition.h"
 #include "net/loop.h"
 
-/* ---- relabelling ------------------------------------------------------------------------------------ */
+/* ---- relabelling
+ * ------------------------------------------------------------------------------------ */
 
-/* Carries out n steps on b in order (spec: prometheus.md 4.2). Returns the index of the step that dropped
- * the label set, or -1 when it is kept. */
+/* Carries out n steps on b in order (spec: prometheus.md 4.2). Returns the index of the step that
+ * dropped the label set, or -1 when it is kept. */
 int relabel(struct label_builder *b, const struct config_relabel *steps, size_t n);
 
-/* ---- targets ---------------------------------------------------------------------------------------- */
+/* ---- targets
+ * ---------------------------------------------------------------------------------------- */
 
 struct target {
-    const struct config_scrape *job;      /* lives as long as the list */
-    const struct label_set *discovered;   /* before relabelling, with __ labels */
-    const struct label_set *labels;       /* that samples get: without __ labels */
-    const char *address;                  /* __address__ after relabelling */
-    const char *url;                      /* of JOB_HTTP; "redis://host:port" of JOB_REDIS */
+    const struct config_scrape *job;    /* lives as long as the list */
+    const struct label_set *discovered; /* before relabelling, with __ labels */
+    const struct label_set *labels;     /* that samples get: without __ labels */
+    const char *address;                /* __address__ after relabelling */
+    const char *url;                    /* of JOB_HTTP; "redis://host:port" of JOB_REDIS */
     dur_ms interval, timeout;
     uint64_t hash; /* spreads the scrapes: prometheus.md 4.4 */
-    uint64_t identity; /* equal when url, labels and all settings of the job are equal: state is kept */
+    uint64_t
+        identity; /* equal when url, labels and all settings of the job are equal: state is kept */
 };
 
 struct dropped_target {
     const struct config_scrape *job;
     const struct label_set *discovered;
-    int step; /* index of the relabel_config that dropped it; -1: see error */
+    int step;          /* index of the relabel_config that dropped it; -1: see error */
     const char *error; /* e.g. "no address", NULL when relabelling dropped it */
 };
 
 struct target_list {
     uint32_t refs;
     const struct config *config; /* a reference */
-    struct target *targets; /* jobs in order of the configuration */
+    struct target *targets;      /* jobs in order of the configuration */
     size_t n_targets, cap_targets;
     struct dropped_target *dropped;
     size_t n_dropped, cap_dropped;
@@ -58,29 +62,33 @@ void target_list_unref(struct target_list *l);
 
 struct targets;
 
-/* The first list is there at once. Problems with single groups or files (err text) go to `complain`, which
- * may be NULL; they never fail the whole. */
+/* The first list is there at once. Problems with single groups or files (err text) go to
+ * `complain`, which may be NULL; they never fail the whole. */
 struct targets *targets_new(const struct config *config, unix_ms now,
                             void (*complain)(const char *words, void *arg), void *arg);
 void targets_free(struct targets *t);
 
-/* Looks whether files changed. Sets *changed when there is a new list; returns when it wants to be called
- * again. One thread. */
+/* Looks whether files changed. Sets *changed when there is a new list; returns when it wants to be
+ * called again. One thread. */
 unix_ms targets_tick(struct targets *t, unix_ms now, bool *changed);
 struct target_list *targets_list(struct targets *t); /* a new reference to the newest list */
 
-/* ---- how a page is fetched: the joint between scrape and probes -------------------------------------- */
+/* ---- how a page is fetched: the joint between scrape and probes
+ * -------------------------------------- */
 
-/* What came back: the text of a page in one of the exposition formats, or err. Both borrowed for the call. */
-typedef void page_done(struct str page, enum exposition_format format, const struct err *err, void *arg);
+/* What came back: the text of a page in one of the exposition formats, or err. Both borrowed for
+ * the call. */
+typedef void page_done(struct str page, enum exposition_format format, const struct err *err,
+                       void *arg);
 
 /*
- * A way of asking a target. A session belongs to one target on one loop and is kept from scrape to scrape, so
- * that it can keep its connection. All on the loop's thread.
+ * A way of asking a target. A session belongs to one target on one loop and is kept from scrape to
+ * scrape, so that it can keep its connection. All on the loop's thread.
  */
 struct page_source {
     void *(*open)(struct loop *l, const struct target *t); /* t lives longer than the session */
-    void (*fetch)(void *session, dur_ms timeout, page_done *done, void *arg); /* done is called once */
+    void (*fetch)(void *session, dur_ms timeout, page_done *done,
+                  void *arg);     /* done is called once */
     void (*close)(void *session); /* a fetch under way is dropped without its callback */
 };
 

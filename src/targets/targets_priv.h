@@ -41,7 +41,8 @@ void file_sd_deinit(struct file_sd *sd);
 int sd_file_parse(const char *path, struct found_group **ret, size_t *ret_n, struct err *err);
 void found_groups_free(struct found_group *groups, size_t n);
 
-/* Adds the target (or dropped target) that an address becomes to the list, unless an equal one is in it. */
+/* Adds the target (or dropped target) that an address becomes to the list, unless an equal one is
+ * in it. */
 void target_list_add(struct target_list *l, const struct config_scrape *job, struct str address,
                      const struct label_set *group_labels, uint64_t seed);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scene - runs stories: scene FILE... plays each file in a world of its own; last line "N passed, N failed"
+ * scene - runs stories: scene FILE... plays each file in a world of its own; last line "N passed, N
+ * failed"
  *
- * A file is a number of parts, each behind a line "-- NAME --". The part "story" is the script; every other part is
- * written into the world's folder as the file NAME before it begins. README.md lists the steps of a script. A step that
- * does not hold prints FILE:LINE with what was found and ends its scene.
+ * A file is a number of parts, each behind a line "-- NAME --". The part "story" is the script;
+ * every other part is written into the world's folder as the file NAME before it begins. README.md
+ * lists the steps of a script. A step that does not hold prints FILE:LINE with what was found and
+ * ends its scene.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -48,7 +50,8 @@ static void fail(struct scene *s, const char *fmt, ...)
     s->failed = true;
 }
 
-/* ---- the script as words and bodies ------------------------------------------------------------------------- */
+/* ---- the script as words and bodies
+ * ------------------------------------------------------------------------- */
 
 static struct str next_line(struct scene *s)
 {
@@ -107,7 +110,8 @@ static bool read_duration(struct scene *s, struct str *rest, int64_t *ret_ns)
     return true;
 }
 
-/* ---- steps that change the world ------------------------------------------------------------------------------ */
+/* ---- steps that change the world
+ * ------------------------------------------------------------------------------ */
 
 static void step_target(struct scene *s, struct str rest)
 {
@@ -211,7 +215,8 @@ static void step_clock(struct scene *s, struct str rest)
         world_jump(s->world, back ? -ns : ns);
 }
 
-/* ---- steps that look ------------------------------------------------------------------------------------------- */
+/* ---- steps that look
+ * ------------------------------------------------------------------------------------------- */
 
 /* The value at a path like alerts[0].labels.severity; NULL when there is none. */
 static const struct json *at_path(const struct json *j, struct str path)
@@ -241,7 +246,8 @@ static const struct json *at_path(const struct json *j, struct str path)
     return j;
 }
 
-/* The value as the script writes it: text without quotes, numbers, true, false, null, absent, or "[N]" for lists. */
+/* The value as the script writes it: text without quotes, numbers, true, false, null, absent, or
+ * "[N]" for lists. */
 static void describe(const struct json *j, struct buf *out)
 {
     if (!j) {
@@ -276,8 +282,8 @@ static void check_fields(struct scene *s, const struct world_request *r, struct 
         value = eq < line.len ? str_n(line.p + eq + 3, line.len - eq - 3) : STR_NONE;
         describe(at_path(doc, path), &got);
         if (!str_eq(value, buf_str(&got)))
-            fail(s, "%.*s is %.*s, expected %.*s, in %s", STR_ARG(path), STR_ARG(buf_str(&got)), STR_ARG(value),
-                 r->body);
+            fail(s, "%.*s is %.*s, expected %.*s, in %s", STR_ARG(path), STR_ARG(buf_str(&got)),
+                 STR_ARG(value), r->body);
         buf_free(&got);
     }
     json_doc_free(doc);
@@ -294,7 +300,8 @@ static struct world_request *next_request(struct scene *s, struct str url)
     return NULL;
 }
 
-/* expect webhook URL: a request came there, and its body has these fields; it is the earliest not yet expected. */
+/* expect webhook URL: a request came there, and its body has these fields; it is the earliest not
+ * yet expected. */
 static void expect_webhook(struct scene *s, struct str rest)
 {
     struct str url = word(&rest);
@@ -376,7 +383,8 @@ static void expect_query(struct scene *s, struct str rest)
 
     read_body(s, &expected);
     if (promql_parse(rest, NULL, &expr, &err) < 0 ||
-        promql_instant(expr, world_reader(s->world), NULL, unix_ms_of_ns(world_now(s->world)), &result, &err) < 0) {
+        promql_instant(expr, world_reader(s->world), NULL, unix_ms_of_ns(world_now(s->world)),
+                       &result, &err) < 0) {
         fail(s, "%.*s: %s", STR_ARG(rest), err.msg);
         return;
     }
@@ -406,15 +414,18 @@ static void step_expect(struct scene *s, struct str rest)
     fail(s, "expected `expect webhook|nothing|alert|query ...`");
 }
 
-/* ---- playing ----------------------------------------------------------------------------------------------------- */
+/* ---- playing
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *name;
     void (*step)(struct scene *s, struct str rest);
 } steps[] = {
-    {"start", step_start},   {"stop", step_stop},       {"crash", step_crash},   {"reload", step_reload},
-    {"target", step_target}, {"webhook", step_webhook}, {"file", step_file},     {"clock", step_clock},
-    {"expect", step_expect}, {"forget", forget_requests},
+    {"start", step_start},       {"stop", step_stop},     {"crash", step_crash},
+    {"reload", step_reload},     {"target", step_target}, {"webhook", step_webhook},
+    {"file", step_file},         {"clock", step_clock},   {"expect", step_expect},
+    {"forget", forget_requests},
 };
 
 /* `at 1m30s` runs the world to that time; the rest of the line, if there is any, is a step. */

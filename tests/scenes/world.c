@@ -72,7 +72,8 @@ struct world {
     unix_ns rules_due, alerts_due, notify_due, storage_due;
 };
 
-/* ---- what is played --------------------------------------------------------------------------------------- */
+/* ---- what is played
+ * --------------------------------------------------------------------------------------- */
 
 void world_target_serves(struct world *w, struct str address, struct str page)
 {
@@ -116,10 +117,11 @@ static void play_request(void *self, const struct outgoing *o, outgoing_done *do
     struct world_request *r = VEC_PUSH(w->requests, w->n_requests, w->cap_requests);
     struct err err = {0};
 
-    *r = (struct world_request){.url = mem_strdup(o->url), .body = str_dup(o->body), .when = w->now};
+    *r = (struct world_request){
+        .url = mem_strdup(o->url), .body = str_dup(o->body), .when = w->now};
     if (h && h->mood == WEBHOOK_HANGS) {
-        *VEC_PUSH(w->hanging, w->n_hanging, w->cap_hanging) =
-            (struct hanging){done, arg, w->now + o->timeout * NS_PER_MS};
+        *VEC_PUSH(w->hanging, w->n_hanging,
+                  w->cap_hanging) = (struct hanging){done, arg, w->now + o->timeout * NS_PER_MS};
     } else if (h && h->mood == WEBHOOK_REFUSES) {
         err_set(&err, -ECONNREFUSED, "connect to %s: Connection refused", o->url);
         done(0, STR_NONE, &err, arg);
@@ -150,14 +152,17 @@ struct world_request *world_requests(struct world *w, size_t *ret_n)
     return w->requests;
 }
 
-/* ---- building ----------------------------------------------------------------------------------------------- */
+/* ---- building
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static unix_ms storage_now(void *arg)
 {
     return unix_ms_of_ns(((struct world *)arg)->now);
 }
 
-static int post_alerts(void *self, const struct alert *const *alerts, size_t n, unix_ns now, struct err *err)
+static int post_alerts(void *self, const struct alert *const *alerts, size_t n, unix_ns now,
+                       struct err *err)
 {
     struct world *w = self;
     int r = alerts_post(w->alerts, alerts, n, now, err);
@@ -259,7 +264,8 @@ int world_reload(struct world *w, struct err *err)
     int r;
 
     snprintf(path, sizeof path, "%s/tocsin.yml", w->folder);
-    if ((r = config_load(path, &config, err)) < 0 || (r = rules_reload(w->rules, config, w->now, err)) < 0) {
+    if ((r = config_load(path, &config, err)) < 0 ||
+        (r = rules_reload(w->rules, config, w->now, err)) < 0) {
         config_unref(config);
         return r;
     }
@@ -306,7 +312,9 @@ int world_crash(struct world *w, struct err *err)
     return 0;
 }
 
-/* ---- the clock ------------------------------------------------------------------------------------------------ */
+/* ---- the clock
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void scrape_one(struct world *w, struct watched *t)
 {
@@ -318,7 +326,8 @@ static void scrape_one(struct world *w, struct watched *t)
         if (strcmp(w->played[i].address, t->target->address) == 0)
             played = &w->played[i];
     if (played && played->page) {
-        scraper_take(t->scraper, str_c(played->page), EXPOSITION_TEXT, unix_ms_of_ns(w->now), SCRAPE_NS, &o);
+        scraper_take(t->scraper, str_c(played->page), EXPOSITION_TEXT, unix_ms_of_ns(w->now),
+                     SCRAPE_NS, &o);
     } else {
         err_set(&err, -ECONNREFUSED, "connect to %s: Connection refused", t->target->address);
         scraper_fail(t->scraper, &err, unix_ms_of_ns(w->now), SCRAPE_NS, &o);
@@ -384,7 +393,8 @@ unix_ns world_now(const struct world *w)
     return w->now;
 }
 
-/* As on a real machine: waits are on the monotonic clock, so what was due in a minute is looked at again soon. */
+/* As on a real machine: waits are on the monotonic clock, so what was due in a minute is looked at
+ * again soon. */
 void world_jump(struct world *w, int64_t ns)
 {
     w->now += ns;

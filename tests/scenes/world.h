@@ -2,9 +2,9 @@
 /*
  * world - all of tocsin but its sockets, on a clock that the scene turns
  *
- * Real: configuration, targets, scrapers, storage, PromQL, rules, alerts, outbox, state. Played: the pages that
- * targets serve and the answers of webhooks. Every room is called when it said it wants to be, so that twelve hours
- * take milliseconds.
+ * Real: configuration, targets, scrapers, storage, PromQL, rules, alerts, outbox, state. Played:
+ * the pages that targets serve and the answers of webhooks. Every room is called when it said it
+ * wants to be, so that twelve hours take milliseconds.
  */
 #ifndef TOCSIN_TESTS_SCENES_WORLD_H
 #define TOCSIN_TESTS_SCENES_WORLD_H
@@ -26,8 +26,9 @@ struct world *world_new(const char *folder);
 void world_free(struct world *w);
 
 int world_start(struct world *w, struct err *err);
-void world_stop(struct world *w);             /* a clean stop */
-int world_crash(struct world *w, struct err *err); /* what kill -9 leaves on the disk is kept, nothing else */
+void world_stop(struct world *w); /* a clean stop */
+int world_crash(struct world *w,
+                struct err *err); /* what kill -9 leaves on the disk is kept, nothing else */
 int world_reload(struct world *w, struct err *err);
 
 void world_run_until(struct world *w, unix_ns when);

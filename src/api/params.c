@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/api_priv.h"
+#include "base/num.h"
+
+/* Go's bounds of time, which clients send for "all there is". */
+static const char go_least[] = "-292273086-05-16T16:47:06Z";
+static const char go_most[] = "292277025-08-18T07:12:54.999999999Z";
+
+struct str api_param(const struct request *r, const char *name)
+{
+    return http_param(r->http, name, 0);
+}
+
+int api_parse_time(struct str s, unix_ms *ret, struct err *err)
+{
+    double seconds;
+    unix_ns ns;
+
+    if (str_eq_c(s, go_least) || str_eq_c(s, go_most)) {
+        *ret = s.p[0] == '-' ? API_TIME_MIN : API_TIME_MAX;
+        return 0;
+    }
+    if (num_parse_double(s, &seconds) && fabs(seconds) < (double)API_TIME_MAX / 1000) {
+        *ret = (unix_ms)llround(seconds * 1000);
+        return 0;
+    }
+    if (time_parse_rfc3339(s, &ns, NULL, NULL) == 0 && ns != UNIX_NS_ZERO) {
+        *ret = unix_ms_of_ns(ns);
+        return 0;
+    }
+    return err_set(err, -EINVAL, "cannot parse \"%.*s\" to a valid timestamp", STR_ARG(s));
+}
+
+int api_parse_duration(struct str s, dur_ms *ret, struct err *err)
+{
+    double seconds;
+
+    if (num_parse_double(s, &seconds)) {
+        if (fabs(seconds) * 1e9 > (double)INT64_MAX)
+            return err_set(err, -ERANGE,
+                           "cannot parse \"%.*s\" to a valid duration. It overflows int64",
+                           STR_ARG(s));
+        *ret = (dur_ms)llround(seconds * 1000);
+        return 0;
+    }
+    if (s.len && duration_parse(s.p, s.len, ret, NULL) == 0)
+        return 0;
+    return err_set(err, -EINVAL, "cannot parse \"%.*s\" to a valid duration", STR_ARG(s));
+}
+
+static int invalid(struct answer *a, const char *name, const struct err *err)
+{
+    return api_fail(a, API_BAD_DATA, "invalid parameter \"%s\": %s", name, err->msg);
+}
+
+int api_param_time(const struct request *r, const char *name, unix_ms standard, unix_ms *ret,
+                   struct answer *a)
+{
+    struct str s = api_param(r, name);
+    struct err err = {0};
+
+    if (s.len == 0) {
+        *ret = standard;
+        return 0;
+    }
+    if (api_parse_time(s, ret, &err) < 0) {
+        struct err why = err;
+
+        err_set(&err, why.code, "invalid time value for '%s': %s", name, why.msg);
+        return invalid(a, name, &err);
+    }
+    return 0;
+}
+
+int api_param_duration(const struct request *r, const char *name, dur_ms standard, dur_ms *ret,
+                       struct answer *a)
+{
+    struct str s = api_param(r, name);
+    struct err err = {0};
+
+    if (s.len == 0) {
+        *ret = standard;
+        return 0;
+    }
+    return api_parse_duration(s, ret, &err) < 0 ? invalid(a, name, &err) : 0;
+}
+
+int api_param_limit(const struct request *r, const char *name, size_t *ret, struct answer *a)
+{
+    struct str s = api_param(r, name);
+    int64_t n = 0;
+
+    if (s.len && !num_parse_i64(s, &n))
+        return api_fail(a, API_BAD_DATA, "invalid parameter \"%s\": %s must be a number", name,
+                        name);
+    if (n < 0)
+        return api_fail(a, API_BAD_DATA, "invalid parameter \"%s\": %s must be non-negative", name,
+                        name);
+    *ret = (size_t)n;
+    return 0;
+}
+
+void api_add_labels(struct json_writer *w, const struct label_set *ls)
+{
+    struct buf text = {0};
+
+    label_set_add_json(ls, &text);
+    json_raw(w, buf_str(&text));
+    buf_free(&text);
+}
+
+void api_add_time(struct json_writer *w, unix_ns t)
+{
+    struct buf text = {0};
+
+    time_add_rfc3339(&text, t);
+    json_str(w, buf_str(&text));
+    buf_free(&text);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * scraper - one target's memory, and the way of a page into storage
+ *
+ * A page is mostly the last page with other numbers. So the raw text of every series
+ * ("name{labels}") is kept with its storage reference, in the order of the page: the series
+ * expected next is compared first, then the table is asked, and only a text never seen is parsed,
+ * relabelled and given to storage for a reference.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "model/sample.h"
+#include "scrape/scrape_priv.h"
+
+enum report {
+    REPORT_UP,
+    REPORT_DURATION,
+    REPORT_SCRAPED,
+    REPORT_KEPT,
+    REPORT_ADDED,
+    REPORTS,
+};
+
+static const char *const report_names[REPORTS] = {
+    "up",
+    "scrape_duration_seconds",
+    "scrape_samples_scraped",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_series_added",
+};
+
+struct entry {
+    series_ref ref; /* 0: dropped by metric_relabel_configs */
+    uint64_t on;    /* number of the page it was read on last */
+    bool live;      /* its last sample was stored and has not been ended by a staleness marker */
+    bool timed;     /* it brought its own time: no staleness marker */
+    struct entry *after; /* what followed it on the last page */
+    uint32_t len;
+    char raw[];
+};
+
+struct scraper {
+    const struct target *target;
+    struct sample_sink sink;
+    struct map entries;  /* by raw text */
+    uint64_t page;       /* number of the page being taken */
+    struct entry *first; /* of the last page */
+    series_ref reports[REPORTS];
+
+    /* of the page being taken */
+    struct sample_row *rows;
+    size_t n_rows, cap_rows;
+    enum sample_verdict *verdicts;
+    size_t cap_verdicts;
+};
+
+struct scraper *scraper_new(const struct target *t, const struct sample_sink *sink)
+{
+    struct scraper *s = mem_zalloc(sizeof *s);
+
+    s->target = t;
+    s->sink = *sink;
+    return s;
+}
+
+static void forget_entries(struct scraper *s)
+{
+    struct entry *e;
+
+    for (size_t i = 0; (e = map_next(&s->entries, &i));)
+        free(e);
+    map_deinit(&s->entries);
+    s->entries = (struct map){0};
+    s->first = NULL;
+}
+
+void scraper_free(struct scraper *s)
+{
+    if (!s)
+        return;
+    forget_entries(s);
+    free(s->rows);
+    free(s->verdicts);
+    free(s);
+}
+
+void scraper_inherit(struct scraper *s, struct scraper *from)
+{
+    s->entries = from->entries;
+    s->first = from->first;
+    s->page = from->page;
+    memcpy(s->reports, from->reports, sizeof s->reports);
+    from->entries = (struct map){0};
+    from->first = NULL;
+}
+
+/* ---- labels
+ * ------------------------------------------------------------------------------------------ */
+
+/* A scraped label that the target has too is kept as exported_<name>, with as many prefixes as it
+ * takes. */
+static void keep_as_exported(struct label_builder *b, struct str name, struct str value)
+{
+    CLEANUP(buf_free) struct buf exported = {0}, longer = {0};
+
+    buf_add_str(&exported, name);
+    do {
+        buf_reset(&longer);
+        buf_addf(&longer, "exported_%s", exported.p);
+        buf_reset(&exported);
+        buf_add_str(&exported, buf_str(&longer));
+    } while (label_builder_get(b, buf_str(&exported)).len);
+    label_builder_set(b, buf_str(&exported), value);
+}
+
+static void add_target_labels(const struct target *t, struct label_builder *b)
+{
+    for (size_t i = 0; i < label_set_count(t->labels); i++) {
+        struct label l = label_set_at(t->labels, i);
+        struct str scraped = label_builder_get(b, l.name);
+
+        if (scraped.len && t->job->honor_labels)
+            continue;
+        if (scraped.len) {
+            CLEANUP(mem_freep) char *value = str_dup(scraped);
+
+            keep_as_exported(b, l.name, str_n(value, scraped.len));
+        }
+        label_builder_set(b, l.name, l.value);
+    }
+}
+
+static int check_limits(const struct config_scrape *job, const struct label_set *ls,
+                        struct err *err)
+{
+    struct str metric = label_set_get(ls, LABEL_NAME);
+
+    if (job->label_limit && label_set_count(ls) > job->label_limit)
+        return err_set(err, -E2BIG,
+                       "label_limit exceeded (metric: %.*s, number of labels: %zu, limit: %llu)",
+                       STR_ARG(metric), label_set_count(ls), (unsigned long long)job->label_limit);
+    for (size_t i = 0; i < label_set_count(ls); i++) {
+        struct label l = label_set_at(ls, i);
+
+        if (job->label_name_length_limit && l.name.len > job->label_name_length_limit)
+            return err_set(
+                err, -E2BIG,
+                "label_name_length_limit exceeded (metric: %.*s, label name: %.*s, length: %zu, limit: %llu)",
+                STR_ARG(metric), STR_ARG(l.name), l.name.len,
+                (unsigned long long)job->label_name_length_limit);
+        if (job->label_value_length_limit && l.value.len > job->label_value_length_limit)
+            return err_set(
+                err, -E2BIG,
+                "label_value_length_limit exceeded (metric: %.*s, label name: %.*s, length: %zu, limit: %llu)",
+                STR_ARG(metric), STR_ARG(l.name), l.value.len,
+                (unsigned long long)job->label_value_length_limit);
+    }
+    return 0;
+}
+
+/* Sets *ret to the reference of the series that a line of the page means, or 0 when relabelling
+ * drops it. */
+static int resolve(struct scraper *s, const struct exposition_reader *r,
+                   const struct exposition_entry *line, series_ref *ret, struct err *err)
+{
+    const struct config_scrape *job = s->target->job;
+    struct label_builder b = {0};
+    struct label_set *ls = NULL;
+    int status = exposition_labels(r, line, &b, err);
+
+    if (status == 0)
+        add_target_labels(s->target, &b);
+    if (status == 0 && relabel(&b, job->metric_relabel, job->n_metric_relabel) >= 0) {
+        *ret = 0;
+    } else if (status == 0) {
+        ls = label_builder_build(&b);
+        if (label_set_get(ls, LABEL_NAME).len == 0)
+            status = err_set(err, -EINVAL, "missing metric name (__name__ label)");
+        else if ((status = check_limits(job, ls, err)) == 0)
+            status = s->sink.series(s->sink.self, ls, ret, err);
+    }
+    label_set_unref(ls);
+    label_builder_deinit(&b);
+    return status;
+}
+
+/* ---- entries
+ * ----------------------------------------------------------------------------------------- */
+
+static bool entry_has_raw(const void *key, const void *value)
+{
+    const struct entry *e = value;
+
+    return str_eq(*(const struct str *)key, str_n(e->raw, e->len));
+}
+
+/* The entry of a line: the one that followed `previous` on the last page, or any of that text, or a
+ * new one. */
+static int find_entry(struct scraper *s, const struct exposition_reader *r,
+                      const struct exposition_entry *line, struct entry *previous,
+                      struct entry **ret, bool *is_new, struct err *err)
+{
+    struct entry *e = previous ? previous->after : s->first;
+    uint64_t hash;
+    series_ref ref = 0;
+    int status;
+
+    *is_new = false;
+    if (!e || !entry_has_raw(&line->raw, e)) {
+        hash = hash_bytes(line->raw.p, line->raw.len);
+        e = map_get(&s->entries, hash, entry_has_raw, &line->raw);
+        if (!e) {
+            status = resolve(s, r, line, &ref, err);
+            if (status < 0)
+                return status;
+            e = mem_zalloc(sizeof *e + line->raw.len);
+            e->ref = ref;
+            e->len = (uint32_t)line->raw.len;
+            memcpy(e->raw, line->raw.p, line->raw.len);
+            map_add(&s->entries, hash, e);
+            *is_new = true;
+        }
+        if (previous)
+            previous->after = e;
+        else
+            s->first = e;
+    }
+    *ret = e;
+    return 0;
+}
+
+static void add_row(struct scraper *s, series_ref ref, unix_ms t, double v)
+{
+    *VEC_PUSH(s->rows, s->n_rows, s->cap_rows) = (struct sample_row){.ref = ref, .t = t, .v = v};
+}
+
+/* Rows of the page's samples; nothing is stored yet. */
+static int read_page(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
+                     struct scrape_outcome *o, struct err *err)
+{
+    const struct config_scrape *job = s->target->job;
+    struct exposition_reader r;
+    struct exposition_entry line;
+    struct entry *previous = NULL;
+    int status;
+
+    exposition_reader_init(&r, page, format);
+    while ((status = exposition_next(&r, &line, err)) == 0 && line.kind != EXPOSITION_END) {
+        bool is_new;
+
+        if (line.kind != EXPOSITION_SERIES)
+            continue;
+        o->scraped++;
+        status = find_entry(s, &r, &line, previous, &previous, &is_new, err);
+        if (status < 0)
+            return status;
+        if (previous->ref == 0)
+            continue;
+        previous->timed = line.has_time && job->honor_timestamps &&
+                          !job->track_timestamps_staleness;
+        o->added += is_new;
+        o->kept++;
+        if (job->sample_limit && o->kept > job->sample_limit)
+            return err_set(err, -E2BIG, "sample limit exceeded");
+        previous->on = s->page;
+        add_row(s, previous->ref, line.has_time && job->honor_timestamps ? line.time : now,
+                line.value);
+    }
+    return status;
+}
+
+/* ---- commit
+ * ------------------------------------------------------------------------------------------ */
+
+/* Series that did not stand on this page end now. Their texts are forgotten; those that relabelling
+ * drops are kept, or each page would parse them anew. */
+static void end_vanished(struct scraper *s, unix_ms now)
+{
+    struct map kept = {0};
+    struct entry *e;
+    size_t vanished = 0;
+
+    for (size_t i = 0; (e = map_next(&s->entries, &i));) {
+        bool here = e->on == s->page;
+
+        if (!here && e->live && !e->timed)
+            add_row(s, e->ref, now, stale_nan());
+        e->live = here;
+        vanished += !here && e->ref;
+    }
+    if (!vanished)
+        return;
+    for (size_t i = 0; (e = map_next(&s->entries, &i));)
+        if (e->live || !e->ref)
+            map_add(&kept, hash_bytes(e->raw, e->len), e);
+    for (size_t i = 0; (e = map_next(&s->entries, &i));) {
+        if (!e->live && e->ref)
+            free(e);
+        else
+            e->after = NULL; /* it may lead to what is freed: the next page finds its order again */
+    }
+    map_deinit(&s->entries);
+    s->entries = kept;
+    s->first = NULL;
+}
+
+static int report_ref(struct scraper *s, enum report which, struct err *err)
+{
+    struct label_builder b;
+    struct label_set *ls;
+    int r;
+
+    if (s->reports[which])
+        return 0;
+    label_builder_init(&b, s->target->labels);
+    label_builder_set(&b, LABEL_NAME, str_c(report_names[which]));
+    ls = label_builder_build(&b);
+    label_builder_deinit(&b);
+    r = s->sink.series(s->sink.self, ls, &s->reports[which], err);
+    label_set_unref(ls);
+    return r;
+}
+
+static void add_report_rows(struct scraper *s, const double values[REPORTS], unix_ms now)
+{
+    for (int i = 0; i < REPORTS; i++)
+        if (report_ref(s, (enum report)i, NULL) == 0)
+            add_row(s, s->reports[i], now, values[i]);
+}
+
+/* References that storage has dropped are forgotten, so that the next page asks for new ones. */
+static bool forget_unknown(struct scraper *s)
+{
+    for (size_t i = 0; i < s->n_rows; i++)
+        if (s->verdicts[i] == SAMPLE_UNKNOWN_REF) {
+            forget_entries(s);
+            memset(s->reports, 0, sizeof s->reports);
+            return true;
+        }
+    return false;
+}
+
+static int commit(struct scraper *s, struct err *err)
+{
+    if (s->cap_verdicts < s->n_rows) {
+        s->verdicts = mem_resize(s->verdicts, s->n_rows, sizeof *s->verdicts);
+        s->cap_verdicts = s->n_rows;
+    }
+    return s->sink.commit(s->sink.self, s->rows, s->n_rows, COMMIT_SKIP_BAD, s->verdicts, err);
+}
+
+static void begin(struct scraper *s, struct scrape_outcome *o)
+{
+    *o = (struct scrape_outcome){0};
+    s->page++;
+    s->n_rows = 0;
+}
+
+/* Returns true when storage had forgotten references: the page has to be taken once more. */
+static bool finish(struct scraper *s, struct scrape_outcome *o, unix_ms now, int64_t duration_ns)
+{
+    double values[REPORTS] = {
+        [REPORT_UP] = o->err.code == 0,        [REPORT_DURATION] = (double)duration_ns / 1e9,
+        [REPORT_SCRAPED] = (double)o->scraped, [REPORT_KEPT] = (double)o->kept,
+        [REPORT_ADDED] = (double)o->added,
+    };
+
+    end_vanished(s, now);
+    add_report_rows(s, values, now);
+    return commit(s, &o->err) == 0 && forget_unknown(s);
+}
+
+void scraper_take(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
+                  int64_t duration_ns, struct scrape_outcome *ret)
+{
+    struct err why = {0};
+
+    for (int attempt = 0;; attempt++) {
+        begin(s, ret);
+        if (read_page(s, page, format, now, ret, &why) < 0) {
+            size_t scraped = ret->scraped;
+
+            scraper_fail(s, &why, now, duration_ns, ret);
+            ret->scraped = scraped;
+            return;
+        }
+        /* With new references; what was stored already is met again as the same sample. */
+        if (!finish(s, ret, now, duration_ns) || attempt)
+            return;
+    }
+}
+
+void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t duration_ns,
+                  struct scrape_outcome *ret)
+{
+    begin(s, ret);
+    ret->err = *why;
+    finish(s, ret, now, duration_ns);
+}
+
+void scraper_end(struct scraper *s, unix_ms now)
+{
+    struct scrape_outcome o;
+    double values[REPORTS];
+
+    begin(s, &o);
+    for (int i = 0; i < REPORTS; i++)
+        values[i] = stale_nan();
+    end_vanished(s, now);
+    add_report_rows(s, values, now);
+    commit(s, NULL);
+}
