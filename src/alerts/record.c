@@ -2,12 +2,13 @@
 /*
  * The bytes are described in docs/formats/state-alerts.md. An alert, key = fingerprint[-twin]:
  *
- *     {"labels":{"alertname":"A"},"annotations":{},"startsAt":"2026-02-04T08:11:28.8Z",
+ *     {"version":1,"labels":{"alertname":"A"},"annotations":{},"startsAt":"2026-02-04T08:11:28.8Z",
  *      "endsAt":"2026-02-04T08:16:28.8Z","updatedAt":"...","generatorURL":"","timedOut":false,"resolved":false}
  *
  * What an integration was told, key = group key:receiver/webhook/number:
  *
- *     {"time":"2026-02-04T08:12:00Z","expires":"2026-02-04T16:12:00Z","firing":["b8d7f6981c4d8c36"],"resolved":[]}
+ *     {"version":1,"time":"2026-02-04T08:12:00Z","expires":"2026-02-04T16:12:00Z",
+ *      "firing":["b8d7f6981c4d8c36"],"resolved":[]}
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +19,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-#define HEX_DIGITS 16
+#define RECORD_VERSION 1
+#define HEX_DIGITS     16
 
 /* ---- writing ---- */
 
@@ -57,6 +59,7 @@ void record_alert(const struct alert *al, bool resolved, struct buf *out)
 
     json_writer_init(&w, out, JSON_PLAIN);
     json_object_begin(&w);
+    json_kv_i64(&w, "version", RECORD_VERSION);
     key_labels(&w, "labels", al->labels);
     key_labels(&w, "annotations", al->annotations);
     key_time(&w, "startsAt", al->starts_at);
@@ -87,6 +90,7 @@ void record_entry(const struct log_entry *e, struct buf *out)
 
     json_writer_init(&w, out, JSON_PLAIN);
     json_object_begin(&w);
+    json_kv_i64(&w, "version", RECORD_VERSION);
     key_time(&w, "time", e->time);
     key_time(&w, "expires", e->expires);
     key_hashes(&w, "firing", e->firing, e->n_firing);
@@ -122,6 +126,15 @@ static int read_time(const struct json *o, const char *key, unix_ns *ret, struct
         return err_set(err, -EBADMSG, "\"%s\": expected a time", key);
     r = time_parse_rfc3339(json_text(v), ret, NULL, err);
     return r < 0 ? err_in(err, -EBADMSG, "\"%s\"", key) : 0;
+}
+
+static int read_doc(struct str value, struct json **ret, struct err *err)
+{
+    int r = json_doc_parse(value, ret, err);
+
+    if (r >= 0 && json_int(json_get(*ret, "version")) != RECORD_VERSION)
+        return err_set(err, -EBADMSG, "\"version\": expected %d", RECORD_VERSION);
+    return r;
 }
 
 struct label_reader {
@@ -183,7 +196,7 @@ int record_alert_read(struct str key, struct str value, struct alert **ret, uint
     CLEANUP(mem_freep)
     char *url = NULL;
     unix_ns starts_at, ends_at, updated_at;
-    int r = json_doc_parse(value, &doc, err);
+    int r = read_doc(value, &doc, err);
 
     if (r < 0 || (r = read_labels(doc, "labels", &labels, err)) < 0 ||
         (r = read_labels(doc, "annotations", &annotations, err)) < 0 ||
@@ -234,7 +247,7 @@ int record_entry_read(struct str key, struct str value, struct log_entry **ret, 
 
     if (key.len == 0 || memchr(key.p, '\0', key.len))
         return err_set(err, -EBADMSG, "the key is no text");
-    r = json_doc_parse(value, &doc, err);
+    r = read_doc(value, &doc, err);
     if (r < 0 || (r = read_time(doc, "time", &e->time, err)) < 0 ||
         (r = read_time(doc, "expires", &e->expires, err)) < 0 ||
         (r = read_hashes(doc, "firing", &e->firing, &e->n_firing, err)) < 0 ||

@@ -339,9 +339,10 @@ static void a_damaged_record_is_ignored_and_the_others_are_read(void **state)
         {"0000000000000001", ""},
         {"0000000000000002", "{"},
         {"0000000000000003", "[]"},
-        {"0000000000000004", "{\"labels\":{\"a\":1},\"annotations\":{}}"},
+        {"0000000000000006", "{\"version\":2}"},
+        {"0000000000000004", "{\"version\":1,\"labels\":{\"a\":1},\"annotations\":{}}"},
         {"0000000000000005",
-         "{\"labels\":{\"a\":\"b\"},\"annotations\":{},\"startsAt\":\"2026-02-04T08:11:28Z\","
+         "{\"version\":1,\"labels\":{\"a\":\"b\"},\"annotations\":{},\"startsAt\":\"2026-02-04T08:11:28Z\","
          "\"endsAt\":\"2026-02-04T08:11:28Z\",\"updatedAt\":\"2026-02-04T08:11:28Z\"}"},
     };
     struct world w;
@@ -352,12 +353,14 @@ static void a_damaged_record_is_ignored_and_the_others_are_read(void **state)
         put_record(&w, "alert", bad[i][0], bad[i][1]);
         put_record(&w, "nflog", bad[i][0], bad[i][1]);
     }
-    put_record(&w, "nflog", "k",
-               "{\"time\":\"2026-02-04T08:11:28Z\",\"expires\":\"2026-02-04T08:11:28Z\","
-               "\"firing\":[\"zz\"],\"resolved\":[]}");
-    put_record(&w, "nflog", "",
-               "{\"time\":\"2026-02-04T08:11:28Z\",\"expires\":\"2026-02-04T08:11:28Z\","
-               "\"firing\":[],\"resolved\":[]}");
+    put_record(
+        &w, "nflog", "k",
+        "{\"version\":1,\"time\":\"2026-02-04T08:11:28Z\",\"expires\":\"2026-02-04T08:11:28Z\","
+        "\"firing\":[\"zz\"],\"resolved\":[]}");
+    put_record(
+        &w, "nflog", "",
+        "{\"version\":1,\"time\":\"2026-02-04T08:11:28Z\",\"expires\":\"2026-02-04T08:11:28Z\","
+        "\"firing\":[],\"resolved\":[]}");
     world_start(&w);
     world_run(&w, world_time(30));
     assert_string_equal(w.lines.p, "30 d/0 {job=\"x\"} first notification: A+\n");

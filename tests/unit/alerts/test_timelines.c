@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plays the timelines of the conformance data on the virtual clock. Format:
+ * conformance/alertmanager/README.md. What a server does on arrival of an alert (start and end that
+ * were not sent) is done here.
+ */
+#include "tests/unit/alerts/world.h"
+
+#include <dirent.h>
+#include <math.h>
+
+#include "base/json.h"
+#include "base/must.h"
+#include "tests/unit/conformance.h"
+
+#define FOLDER        "alertmanager/timelines"
+#define RESTART_TAKES 0.15 /* seconds, about what the server of record needed */
+#define DELIVERY_MAX  64
+#define TIMELINE_MAX  256
+
+struct delivery {
+    double t;
+    char sink;
+    const char *reason; /* a constant of the room */
+    char *group_key;
+    const struct alert **alerts;
+    size_t n;
+    unix_ns now;
+    bool matched;
+};
+
+struct timeline {
+    const struct json *doc;
+    struct world w;
+    struct delivery got[DELIVERY_MAX];
+    size_t n;
+    struct buf why; /* of the first failure */
+};
+
+static double seconds(unix_ns t)
+{
+    return (double)(t - T0) / NS_PER_S;
+}
+
+static void miss(struct timeline *tl, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void miss(struct timeline *tl, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (tl->why.len > 0)
+        return;
+    va_start(ap, fmt);
+    buf_vaddf(&tl->why, fmt, ap);
+    va_end(ap);
+}
+
+/* ---- deliveries ---- */
+
+static char sink_of(const struct config *c, const struct notification *n)
+{
+    for (size_t i = 0; i < c->n_receivers; i++)
+        if (strcmp(c->receivers[i].name, n->receiver) == 0) {
+            const char *url = c->receivers[i].webhooks[n->integration].url;
+
+            return url[strlen(url) - 1];
+        }
+    return '?';
+}
+
+static void deliver(struct world *w, const struct notification *n)
+{
+    struct timeline *tl = w->seen_arg;
+    struct delivery *d = &tl->got[tl->n++];
+
+    must(tl->n < DELIVERY_MAX);
+    *d = (struct delivery){seconds(w->now),
+                           sink_of(w->config, n),
+                           n->reason,
+                           mem_strdup(n->group_key),
+                           mem_array(n->n_alerts + 1, sizeof *d->alerts),
+                           n->n_alerts,
+                           n->now,
+                           false};
+    for (size_t i = 0; i < n->n_alerts; i++)
+        d->alerts[i] = alert_ref(n->alerts[i]);
+}
+
+/* ---- what has to be left out ---- */
+
+static bool has_step(const struct json *doc, const char *key)
+{
+    const struct json *steps = json_get(doc, "steps");
+
+    for (size_t i = 0; i < json_len(steps); i++)
+        if (json_get(json_at(steps, i), key))
+            return true;
+    return false;
+}
+
+static bool sink_misbehaves(struct str key, const struct json *v, void *arg)
+{
+    (void)key;
+    *(bool *)arg |= json_len(v) > 0;
+    return true;
+}
+
+static const char *left_out(const struct json *doc)
+{
+    struct str config = json_text(json_get(doc, "config"));
+    bool misbehaves = false;
+
+    json_each(json_get(doc, "sinks"), sink_misbehaves, &misbehaves);
+    if (misbehaves)
+        return "answers of webhooks are notify's";
+    if (has_step(doc, "post_silence") || has_step(doc, "delete_silence"))
+        return "silences are not there yet";
+    if (str_find(config, STR("time_intervals")) < config.len)
+        return "time intervals are not there yet";
+    if (json_get(doc, "args"))
+        return "command line of Alertmanager";
+    if (str_find(config, STR("max_alerts")) < config.len ||
+        str_find(config, STR("payload")) < config.len)
+        return "bodies are notify's";
+    return NULL;
+}
+
+/* ---- steps ---- */
+
+static char *config_text(struct str text)
+{
+    struct buf b = {0};
+
+    while (text.len > 0) {
+        size_t at = str_find(text, STR("${"));
+
+        buf_add(&b, text.p, at);
+        if (at == text.len)
+            break;
+        buf_addf(&b, "http://192.0.2.1/%c", text.p[at + 2]); /* names of sinks are one letter */
+        text = str_n(text.p + at + 4, text.len - at - 4);
+    }
+    return buf_take(&b);
+}
+
+static bool add_label(struct str key, const struct json *v, void *arg)
+{
+    label_builder_set(arg, key, json_text(v));
+    return true;
+}
+
+static const struct label_set *labels_of(const struct json *o)
+{
+    struct label_builder b = {0};
+    const struct label_set *ls;
+
+    json_each(o, add_label, &b);
+    ls = label_builder_build(&b);
+    label_builder_deinit(&b);
+    return ls;
+}
+
+static const struct alert *arrival(const struct world *w, const struct json *o)
+{
+    const struct json *starts = json_get(o, "starts"), *ends = json_get(o, "ends");
+    const struct label_set *labels = labels_of(json_get(o, "labels"));
+    const struct label_set *annotations = labels_of(json_get(o, "annotations"));
+    unix_ns end = ends ? world_time(json_double(ends))
+                       : w->now + unix_ns_of_ms(w->config->resolve_timeout);
+    unix_ns start = starts ? world_time(json_double(starts)) : ends ? end : w->now;
+    struct alert *al = alert_new(labels, annotations, start, end, w->now, "");
+
+    al->timed_out = !ends;
+    label_set_unref(labels);
+    label_set_unref(annotations);
+    return al;
+}
+
+static void post(struct timeline *tl, const struct json *list)
+{
+    const struct alert *alerts[32] = {NULL};
+    size_t n = json_len(list);
+    struct err err = {0};
+
+    must(n <= ARRAY_LEN(alerts));
+    for (size_t i = 0; i < n; i++)
+        alerts[i] = arrival(&tl->w, json_at(list, i));
+    if (alerts_post(tl->w.alerts, alerts, n, tl->w.now, &err) < 0)
+        miss(tl, "post: %s", err.msg);
+    for (size_t i = 0; i < n; i++)
+        alert_unref(alerts[i]);
+    tl->w.wake = tl->w.now;
+}
+
+struct question {
+    struct str alertname;
+    struct str state;
+};
+
+static void answer(const struct alert_view *v, void *arg)
+{
+    struct question *q = arg;
+
+    if (str_eq(alert_name(v->alert), q->alertname))
+        q->state = v->status == ALERT_SUPPRESSED ? STR("suppressed") : STR("active");
+}
+
+/* "[alertname=T].status.state": "suppressed" */
+static bool ask(struct str path, const struct json *want, void *arg)
+{
+    const struct str head = STR("[alertname="), tail = STR("].status.state");
+    struct timeline *tl = arg;
+    struct question q = {0};
+
+    if (!str_has_prefix(path, head) || !str_has_suffix(path, tail)) {
+        miss(tl, "no way to ask for " STR_FMT, STR_ARG(path));
+        return true;
+    }
+    q.alertname = str_n(path.p + head.len, path.len - head.len - tail.len);
+    alerts_each(tl->w.alerts, tl->w.now, answer, &q);
+    if (!str_eq(q.state, json_text(want)))
+        miss(tl, STR_FMT " is " STR_FMT, STR_ARG(path), STR_ARG(q.state));
+    return true;
+}
+
+static void step(struct timeline *tl, const struct json *st)
+{
+    const struct json *reload = json_get(st, "reload");
+
+    if (json_get(st, "post_alerts")) {
+        post(tl, json_get(st, "post_alerts"));
+    } else if (reload) {
+        char *text = config_text(json_text(json_get(tl->doc, "config")));
+
+        if (json_type_of(reload) == JSON_STRING) {
+            free(text);
+            text = config_text(json_text(reload));
+        }
+        world_reload(&tl->w, text);
+        free(text);
+    } else if (json_get(st, "restart")) {
+        tl->w.now += (unix_ns)(RESTART_TAKES * NS_PER_S);
+        world_start(&tl->w);
+    } else if (json_get(st, "get")) {
+        json_each(json_get(st, "expect"), ask, tl);
+    } else {
+        miss(tl, "unknown step");
+    }
+}
+
+/* ---- expectations ---- */
+
+static bool near(double a, double b, double tolerance)
+{
+    return fabs(a - b) <= tolerance + 1e-9;
+}
+
+static bool alert_fits(const struct json *want, const struct alert *al, unix_ns now,
+                       double tolerance)
+{
+    const struct json *starts = json_get(want, "starts"), *ends = json_get(want, "ends");
+    const struct label_set *labels = labels_of(json_get(want, "labels"));
+    const struct label_set *annotations = labels_of(json_get(want, "annotations"));
+    bool fits = label_set_eq(labels, al->labels);
+
+    fits = fits && (!json_get(want, "annotations") || label_set_eq(annotations, al->annotations));
+    fits = fits && str_eq_c(json_text(json_get(want, "status")),
+                            alert_is_resolved(al, now) ? "resolved" : "firing");
+    fits = fits && (!starts || near(json_double(starts), seconds(al->starts_at), tolerance));
+    if (ends && json_type_of(ends) == JSON_NULL)
+        fits = fits && al->ends_at == UNIX_NS_ZERO;
+    else if (ends)
+        fits = fits && al->ends_at != UNIX_NS_ZERO &&
+               near(json_double(ends), seconds(al->ends_at), tolerance);
+    label_set_unref(labels);
+    label_set_unref(annotations);
+    return fits;
+}
+
+static bool fits(const struct json *want, const struct delivery *d, double tolerance)
+{
+    const struct json *alerts = json_get(want, "alerts"), *between = json_get(want, "between");
+    const struct json *key = json_get(want, "groupKey"),
+                      *reason = json_get(want, "notification_reason");
+    bool firing = false;
+
+    if (json_text(json_get(want, "sink")).p[0] != d->sink ||
+        d->t < json_double(json_at(between, 0)) || d->t > json_double(json_at(between, 1)))
+        return false;
+    if ((key && !str_eq_c(json_text(key), d->group_key)) ||
+        (reason && !str_eq_c(json_text(reason), d->reason)) || json_len(alerts) != d->n)
+        return false;
+    for (size_t i = 0; i < d->n; i++) {
+        firing |= !alert_is_resolved(d->alerts[i], d->now);
+        if (!alert_fits(json_at(alerts, i), d->alerts[i], d->now, tolerance))
+            return false;
+    }
+    return str_eq_c(json_text(json_get(want, "status")), firing ? "firing" : "resolved");
+}
+
+static void judge(struct timeline *tl)
+{
+    const struct json *expect = json_get(tl->doc, "expect"),
+                      *tolerance = json_get(tl->doc, "time_tolerance_s");
+    const struct json *nothing_else = json_get(tl->doc, "nothing_else");
+
+    for (size_t i = 0; i < json_len(expect); i++) {
+        size_t k = 0;
+
+        while (k < tl->n && (tl->got[k].matched || !fits(json_at(expect, i), &tl->got[k],
+                                                         tolerance ? json_double(tolerance) : 0.4)))
+            k++;
+        if (k == tl->n)
+            miss(tl, "expectation %zu did not come", i);
+        else
+            tl->got[k].matched = true;
+    }
+    for (size_t k = 0; k < tl->n && (!nothing_else || json_is_true(nothing_else)); k++)
+        if (!tl->got[k].matched)
+            miss(tl, "unexpected delivery to %c at %g: %s, %s", tl->got[k].sink, tl->got[k].t,
+                 tl->got[k].group_key, tl->got[k].reason);
+}
+
+static void play(struct timeline *tl)
+{
+    const struct json *steps = json_get(tl->doc, "steps");
+    char *text = config_text(json_text(json_get(tl->doc, "config")));
+
+    world_init(&tl->w, text);
+    tl->w.seen = deliver;
+    tl->w.seen_arg = tl;
+    for (size_t i = 0; i < json_len(steps); i++) {
+        world_run(&tl->w, world_time(json_double(json_get(json_at(steps, i), "t"))));
+        step(tl, json_at(steps, i));
+    }
+    world_run(&tl->w, world_time(json_double(json_get(tl->doc, "end"))));
+    judge(tl);
+    for (size_t i = 0; i < tl->n; i++) {
+        for (size_t k = 0; k < tl->got[i].n; k++)
+            alert_unref(tl->got[i].alerts[k]);
+        free(tl->got[i].alerts);
+        free(tl->got[i].group_key);
+    }
+    world_deinit(&tl->w);
+    free(text);
+}
+
+/* ---- all of them ---- */
+
+static size_t list(char names[TIMELINE_MAX][256])
+{
+    const char *shared = getenv("TOCSIN_SHARED"), *source = getenv("TOCSIN_SOURCE");
+    struct buf path = {0};
+    const struct dirent *e;
+    size_t n = 0;
+    DIR *dir;
+
+    if (shared)
+        buf_addf(&path, "%s/conformance/" FOLDER, shared);
+    else
+        buf_addf(&path, "%s/../shared/conformance/" FOLDER, source ? source : ".");
+    dir = opendir(path.p);
+    buf_free(&path);
+    while (dir && n < TIMELINE_MAX && (e = readdir(dir)))
+        if (str_has_suffix(str_c(e->d_name), STR(".json")))
+            snprintf(names[n++], sizeof *names, "%s", e->d_name);
+    if (dir)
+        closedir(dir);
+    qsort(names, n, sizeof *names, (int (*)(const void *, const void *))strcmp);
+    return n;
+}
+
+struct tally {
+    size_t ran, failed, left_out, quirks;
+};
+
+static void one(const char *name, struct tally *tally)
+{
+    struct timeline tl = {0};
+    struct buf path = {0}, text = {0};
+    struct json *doc = NULL;
+    struct err err = {0};
+    bool quirk;
+
+    buf_addf(&path, FOLDER "/%s", name);
+    if (!conformance_read(path.p, &text) || json_doc_parse(buf_str(&text), &doc, &err) < 0)
+        fail_msg("%s: %s", name, err.msg);
+    quirk = json_get(doc, "quirk") != NULL;
+    if (left_out(doc)) {
+        print_message("# %s left out: %s\n", name, left_out(doc));
+        tally->left_out++;
+    } else {
+        tl.doc = doc;
+        play(&tl);
+        if (quirk)
+            print_message("# %s: a quirk of the server of record, %s\n", name,
+                          tl.why.len > 0 ? "not copied" : "copied");
+        else if (tl.why.len > 0)
+            print_message("# %s FAILED: %s\n", name, tl.why.p);
+        tally->quirks += quirk;
+        tally->ran += !quirk;
+        tally->failed += !quirk && tl.why.len > 0;
+    }
+    json_doc_free(doc);
+    buf_free(&tl.why);
+    buf_free(&path);
+    buf_free(&text);
+}
+
+static void timelines_run_as_on_the_server_of_record(void **state)
+{
+    static char names[TIMELINE_MAX][256];
+    struct tally tally = {0};
+    size_t n = list(names);
+
+    if (n == 0) {
+        print_message("# no conformance data\n");
+        skip();
+    }
+    for (size_t i = 0; i < n; i++)
+        one(names[i], &tally);
+    print_message("# %zu timelines: %zu ran, %zu failed, %zu are quirks, %zu left out\n", n,
+                  tally.ran, tally.failed, tally.quirks, tally.left_out);
+    assert_int_equal(tally.failed, 0);
+    assert_true(tally.ran > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timelines_run_as_on_the_server_of_record),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
