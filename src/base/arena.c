@@ -8,9 +8,11 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-#define ARENA_ALIGN     16
-#define ARENA_SLAB_MIN  ((size_t)4096)
-#define ARENA_SLAB_MAX  ((size_t)1 << 20) /* slabs double up to here; a larger piece gets its own */
+#define ARENA_ALIGN    16
+#define ARENA_SLAB_MIN ((size_t)4096)
+#define ARENA_SLAB_MAX                                                                             \
+    ((size_t)1 << 20) /* slabs double up to here; a larger piece gets its own                      \
+                       */
 #define ARENA_PIECE_MAX (SIZE_MAX / 4)
 
 struct arena_slab {
@@ -130,14 +132,17 @@ struct str arena_str(struct arena *a, struct str s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+    char small[256]; /* most texts fit; a longer one is formatted twice */
     va_list ap;
     char *out;
     int n;
 
     va_start(ap, fmt);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(small, sizeof small, fmt, ap);
     va_end(ap);
     must(n >= 0);
+    if ((size_t)n < sizeof small)
+        return arena_strdup(a, str_n(small, (size_t)n));
     out = arena_alloc(a, (size_t)n + 1);
     va_start(ap, fmt);
     vsnprintf(out, (size_t)n + 1, fmt, ap);

@@ -7,10 +7,10 @@
 
 #include "base/must.h"
 
-#define SECONDS_PER_DAY  86400
-#define DAYS_PER_ERA     146097           /* 400 years */
-#define GO_ZERO_SECONDS  INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
-#define FRACTION_DIGITS  9
+#define SECONDS_PER_DAY 86400
+#define DAYS_PER_ERA    146097                /* 400 years */
+#define GO_ZERO_SECONDS INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
+#define FRACTION_DIGITS 9
 
 static int64_t read_clock(clockid_t id)
 {
@@ -41,8 +41,8 @@ static int64_t floor_div(int64_t a, int64_t b)
 }
 
 /*
- * Days from 1970-01-01 to the first of a month. Years are counted from March, so that the leap day is the
- * last of its year and the months before it have a regular rhythm: 153 days in five months.
+ * Days from 1970-01-01 to the first of a month. Years are counted from March, so that the leap day
+ * is the last of its year and the months before it have a regular rhythm: 153 days in five months.
  */
 static int64_t days_to_month(int64_t year, int64_t month)
 {
@@ -55,8 +55,8 @@ static int64_t days_to_month(int64_t year, int64_t month)
     year_of_era = y - era * 400;
     from_march = month < 2 ? month + 10 : month - 2;
     day_of_year = (153 * from_march + 2) / 5;
-    return era * DAYS_PER_ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-           719468; /* days from 0000-03-01 to 1970-01-01 */
+    return era * DAYS_PER_ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
+           day_of_year - 719468; /* days from 0000-03-01 to 1970-01-01 */
 }
 
 int64_t civil_to_unix(const struct civil *c)
@@ -70,7 +70,8 @@ int64_t civil_to_unix(const struct civil *c)
 void civil_of_unix(int64_t seconds, int nanosecond, struct civil *ret)
 {
     int64_t days = floor_div(seconds, SECONDS_PER_DAY), era, year;
-    int rest = (int)(seconds - days * SECONDS_PER_DAY), day_of_era, year_of_era, day_of_year, from_march;
+    int rest = (int)(seconds - days * SECONDS_PER_DAY), day_of_era, year_of_era, day_of_year,
+        from_march;
 
     era = floor_div(days + 719468, DAYS_PER_ERA);
     day_of_era = (int)(days + 719468 - era * DAYS_PER_ERA);
@@ -153,7 +154,7 @@ void time_add_rfc3339_ms(struct buf *b, unix_ms t)
     buf_add(b, tail, 5);
 }
 
-/* ---- reading: a cursor that remembers the first failure --------------------------------------------- */
+/* ---- reading: a cursor that remembers the first failure -------------------------------------- */
 
 struct cursor {
     const char *p, *end;
@@ -232,7 +233,8 @@ static int time_of_civil(const struct civil *t, int offset_min, unix_ns *ret)
         *ret = UNIX_NS_ZERO;
         return 0;
     }
-    if (seconds < 0) { /* count the fraction down from the next second: the product stays in range */
+    if (seconds <
+        0) { /* count the fraction down from the next second: the product stays in range */
         if (__builtin_mul_overflow(seconds + 1, NS_PER_S, &ns) ||
             __builtin_add_overflow(ns, t->nanosecond - NS_PER_S, &ns))
             return -ERANGE;
@@ -267,7 +269,8 @@ int time_parse_rfc3339(struct str s, unix_ns *ret, int *ret_offset_min, struct e
     t.nanosecond = take_fraction(&c);
     offset_min = take_zone(&c, &utc);
     if (c.bad || c.p != c.end)
-        return err_set(err, -EINVAL, "\"%.*s\" is no time, expected something like 2006-01-02T15:04:05Z",
+        return err_set(err, -EINVAL,
+                       "\"%.*s\" is no time, expected something like 2006-01-02T15:04:05Z",
                        (int)str_utf8_prefix(s, 64), s.p ? s.p : "");
     if (time_of_civil(&t, offset_min, ret) < 0)
         return err_set(err, -ERANGE, "%.*s is outside the years 1678 to 2262", (int)s.len, s.p);

@@ -7,10 +7,10 @@
 
 #include "base/must.h"
 
-#define WINDOW_GZIP        (15 + 16) /* largest window, gzip header */
+#define WINDOW_GZIP         (15 + 16) /* largest window, gzip header */
 #define WINDOW_GZIP_OR_ZLIB (15 + 32) /* largest window, either header */
-#define MEM_LEVEL          8         /* zlib's own default */
-#define PIECE              ((size_t)65536)
+#define MEM_LEVEL           8         /* zlib's own default */
+#define PIECE               ((size_t)65536)
 
 static void end_inflate(z_stream *z)
 {
@@ -75,7 +75,8 @@ void gzip_deflate(struct str in, struct buf *out)
     z_stream z = {0};
     int r;
 
-    must(deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, WINDOW_GZIP, MEM_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK);
+    must(deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, WINDOW_GZIP, MEM_LEVEL, Z_DEFAULT_STRATEGY) ==
+         Z_OK);
     do {
         feed(&z, &in);
         z.next_out = (Bytef *)buf_room(out, PIECE);

@@ -7,8 +7,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* Drawn before main() so that every thread sees one value. It keeps those who choose label names from
- * choosing collisions, which a clock would do nearly as well when there is no entropy yet. */
+/* Drawn before main() so that every thread sees one value. It keeps those who choose label names
+ * from choosing collisions, which a clock would do nearly as well when there is no entropy yet. */
 static uint64_t seed;
 
 __attribute__((constructor)) static void draw_seed(void)
@@ -24,8 +24,9 @@ uint64_t hash_bytes(const void *p, size_t len)
 
 uint64_t hash_mix(uint64_t a, uint64_t b)
 {
-    __extension__ unsigned __int128 product =
-        (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xd1b54a32d192ed03));
+    __extension__ unsigned __int128 product = (unsigned __int128)(a ^
+                                                                  UINT64_C(0x9e3779b97f4a7c15)) *
+                                              (b ^ UINT64_C(0xd1b54a32d192ed03));
 
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32C: the processor's own instruction where it has one, else eight tables that take eight bytes a step.
+ * CRC-32C: the processor's own instruction where it has one, else eight tables that take eight
+ * bytes a step.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -21,8 +22,8 @@ static bool find_instruction(void)
     return __builtin_cpu_supports("sse4.2");
 }
 
-__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const unsigned char *p,
-                                                                  size_t len)
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc,
+                                                                 const unsigned char *p, size_t len)
 {
     uint64_t word, wide = crc;
 

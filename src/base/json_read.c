@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading JSON. A struct json is a json_t of jansson under another name. The library's names that are also
- * ours are moved out of the way while its header is read; none of those is used here.
+ * Reading JSON. A struct json is a json_t of jansson under another name. The library's names that
+ * are also ours are moved out of the way while its header is read; none of those is used here.
  */
 #define json_type    jansson_type
 #define JSON_OBJECT  JANSSON_OBJECT
@@ -68,7 +68,8 @@ int json_doc_parse(struct str text, struct json **ret, struct err *err)
     json_t *root;
 
     if (text.len > JSON_DOC_MAX)
-        return err_set(err, -E2BIG, "JSON text of %zu bytes is longer than %u", text.len, JSON_DOC_MAX);
+        return err_set(err, -E2BIG, "JSON text of %zu bytes is longer than %u", text.len,
+                       JSON_DOC_MAX);
     if (is_too_deep(text))
         return err_set(err, -EINVAL, "JSON text has more than %d levels", JSON_DEPTH_MAX);
     root = json_loadb(text.p ? text.p : "", text.len, flags, &why);
@@ -145,8 +146,8 @@ bool json_is_true(const struct json *j)
     return j && json_typeof(inner(j)) == JANSSON_TRUE;
 }
 
-bool json_each(const struct json *object, bool (*cb)(struct str key, const struct json *v, void *arg),
-               void *arg)
+bool json_each(const struct json *object,
+               bool (*cb)(struct str key, const struct json *v, void *arg), void *arg)
 {
     json_t *o = inner(object);
 

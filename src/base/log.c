@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The body of a line is all but its time. Bodies said within the last minute stand in a small table; one that
- * comes again is only counted there, and its count is told when its minute is over, by the next line that
- * anybody logs or by log_tick().
+ * The body of a line is all but its time. Bodies said within the last minute stand in a small
+ * table; one that comes again is only counted there, and its count is told when its minute is over,
+ * by the next line that anybody logs or by log_tick().
  */
 #include "base/log.h"
 
@@ -57,7 +57,7 @@ bool log_level_parse(struct str s, enum log_level *ret)
     return false;
 }
 
-/* ---- the body ------------------------------------------------------------------------------------------ */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 static bool needs_quotes(struct str value)
 {
@@ -100,7 +100,7 @@ static void add_pair(struct buf *body, const char *key, struct str value)
         buf_add_str(body, value);
 }
 
-/* ---- the line ------------------------------------------------------------------------------------------ */
+/* ---- the line -------------------------------------------------------------------------------- */
 
 /* One write for each line: lines of several threads or processes do not mix. */
 static void put_line(struct str body, uint64_t more)
@@ -113,7 +113,8 @@ static void put_line(struct str body, uint64_t more)
     buf_add_c(&line, json ? "\"" : " ");
     buf_add_str(&line, body);
     if (more > 0)
-        buf_addf(&line, json ? ",\"repeated\":\"%llu\",\"within\":\"60s\"" : " repeated=%llu within=60s",
+        buf_addf(&line,
+                 json ? ",\"repeated\":\"%llu\",\"within\":\"60s\"" : " repeated=%llu within=60s",
                  (unsigned long long)more);
     buf_add_c(&line, json ? "}\n" : "\n");
     while (write(STDERR_FILENO, line.p, line.len) < 0 && errno == EINTR)
@@ -128,7 +129,7 @@ static void forget(struct said *s)
     *s = (struct said){0};
 }
 
-/* True when the body was said within the minute and is only counted. Tells counts whose minute is over. */
+/* True when the body was said within the minute: it is only counted. Also tells what is due. */
 static bool fold(struct str body, mono_ns now)
 {
     uint64_t hash = hash_bytes(body.p, body.len);

@@ -72,7 +72,7 @@ void *map_remove(struct map *m, uint64_t hash, map_eq *eq, const void *key)
     value = m->slots[hole].value;
     if (!value)
         return NULL;
-    /* Move up those behind the hole that would not be found across it, so that no grave is needed. */
+    /* Move up those behind the hole that would not be found across it: no grave is needed. */
     for (i = (hole + 1) & mask; m->slots[i].value; i = (i + 1) & mask) {
         size_t from_home = (i - home(m, m->slots[i].hash)) & mask;
 

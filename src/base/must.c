@@ -14,8 +14,8 @@ _Noreturn void must_failed(const char *expr, const char *file, int line, const c
 {
     void *frames[BACKTRACE_MAX];
 
-    dprintf(STDERR_FILENO, "bug: thread %s: %s:%d: %s: must(%s) failed\n", thread_name(), file, line,
-            func, expr);
+    dprintf(STDERR_FILENO, "bug: thread %s: %s:%d: %s: must(%s) failed\n", thread_name(), file,
+            line, func, expr);
     backtrace_symbols_fd(frames, backtrace(frames, BACKTRACE_MAX), STDERR_FILENO);
     abort();
 }

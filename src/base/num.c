@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layout of Go's 'f', 'g' and whole numbers. The shortest digits of a double come from num_cxx.cc.
+ * The layout of Go's 'f', 'g' and whole numbers. The shortest digits of a double come from
+ * num_cxx.cc.
  */
 #include "base/num.h"
 
@@ -169,7 +170,8 @@ static bool parse_special(struct str s, bool has_sign, bool negative, double *re
 
 bool num_parse_double(struct str s, double *ret)
 {
-    bool has_sign = s.len > 0 && (s.p[0] == '+' || s.p[0] == '-'), negative = has_sign && s.p[0] == '-';
+    bool has_sign = s.len > 0 && (s.p[0] == '+' || s.p[0] == '-'),
+         negative = has_sign && s.p[0] == '-';
     double v;
 
     if (has_sign)

@@ -8,7 +8,8 @@
 
 size_t num_shortest_e(double v, char *out)
 {
-    return static_cast<size_t>(std::to_chars(out, out + 32, v, std::chars_format::scientific).ptr - out);
+    return static_cast<size_t>(std::to_chars(out, out + 32, v, std::chars_format::scientific).ptr -
+                               out);
 }
 
 void num_shortest_digits(double v, num_digits *ret)

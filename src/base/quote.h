@@ -2,8 +2,8 @@
 /*
  * quote - text in double quotes as Go's strconv.Quote writes it
  *
- * \a \b \f \n \r \t \v \\ \" for those, \x07 for other control characters and for bytes that are no UTF-8,
- * \u200b or \U000e0001 for characters that one cannot see; all else as it is.
+ * \a \b \f \n \r \t \v \\ \" for those, \x07 for other control characters and for bytes that are no
+ * UTF-8, \u200b or \U000e0001 for characters that one cannot see; all else as it is.
  */
 #ifndef TOCSIN_BASE_QUOTE_H
 #define TOCSIN_BASE_QUOTE_H

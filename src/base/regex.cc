@@ -15,8 +15,9 @@ extern "C" {
 #include "base/regex.h"
 }
 
-#define REGEX_MEM_MAX    (INT64_C(8) << 20) /* bytes of one pattern's program and states; RE2's own default */
-#define REGEX_GROUPS_MAX 1000               /* groups that $1 can name; more take the rest as empty */
+#define REGEX_MEM_MAX                                                                              \
+    (INT64_C(8) << 20)        /* bytes of one pattern's program and states; RE2's own default */
+#define REGEX_GROUPS_MAX 1000 /* groups that $1 can name; more take the rest as empty */
 
 /* How a pattern is answered. All but ENGINE are plain comparisons. */
 enum class shape {
@@ -32,7 +33,7 @@ struct regex {
     enum shape shape = shape::engine;
     std::vector<std::string> literals; /* sorted, without doubles */
     std::string before, after, inner;
-    size_t least = 0; /* bytes that the text must have at least: of .+ */
+    size_t least = 0;                 /* bytes that the text must have at least: of .+ */
     std::unique_ptr<re2::RE2> engine; /* always there: expansion needs the groups */
 };
 
@@ -46,9 +47,9 @@ static std::string_view view(struct str s)
     return std::string_view(s.p ? s.p : "", s.len);
 }
 
-/* ---- shapes that need no engine -------------------------------------------------------------------------- */
+/* ---- shapes that need no engine -------------------------------------------------------------- */
 
-/* Reads literal text up to a metacharacter. An escaped metacharacter, as in 10\.0\.0\.1, is literal. */
+/* Reads literal text up to a metacharacter; an escaped one, as in 10\.0\.0\.1, is literal. */
 static std::string take_literal(std::string_view *p)
 {
     std::string text;
@@ -100,13 +101,15 @@ static bool take_any(std::string_view *p, size_t *least)
         return false;
     *least += (*p)[1] == '+';
     p->remove_prefix(2);
-    return p->empty() || (p->front() != '*' && p->front() != '?' && p->front() != '+' && p->front() != '{');
+    return p->empty() ||
+           (p->front() != '*' && p->front() != '?' && p->front() != '+' && p->front() != '{');
 }
 
 /* A literal must not be followed by something that repeats its last character. */
 static bool is_repetition(std::string_view p)
 {
-    return !p.empty() && (p.front() == '*' || p.front() == '+' || p.front() == '?' || p.front() == '{');
+    return !p.empty() &&
+           (p.front() == '*' || p.front() == '+' || p.front() == '?' || p.front() == '{');
 }
 
 /* lit.*, .*lit, lit.*lit, .*, .+ and the like, or .*lit.* */
@@ -149,7 +152,7 @@ static void find_shape(struct regex *re)
         find_affixes(p, re);
 }
 
-/* ---- the C face --------------------------------------------------------------------------------------------- */
+/* ---- the C face ------------------------------------------------------------------------------ */
 
 int regex_new(struct str pattern, enum regex_flags flags, struct regex **ret, struct err *err)
 {
@@ -157,8 +160,8 @@ int regex_new(struct str pattern, enum regex_flags flags, struct regex **ret, st
     re2::RE2::Options options;
 
     if (pattern.len > REGEX_PATTERN_MAX)
-        return err_set(err, -EINVAL, "regular expression of %zu bytes is longer than %d", pattern.len,
-                       REGEX_PATTERN_MAX);
+        return err_set(err, -EINVAL, "regular expression of %zu bytes is longer than %d",
+                       pattern.len, REGEX_PATTERN_MAX);
     re->pattern = view(pattern);
     re->anchored = flags & REGEX_ANCHORED;
     options.set_log_errors(false);
@@ -183,10 +186,12 @@ struct str regex_pattern(const struct regex *re)
 }
 
 /* Fills groups[0 .. n) with the first match at or after `from`. */
-static bool run(const struct regex *re, std::string_view text, size_t from, re2::StringPiece *groups, int n)
+static bool run(const struct regex *re, std::string_view text, size_t from,
+                re2::StringPiece *groups, int n)
 {
     return re->engine->Match(re2::StringPiece(text.data(), text.size()), from, text.size(),
-                             re->anchored ? re2::RE2::ANCHOR_BOTH : re2::RE2::UNANCHORED, groups, n);
+                             re->anchored ? re2::RE2::ANCHOR_BOTH : re2::RE2::UNANCHORED, groups,
+                             n);
 }
 
 static bool has_affixes(const struct regex *re, std::string_view t)
@@ -218,15 +223,14 @@ struct str regex_literal(const struct regex *re, size_t i)
     return str_n(re->literals[i].data(), re->literals[i].size());
 }
 
-/* ---- replacement texts ---------------------------------------------------------------------------------------- */
+/* ---- replacement texts ----------------------------------------------------------------------- */
 
 static bool is_name_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/* The name behind a dollar sign, $name or ${name}. *p is left behind it; false and untouched when there is
- * none. */
+/* The name behind a dollar sign, name or {name}. False, with *p untouched, when there is none. */
 static bool take_name(std::string_view *p, std::string_view *ret)
 {
     bool brace = !p->empty() && p->front() == '{';
@@ -241,11 +245,12 @@ static bool take_name(std::string_view *p, std::string_view *ret)
     return true;
 }
 
-/* The number of a group, or -1. A number has no leading zero; such a name is looked for as a name. */
+/* The number of a group, or -1. What has a leading zero is no number, but it may be a name. */
 static int group_number(const struct regex *re, std::string_view name)
 {
     const auto &named = re->engine->NamedCapturingGroups();
-    bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    bool digits = std::all_of(name.begin(), name.end(),
+                              [](char c) { return c >= '0' && c <= '9'; });
 
     if (digits && name.size() < 9 && (name.size() == 1 || name.front() != '0'))
         return std::stoi(std::string(name));
@@ -301,17 +306,20 @@ static size_t step(std::string_view t, size_t at)
 {
     uint32_t ignored;
 
-    return at < t.size() ? at + str_utf8_next(str_n(t.data() + at, t.size() - at), &ignored) : at + 1;
+    return at < t.size() ? at + str_utf8_next(str_n(t.data() + at, t.size() - at), &ignored)
+                         : at + 1;
 }
 
-void regex_replace_all(const struct regex *re, struct str text, struct str replacement, struct buf *out)
+void regex_replace_all(const struct regex *re, struct str text, struct str replacement,
+                       struct buf *out)
 {
     std::vector<re2::StringPiece> groups = room_for_groups(re);
     std::string_view t = view(text);
     size_t done = 0, from = 0; /* t up to `done` is in out, replaced */
 
     while (from <= t.size() && run(re, t, from, groups.data(), static_cast<int>(groups.size()))) {
-        size_t start = static_cast<size_t>(groups[0].data() - t.data()), end = start + groups[0].size();
+        size_t start = static_cast<size_t>(groups[0].data() - t.data()),
+               end = start + groups[0].size();
 
         buf_add(out, t.data() + done, start - done);
         /* An empty match right behind a match is none. */

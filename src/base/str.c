@@ -74,8 +74,9 @@ struct str str_cut(struct str *s, char sep)
 }
 
 /*
- * Bytes of the character that starts at p, 1 to 4, or 0 when there is none of RFC 3629 within n bytes. The
- * narrower ranges of the second byte shut out overlong forms, surrogates and what lies above U+10FFFF.
+ * Bytes of the character that starts at p, 1 to 4, or 0 when there is none of RFC 3629 within n
+ * bytes. The narrower ranges of the second byte shut out overlong forms, surrogates and what lies
+ * above U+10FFFF.
  */
 static size_t utf8_len(const unsigned char *p, size_t n)
 {
@@ -144,7 +145,7 @@ size_t str_utf8_prefix(struct str s, size_t max)
 
     if (s.len <= max)
         return s.len;
-    /* Back to the start of the character that the cut falls into: three bytes at most, or it is none. */
+    /* Back to the start of the character that is cut: three bytes at most, or it is none. */
     while (cut > 0 && max - cut < 3 && ((unsigned char)s.p[cut] & 0xc0) == 0x80)
         cut--;
     return cut;

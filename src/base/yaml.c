@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libyaml gives a stream of events; here they become a tree in the arena of the document. An alias shares the
- * node of its anchor, but counts as if its nodes stood there again: whoever walks the tree is bounded by the
- * same two limits.
+ * libyaml gives a stream of events; here they become a tree in the arena of the document. An alias
+ * shares the node of its anchor, but counts as if its nodes stood there again: whoever walks the
+ * tree is bounded by the same two limits.
  */
 #include "base/yaml.h"
 
@@ -47,14 +47,16 @@ struct builder {
 
 static int parse_node(struct builder *b, int depth, struct yaml_node **ret, int *ret_height);
 
-/* ---- messages ---------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
-static int error_at(const char *file, int line, int column, struct err *err, const char *fmt, va_list ap)
+static int error_at(const char *file, int line, int column, struct err *err, const char *fmt,
+                    va_list ap)
 {
     CLEANUP(buf_free) struct buf words = {.max = ERR_MSG_MAX};
 
     buf_vaddf(&words, fmt, ap);
-    return err_set(err, -EINVAL, "%s:%d:%d: " STR_FMT, file, line, column, STR_ARG(buf_str(&words)));
+    return err_set(err, -EINVAL, "%s:%d:%d: " STR_FMT, file, line, column,
+                   STR_ARG(buf_str(&words)));
 }
 
 PRINTF_LIKE(3, 4)
@@ -69,7 +71,8 @@ static int error_at_mark(struct builder *b, yaml_mark_t at, const char *fmt, ...
     return r;
 }
 
-int yaml_error(const struct yaml_doc *doc, const struct yaml_node *at, struct err *err, const char *fmt, ...)
+int yaml_error(const struct yaml_doc *doc, const struct yaml_node *at, struct err *err,
+               const char *fmt, ...)
 {
     va_list ap;
     int r;
@@ -86,13 +89,14 @@ static int parser_error(struct builder *b)
     const char *problem = p->problem ? p->problem : "no YAML";
 
     if (p->error == YAML_READER_ERROR)
-        return err_set(b->err, -EINVAL, "%s: byte %zu: %s", b->doc->file, p->problem_offset + 1, problem);
+        return err_set(b->err, -EINVAL, "%s: byte %zu: %s", b->doc->file, p->problem_offset + 1,
+                       problem);
     if (p->context)
         return error_at_mark(b, p->problem_mark, "%s %s", problem, p->context);
     return error_at_mark(b, p->problem_mark, "%s", problem);
 }
 
-/* ---- events -------------------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static int next_event(struct builder *b)
 {
@@ -112,12 +116,12 @@ static const char *tag_of_event(const yaml_event_t *e)
     }
 }
 
-/* Tags that change nothing but what a scalar is taken for. The text of the others, !!binary before all, is not
- * what stands there. */
+/* Tags that change nothing but what a scalar is taken for. The text of the others, !!binary before
+ * all, is not what stands there. */
 static int check_tag(struct builder *b)
 {
-    static const char *const tags[] = {"!", YAML_STR_TAG, YAML_INT_TAG, YAML_FLOAT_TAG, YAML_BOOL_TAG,
-                                       YAML_NULL_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
+    static const char *const tags[] = {"!",           YAML_STR_TAG,  YAML_INT_TAG, YAML_FLOAT_TAG,
+                                       YAML_BOOL_TAG, YAML_NULL_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
     const char *tag = tag_of_event(&b->event);
 
     for (size_t i = 0; tag && i < ARRAY_LEN(tags); i++)
@@ -136,8 +140,8 @@ static const char *anchor_of_event(const yaml_event_t *e)
     }
 }
 
-/* A name that is given again means the later node from then on. Returns its place, not a pointer: the array
- * grows. */
+/* A name that is given again means the later node from then on. Returns its place, not a pointer:
+ * the array grows. */
 static size_t open_anchor(struct builder *b, const char *name, struct yaml_node *node)
 {
     struct anchor *a = NULL;
@@ -166,7 +170,8 @@ static int parse_alias(struct builder *b, int depth, struct yaml_node **ret, int
         if (depth + a->height - 1 > YAML_DEPTH_MAX)
             return error_at_mark(b, at, "more than %d levels", YAML_DEPTH_MAX);
         if (a->nodes > YAML_NODES_MAX - b->nodes)
-            return error_at_mark(b, at, "more than %d nodes after aliases are expanded", YAML_NODES_MAX);
+            return error_at_mark(b, at, "more than %d nodes after aliases are expanded",
+                                 YAML_NODES_MAX);
         b->nodes += a->nodes;
         *ret = a->node;
         *ret_height = a->height;
@@ -183,8 +188,8 @@ static void fill_scalar(struct builder *b, struct yaml_node *node)
     node->quoted = b->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     if (tag && (strcmp(tag, YAML_STR_TAG) == 0 || strcmp(tag, "!") == 0))
         node->quoted = true;
-    node->text = arena_str(&b->doc->mem,
-                           str_n((const char *)b->event.data.scalar.value, b->event.data.scalar.length));
+    node->text = arena_str(
+        &b->doc->mem, str_n((const char *)b->event.data.scalar.value, b->event.data.scalar.length));
 }
 
 /* Nodes that are collected before their number is known. */
@@ -234,7 +239,7 @@ static int parse_sequence(struct builder *b, int depth, struct yaml_node *node, 
     return 0;
 }
 
-/* ---- mappings ------------------------------------------------------------------------------------------------- */
+/* ---- mappings -------------------------------------------------------------------------------- */
 
 /* A mapping while it is read. `by_key` finds keys by their text; its values are key nodes. */
 struct pairs {
@@ -272,7 +277,7 @@ static bool is_merge_key(const struct yaml_node *key)
     return !key->quoted && str_eq(key->text, STR("<<"));
 }
 
-/* Pairs of `from` whose key is not there yet: what is written out wins, then the earlier of two merges. */
+/* Pairs of `from` whose key is not there yet: what is written out wins, then the earlier merge. */
 static int merge_mapping(struct builder *b, struct pairs *p, const struct yaml_node *from)
 {
     if (from->kind != YAML_MAPPING)
@@ -314,8 +319,8 @@ static int parse_pair(struct builder *b, int depth, struct pairs *p, int *ret_he
         return error_at_mark(b, at, "a key must be a single word or text, not a list or mapping");
     first = is_merge_key(key) ? NULL : pairs_find(p, key->text);
     if (first)
-        return error_at_mark(b, at, "key \"" STR_FMT "\" is already set on line %d", STR_ARG(key->text),
-                             first->line);
+        return error_at_mark(b, at, "key \"" STR_FMT "\" is already set on line %d",
+                             STR_ARG(key->text), first->line);
     r = next_event(b);
     if (r < 0)
         return r;
@@ -399,7 +404,7 @@ static int parse_node(struct builder *b, int depth, struct yaml_node **ret, int 
     return 0;
 }
 
-/* ---- documents -------------------------------------------------------------------------------------------------- */
+/* ---- documents ------------------------------------------------------------------------------- */
 
 static bool is_empty(const struct yaml_node *node)
 {
@@ -446,7 +451,8 @@ int yaml_parse(const char *file, struct str text, struct yaml_doc **ret, struct 
         return err_set(err, -E2BIG, "%s: %zu bytes, more than %u", file, text.len, YAML_BYTES_MAX);
     if (!yaml_parser_initialize(&b.parser))
         return err_set(err, -ENOMEM, "%s: %m", file);
-    yaml_parser_set_input_string(&b.parser, (const unsigned char *)(text.p ? text.p : ""), text.len);
+    yaml_parser_set_input_string(&b.parser, (const unsigned char *)(text.p ? text.p : ""),
+                                 text.len);
     r = parse_stream(&b);
     yaml_event_delete(&b.event);
     yaml_parser_delete(&b.parser);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a plain scalar means when nobody says what is expected: the rules of the Kubernetes tools, which are
- * those of YAML 1.1 without y and n.
+ * What a plain scalar means when nobody says what is expected: the rules of the Kubernetes tools,
+ * which are those of YAML 1.1 without y and n.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -19,9 +19,9 @@ static bool find_bool(struct str s, bool *ret)
         const char *word;
         bool value;
     } words[] = {
-        {"true", true},   {"True", true},   {"TRUE", true},   {"yes", true},  {"Yes", true},
-        {"YES", true},    {"on", true},     {"On", true},     {"ON", true},   {"false", false},
-        {"False", false}, {"FALSE", false}, {"no", false},    {"No", false},  {"NO", false},
+        {"true", true},   {"True", true},   {"TRUE", true}, {"yes", true}, {"Yes", true},
+        {"YES", true},    {"on", true},     {"On", true},   {"ON", true},  {"false", false},
+        {"False", false}, {"FALSE", false}, {"no", false},  {"No", false}, {"NO", false},
         {"off", false},   {"Off", false},   {"OFF", false},
     };
 

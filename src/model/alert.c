@@ -8,7 +8,8 @@
 #include "model/label_set.h"
 
 struct alert *alert_new(const struct label_set *labels, const struct label_set *annotations,
-                        unix_ns starts_at, unix_ns ends_at, unix_ns updated_at, const char *generator_url)
+                        unix_ns starts_at, unix_ns ends_at, unix_ns updated_at,
+                        const char *generator_url)
 {
     struct alert *a = mem_zalloc(sizeof *a);
 

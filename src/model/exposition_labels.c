@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The labels of one series or exemplar. The raw text was cut out by the reader, so its braces and quotes match.
+ * The labels of one series or exemplar. The raw text was cut out by the reader, so its braces and
+ * quotes match.
  *
- * Text 0.0.4 takes blanks anywhere and does without commas, because Prometheus does; OpenMetrics does neither.
- * A quoted text without a value is the metric's name, {"my.metric",a="b"}; it may stand at any place.
+ * Text 0.0.4 takes blanks anywhere and does without commas, because Prometheus does; OpenMetrics
+ * does neither. A quoted text without a value is the metric's name, {"my.metric",a="b"}; it may
+ * stand at any place.
  */
 #include <errno.h>
 
@@ -115,7 +117,7 @@ static int add(struct label_reader *l, struct str name, struct str value)
     return 0;
 }
 
-/* Whether the series belongs to the family of the last TYPE line: its name, or that with a suffix. */
+/* Whether the series is of the family of the last TYPE line: has its name, maybe with a suffix. */
 static bool is_of_family(const struct label_reader *l)
 {
     const struct exposition_reader *r = l->page;
@@ -124,8 +126,8 @@ static bool is_of_family(const struct label_reader *l)
 }
 
 /*
- * Bounds are numbers that every client writes in its own way: "1" and "1.0" must be one series. The form is
- * that of OpenMetrics, Go's shortest with ".0" where it would look whole.
+ * Bounds are numbers that every client writes in its own way: "1" and "1.0" must be one series. The
+ * form is that of OpenMetrics, Go's shortest with ".0" where it would look whole.
  */
 static struct str normal_bound(struct label_reader *l, struct str name, struct str value,
                                char out[NUM_TEXT_MAX + 2])
@@ -136,7 +138,8 @@ static struct str normal_bound(struct label_reader *l, struct str name, struct s
     double v;
     size_t n;
 
-    if (l->is_exemplar || (!is_le && !is_quantile) || !is_of_family(l) || !num_parse_double(value, &v))
+    if (l->is_exemplar || (!is_le && !is_quantile) || !is_of_family(l) ||
+        !num_parse_double(value, &v))
         return value;
     n = num_format_short(v, out);
     if (v - v == 0 && !memchr(out, '.', n) && !memchr(out, 'e', n)) { /* finite and whole */
@@ -241,8 +244,12 @@ static int parse(struct label_reader *l)
 int exposition_parse_labels(const struct exposition_reader *r, struct str raw, bool is_exemplar,
                             struct label_builder *b, struct err *err)
 {
-    struct label_reader l = {
-        .page = r, .p = raw.p, .end = raw.p + raw.len, .is_exemplar = is_exemplar, .b = b, .err = err};
+    struct label_reader l = {.page = r,
+                             .p = raw.p,
+                             .end = raw.p + raw.len,
+                             .is_exemplar = is_exemplar,
+                             .b = b,
+                             .err = err};
     int e = parse(&l);
 
     buf_free(&l.scratch);

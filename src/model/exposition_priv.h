@@ -20,8 +20,8 @@ extern const unsigned char exposition_bytes[256];
 const char *exposition_quoted_end(const char *p, const char *end);
 
 /*
- * Reads `raw`: a name and labels in braces, or only one of the two. An exemplar has no name. Labels go into b
- * unless it is NULL.
+ * Reads `raw`: a name and labels in braces, or only one of the two. An exemplar has no name. Labels
+ * go into b unless it is NULL.
  */
 int exposition_parse_labels(const struct exposition_reader *r, struct str raw, bool is_exemplar,
                             struct label_builder *b, struct err *err);

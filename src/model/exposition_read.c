@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines of both formats. Text 0.0.4 takes any blanks between its parts and any comment; OpenMetrics takes one
- * blank, only its own comments, and wants "# EOF" at the end. Both may have empty lines.
+ * Lines of both formats. Text 0.0.4 takes any blanks between its parts and any comment; OpenMetrics
+ * takes one blank, only its own comments, and wants "# EOF" at the end. Both may have empty lines.
  *
  *     # HELP name text            # TYPE name type            # UNIT name unit (OpenMetrics)
- *     name{label="value",...} value [time] [# {label="value"} value [time]]     (# ...: OpenMetrics)
+ *     name{label="value",...} value [time] [# {label="value"} value [time]]     (# ...:
+ * OpenMetrics)
  *
  * A series' labels are only skipped here: exposition_labels() reads them when somebody has to know.
  */
@@ -67,7 +68,7 @@ int exposition_error(const struct exposition_reader *r, struct err *err, const c
     return err_set(err, -EINVAL, "line %zu: " STR_FMT, r->line, STR_ARG(buf_str(&words)));
 }
 
-/* ---- a cursor over the page ------------------------------------------------------------------------------ */
+/* ---- a cursor over the page ------------------------------------------------------------------ */
 
 /* Inside a line. The page's end counts as the end of its last line. */
 struct cursor {
@@ -113,8 +114,7 @@ static struct str take_token(const struct exposition_reader *r, struct cursor *c
 {
     const char *at = c->p;
 
-    while (!at_line_end(c) && *c->p != ' ' &&
-           !(*c->p == '\t' && r->format == EXPOSITION_TEXT))
+    while (!at_line_end(c) && *c->p != ' ' && !(*c->p == '\t' && r->format == EXPOSITION_TEXT))
         c->p++;
     return str_n(at, (size_t)(c->p - at));
 }
@@ -157,12 +157,13 @@ static bool skip_braces(struct cursor *c)
     return true;
 }
 
-/* ---- HELP, TYPE, UNIT -------------------------------------------------------------------------------------- */
+/* ---- HELP, TYPE, UNIT ------------------------------------------------------------------------ */
 
 static bool find_type(const struct exposition_reader *r, struct str word, enum metric_type *ret)
 {
     for (size_t i = 0; i < ARRAY_LEN(type_words); i++) {
-        bool known = r->format == EXPOSITION_TEXT ? type_words[i].in_text : type_words[i].in_openmetrics;
+        bool known = r->format == EXPOSITION_TEXT ? type_words[i].in_text
+                                                  : type_words[i].in_openmetrics;
 
         if (known && str_eq_c(word, type_words[i].name)) {
             *ret = type_words[i].type;
@@ -196,8 +197,8 @@ static int check_meta(struct exposition_reader *r, struct exposition_entry *ret,
         return 0;
     default:
         if (!is_unit_of(ret->text, ret->name))
-            return exposition_error(r, err, "unit \"%.*s\" does not end the name of its metric", len,
-                                    ret->text.p);
+            return exposition_error(r, err, "unit \"%.*s\" does not end the name of its metric",
+                                    len, ret->text.p);
         return 0;
     }
 }
@@ -237,8 +238,8 @@ static const struct {
 };
 
 /* A line of text 0.0.4 that begins with '#': what is no HELP or TYPE is a comment. */
-static int read_text_comment(struct exposition_reader *r, struct cursor *c, struct exposition_entry *ret,
-                             struct err *err)
+static int read_text_comment(struct exposition_reader *r, struct cursor *c,
+                             struct exposition_entry *ret, struct err *err)
 {
     const char *at = c->p++;
     bool parted = c->p < c->end && is_blank(*c->p);
@@ -247,8 +248,8 @@ static int read_text_comment(struct exposition_reader *r, struct cursor *c, stru
     for (size_t i = 0; parted && i < ARRAY_LEN(meta_words); i++) {
         struct cursor behind = *c;
 
-        if (!meta_words[i].in_text || !take_word(&behind, meta_words[i].word) || behind.p == behind.end ||
-            !is_blank(*behind.p))
+        if (!meta_words[i].in_text || !take_word(&behind, meta_words[i].word) ||
+            behind.p == behind.end || !is_blank(*behind.p))
             continue;
         skip_blanks(&behind);
         *c = behind;
@@ -286,10 +287,10 @@ static int read_openmetrics_comment(struct exposition_reader *r, struct cursor *
     return exposition_error(r, err, "expected # HELP, # TYPE, # UNIT or # EOF");
 }
 
-/* ---- series -------------------------------------------------------------------------------------------------- */
+/* ---- series ---------------------------------------------------------------------------------- */
 
-static int read_number(const struct exposition_reader *r, struct str token, const char *what, double *ret,
-                       struct err *err)
+static int read_number(const struct exposition_reader *r, struct str token, const char *what,
+                       double *ret, struct err *err)
 {
     if (!num_parse_double(token, ret))
         return exposition_error(r, err, "%s \"%.*s\" is no number", what,
@@ -298,8 +299,8 @@ static int read_number(const struct exposition_reader *r, struct str token, cons
 }
 
 /* OpenMetrics writes seconds, with a fraction or not. */
-static int read_seconds(const struct exposition_reader *r, struct str token, const char *what, unix_ms *ret,
-                        struct err *err)
+static int read_seconds(const struct exposition_reader *r, struct str token, const char *what,
+                        unix_ms *ret, struct err *err)
 {
     double seconds;
     int e = read_number(r, token, what, &seconds, err);
@@ -307,14 +308,15 @@ static int read_seconds(const struct exposition_reader *r, struct str token, con
     if (e < 0)
         return e;
     if (!(fabs(seconds * 1000) < 9.2e18)) /* also NaN */
-        return exposition_error(r, err, "%s %.*s is outside of all times", what, (int)token.len, token.p);
+        return exposition_error(r, err, "%s %.*s is outside of all times", what, (int)token.len,
+                                token.p);
     *ret = (unix_ms)(seconds * 1000);
     return 0;
 }
 
 /* Behind " # ", at '{'. */
-static int read_exemplar(const struct exposition_reader *r, struct cursor *c, struct exposition_entry *ret,
-                         struct err *err)
+static int read_exemplar(const struct exposition_reader *r, struct cursor *c,
+                         struct exposition_entry *ret, struct err *err)
 {
     const char *at = c->p;
     int e;
@@ -356,8 +358,8 @@ static int read_openmetrics_tail(const struct exposition_reader *r, struct curso
     return read_exemplar(r, c, ret, err);
 }
 
-static int read_text_tail(const struct exposition_reader *r, struct cursor *c, struct exposition_entry *ret,
-                          struct err *err)
+static int read_text_tail(const struct exposition_reader *r, struct cursor *c,
+                          struct exposition_entry *ret, struct err *err)
 {
     struct str token;
 
@@ -432,9 +434,10 @@ static int read_series(struct exposition_reader *r, struct cursor *c, struct exp
     return text ? read_text_tail(r, c, ret, err) : read_openmetrics_tail(r, c, ret, err);
 }
 
-/* ---- the page ------------------------------------------------------------------------------------------------- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
-void exposition_reader_init(struct exposition_reader *r, struct str page, enum exposition_format format)
+void exposition_reader_init(struct exposition_reader *r, struct str page,
+                            enum exposition_format format)
 {
     *r = (struct exposition_reader){.page = page, .format = format};
     if (!page.p)
@@ -452,7 +455,7 @@ static int read_line(struct exposition_reader *r, struct cursor *c, struct expos
     return read_openmetrics_comment(r, c, ret, err);
 }
 
-/* To the first line that says something. An empty line does no harm in OpenMetrics either, blanks do. */
+/* To the first line that says something. In OpenMetrics empty lines do no harm, but blanks do. */
 static void skip_empty_lines(struct exposition_reader *r, struct cursor *c)
 {
     for (;;) {

@@ -62,7 +62,7 @@ void exposition_family(struct buf *out, const char *name, enum metric_type type,
     buf_addf(out, " %s\n", text_type(type));
 }
 
-/* The name, outside of the braces when it may stand there. Returns what goes before the first label. */
+/* The name, before the braces when it may stand there. Returns what the first label follows. */
 static const char *begin_sample(struct buf *out, struct str name)
 {
     if (metric_name_is_legacy(name)) {
@@ -107,8 +107,8 @@ void exposition_sample(struct buf *out, const char *name, double value, ...)
     end_sample(out, before, value);
 }
 
-void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels, size_t n,
-                              double value)
+void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels,
+                              size_t n, double value)
 {
     const char *before = begin_sample(out, name);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Labels in the order in which they were first set; sets are small, so that looking through all of them is
- * the fastest search. Strings lie in chunks that never move.
+ * Labels in the order in which they were first set; sets are small, so that looking through all of
+ * them is the fastest search. Strings lie in chunks that never move.
  */
 #include <stdlib.h>
 

@@ -66,8 +66,8 @@ bool matchers_match(const struct matcher *const *ms, size_t n, const struct labe
 
 const char *matcher_op(enum matcher_type type)
 {
-    static const char *const ops[] = {[MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~",
-                                      [MATCH_NRE] = "!~"};
+    static const char *const ops[] = {
+        [MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"};
 
     return ops[type];
 }

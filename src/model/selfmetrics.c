@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Metrics hang in one list that only grows, at its head, by compare and exchange: readers need no lock. The
- * lock below is for those made at run time, so that no two threads make the same one.
+ * Metrics hang in one list that only grows, at its head, by compare and exchange: readers need no
+ * lock. The lock below is for those made at run time, so that no two threads make the same one.
  */
 #include "model/selfmetrics.h"
 
@@ -76,7 +76,7 @@ struct selfmetric *selfmetric_labelled(const char *name, const char *label, enum
     return m;
 }
 
-/* ---- the process -------------------------------------------------------------------------------------------- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 /* The number after `skip` words of a file, 0 when there is none. */
 static double number_in(const char *path, size_t skip)
@@ -125,7 +125,8 @@ static double start_time(void)
            number_in("/proc/self/stat", 21) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static void write_one(struct buf *out, const char *name, enum metric_type type, const char *help, double v)
+static void write_one(struct buf *out, const char *name, enum metric_type type, const char *help,
+                      double v)
 {
     exposition_family(out, name, type, help);
     exposition_sample(out, name, v, NULL);
@@ -139,18 +140,20 @@ static void write_process(struct buf *out)
     write_one(out, "process_cpu_seconds_total", METRIC_COUNTER,
               "Total user and system CPU time spent in seconds.",
               (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
-    write_one(out, "process_open_fds", METRIC_GAUGE, "Number of open file descriptors.", open_fds());
+    write_one(out, "process_open_fds", METRIC_GAUGE, "Number of open file descriptors.",
+              open_fds());
     write_one(out, "process_resident_memory_bytes", METRIC_GAUGE, "Resident memory size in bytes.",
               number_in("/proc/self/statm", 1) * (double)sysconf(_SC_PAGESIZE));
     write_one(out, "process_start_time_seconds", METRIC_GAUGE,
               "Start time of the process since unix epoch in seconds.", start_time());
 }
 
-/* ---- the page -------------------------------------------------------------------------------------------------- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 static int compare(const void *pa, const void *pb)
 {
-    const struct selfmetric *a = *(struct selfmetric *const *)pa, *b = *(struct selfmetric *const *)pb;
+    const struct selfmetric *a = *(struct selfmetric *const *)pa,
+                            *b = *(struct selfmetric *const *)pb;
     int r = str_cmp(str_c(a->name), str_c(b->name));
 
     return r ? r : str_cmp(label_of(a), label_of(b));

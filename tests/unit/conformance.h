@@ -2,7 +2,8 @@
 /*
  * conformance - cases of the systems whose formats we speak, read when a test runs
  *
- * They lie outside of the source: in $TOCSIN_SHARED, or "../shared" beside it. A test without them is skipped.
+ * They lie outside of the source: in $TOCSIN_SHARED, or "../shared" beside it. A test without them
+ * is skipped.
  */
 #ifndef TOCSIN_TESTS_UNIT_CONFORMANCE_H
 #define TOCSIN_TESTS_UNIT_CONFORMANCE_H

@@ -55,8 +55,9 @@ static void the_writer_puts_the_commas(void **state)
     json_kv_bool(&w, "d", false);
     json_kv_str(&w, "e", STR("x"));
     json_object_end(&w);
-    assert_string_equal(out.p, "{\"a\":\"\\u003c\",\"b\":-9223372036854775808,\"c\":[18446744073709551615,"
-                               "null,true,[],{},1.5],\"d\":false,\"e\":\"x\"}");
+    assert_string_equal(out.p,
+                        "{\"a\":\"\\u003c\",\"b\":-9223372036854775808,\"c\":[18446744073709551615,"
+                        "null,true,[],{},1.5],\"d\":false,\"e\":\"x\"}");
 }
 
 static bool join(struct str key, const struct json *v, void *arg)
@@ -102,14 +103,9 @@ static void a_document_is_read_by_total_accessors(void **state)
 static const struct {
     const char *text, *why;
 } bad[] = {
-    {"", "line 1"},
-    {"{", "line 1"},
-    {"{\"a\":1,\n\"a\":2}", "line 2"}, /* twice */
-    {"{} x", "end of file"},
-    {"[1,]", "line 1"},
-    {"nul", "line 1"},
-    {"\"\xff\"", "line 1"},
-    {"[01]", "line 1"},
+    {"", "line 1"},          {"{", "line 1"},    {"{\"a\":1,\n\"a\":2}", "line 2"}, /* twice */
+    {"{} x", "end of file"}, {"[1,]", "line 1"}, {"nul", "line 1"},
+    {"\"\xff\"", "line 1"},  {"[01]", "line 1"},
 };
 
 static void bad_documents_are_refused_with_their_place(void **state)

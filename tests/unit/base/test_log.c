@@ -38,8 +38,8 @@ static size_t lines_of(const struct buf *b)
 static void say_one(void)
 {
     log_configure(LOG_INFO, LOG_LOGFMT);
-    log_event(LOG_WARN, "target_down", "target", "192.0.2.7:6379", "error", "connection \"refused\"\n",
-              "empty", "", NULL);
+    log_event(LOG_WARN, "target_down", "target", "192.0.2.7:6379", "error",
+              "connection \"refused\"\n", "empty", "", NULL);
     log_event(LOG_DEBUG, "unheard", NULL);
 }
 
@@ -67,8 +67,9 @@ static void the_same_as_json(void **state)
 
     capture(say_json, &out);
     assert_memory_equal(out.p, "{\"time\":\"", 9);
-    assert_string_equal(strstr(out.p, "\",\"level\""), "\",\"level\":\"debug\",\"role\":\"main\",\"event\":"
-                                                       "\"started\",\"url\":\"http://::1:9090\"}\n");
+    assert_string_equal(strstr(out.p, "\",\"level\""),
+                        "\",\"level\":\"debug\",\"role\":\"main\",\"event\":"
+                        "\"started\",\"url\":\"http://::1:9090\"}\n");
 }
 
 static void say_often(void)

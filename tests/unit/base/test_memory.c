@@ -126,6 +126,8 @@ static void an_arena_copies_text(void **state)
     assert_memory_equal(s.p, "a\0b", 4);
     assert_string_equal(arena_strdup(&a, STR_NONE), "");
     assert_string_equal(arena_printf(&a, "%s-%d", "x", 5), "x-5");
+    assert_int_equal(strlen(arena_printf(&a, "%0256d", 5)), 256);
+    assert_int_equal(strlen(arena_printf(&a, "%0255d", 5)), 255);
     for (int i = 0; i < 100; i++)
         assert_int_equal(zeroes[i], 0);
 }

@@ -25,7 +25,8 @@ static const struct {
     {1e-7, "0.0000001", "1e-07", "1e-07", "1e-07"},
     {1e21, "1000000000000000000000", "1e+21", "1e+21", "1e+21"},
     {1e20, "100000000000000000000", "1e+20", "1e+20", "100000000000000000000"},
-    {1e23, "100000000000000000000000", "1e+23", "1e+23", "1e+23"}, /* not the exact value's digits */
+    {1e23, "100000000000000000000000", "1e+23", "1e+23",
+     "1e+23"}, /* not the exact value's digits */
     {9007199254740993.0, "9007199254740992", "9.007199254740992e+15", "9.007199254740992e+15",
      "9007199254740992"},
     {1795448226, "1795448226", "1.795448226e+09", "1.795448226e+09", "1795448226"},
@@ -87,18 +88,49 @@ static const struct {
     const char *text;
     double v; /* 12345: refused */
 } texts[] = {
-    {"0", 0},          {"1", 1},           {"+1.5", 1.5},      {"-1.5", -1.5},
-    {".5", 0.5},       {"5.", 5},          {"1e3", 1000},      {"1E+3", 1000},
-    {"1e-2", 0.01},    {"00012", 12},      {"inf", INFINITY},  {"+Inf", INFINITY},
-    {"-INF", -INFINITY}, {"infinity", INFINITY}, {"-Infinity", -INFINITY}, {"1e309", INFINITY},
-    {"-1e400", -INFINITY}, {"1e-400", 0},  {"4.9406564584124654e-324", DBL_TRUE_MIN},
-    {"1.7976931348623157e308", DBL_MAX},   {"9007199254740993", 9007199254740992.0},
-    {"", 12345},       {"+", 12345},       {"-", 12345},       {".", 12345},
-    {"+-1", 12345},    {"--1", 12345},     {" 1", 12345},      {"1 ", 12345},
-    {"0x1", 12345},    {"1_0", 12345},     {"1e", 12345},      {"1e+", 12345},
-    {"e5", 12345},     {"1.2.3", 12345},   {"infin", 12345},   {"infinityy", 12345},
-    {"nano", 12345},   {"-nan", 12345},    {"+NaN", 12345},    {"nan(1)", 12345},
-    {"1f", 12345},     {"true", 12345},
+    {"0", 0},
+    {"1", 1},
+    {"+1.5", 1.5},
+    {"-1.5", -1.5},
+    {".5", 0.5},
+    {"5.", 5},
+    {"1e3", 1000},
+    {"1E+3", 1000},
+    {"1e-2", 0.01},
+    {"00012", 12},
+    {"inf", INFINITY},
+    {"+Inf", INFINITY},
+    {"-INF", -INFINITY},
+    {"infinity", INFINITY},
+    {"-Infinity", -INFINITY},
+    {"1e309", INFINITY},
+    {"-1e400", -INFINITY},
+    {"1e-400", 0},
+    {"4.9406564584124654e-324", DBL_TRUE_MIN},
+    {"1.7976931348623157e308", DBL_MAX},
+    {"9007199254740993", 9007199254740992.0},
+    {"", 12345},
+    {"+", 12345},
+    {"-", 12345},
+    {".", 12345},
+    {"+-1", 12345},
+    {"--1", 12345},
+    {" 1", 12345},
+    {"1 ", 12345},
+    {"0x1", 12345},
+    {"1_0", 12345},
+    {"1e", 12345},
+    {"1e+", 12345},
+    {"e5", 12345},
+    {"1.2.3", 12345},
+    {"infin", 12345},
+    {"infinityy", 12345},
+    {"nano", 12345},
+    {"-nan", 12345},
+    {"+NaN", 12345},
+    {"nan(1)", 12345},
+    {"1f", 12345},
+    {"true", 12345},
 };
 
 static void numbers_are_read_as_go_does(void **state)
@@ -154,9 +186,12 @@ static void integers_are_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_are_written_as_go_does), cmocka_unit_test(every_form_reads_back_equal),
-        cmocka_unit_test(the_longest_forms_fit),          cmocka_unit_test(numbers_are_read_as_go_does),
-        cmocka_unit_test(integers_are_range_checked),     cmocka_unit_test(integers_are_written),
+        cmocka_unit_test(numbers_are_written_as_go_does),
+        cmocka_unit_test(every_form_reads_back_equal),
+        cmocka_unit_test(the_longest_forms_fit),
+        cmocka_unit_test(numbers_are_read_as_go_does),
+        cmocka_unit_test(integers_are_range_checked),
+        cmocka_unit_test(integers_are_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

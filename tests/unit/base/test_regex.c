@@ -166,7 +166,8 @@ static void replacements_follow_go(void **state)
     for (size_t i = 0; i < sizeof expansions / sizeof *expansions; i++) {
         CLEANUP(regex_freep) struct regex *re = compile(expansions[i].pattern, REGEX_ANCHORED);
         CLEANUP(buf_free) struct buf out = {0};
-        bool matched = regex_expand(re, str_c(expansions[i].text), str_c(expansions[i].replacement), &out);
+        bool matched = regex_expand(re, str_c(expansions[i].text), str_c(expansions[i].replacement),
+                                    &out);
 
         assert_int_equal(matched, expansions[i].want != NULL);
         assert_string_equal(buf_str(&out).p, expansions[i].want ? expansions[i].want : "");
@@ -194,7 +195,8 @@ static void all_matches_are_replaced_as_in_go(void **state)
         CLEANUP(regex_freep) struct regex *re = compile(replacements[i].pattern, REGEX_SEARCH);
         CLEANUP(buf_free) struct buf out = {0};
 
-        regex_replace_all(re, str_c(replacements[i].text), str_c(replacements[i].replacement), &out);
+        regex_replace_all(re, str_c(replacements[i].text), str_c(replacements[i].replacement),
+                          &out);
         assert_string_equal(buf_str(&out).p, replacements[i].want);
     }
 }

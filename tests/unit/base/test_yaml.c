@@ -18,10 +18,12 @@ static const struct {
      "[1,-2,3,1.5,0.5,1000,31,420,15,-3,\"1_0\",8,\".inf\",\"1.2.3\",\"15s\"]"},
     {"!!str 12", "\"12\""},
     {"! 12", "\"12\""},
-    {"a: |\n  two\n  lines\nb: >\n  one\n  line\n", "{\"a\":\"two\\nlines\\n\",\"b\":\"one line\\n\"}"},
+    {"a: |\n  two\n  lines\nb: >\n  one\n  line\n",
+     "{\"a\":\"two\\nlines\\n\",\"b\":\"one line\\n\"}"},
     {"x: &n {a: 1}\ny: *n\nz: [*n, *n]\n",
      "{\"x\":{\"a\":1},\"y\":{\"a\":1},\"z\":[{\"a\":1},{\"a\":1}]}"},
-    {"b: &b {k: 1, l: 2}\nc: {<<: *b, l: 3}\n", "{\"b\":{\"k\":1,\"l\":2},\"c\":{\"l\":3,\"k\":1}}"},
+    {"b: &b {k: 1, l: 2}\nc: {<<: *b, l: 3}\n",
+     "{\"b\":{\"k\":1,\"l\":2},\"c\":{\"l\":3,\"k\":1}}"},
     {"b: &b {k: 1}\nd: &d {k: 2, m: 3}\nc: {<<: [*b, *d]}\n",
      "{\"b\":{\"k\":1},\"d\":{\"k\":2,\"m\":3},\"c\":{\"k\":1,\"m\":3}}"},
     {"c: {<<: {k: 1}, k: 2}\n", "{\"c\":{\"k\":2}}"},
@@ -84,7 +86,8 @@ static void nodes_know_their_place(void **state)
     const struct yaml_node *list;
     struct err err = {0};
 
-    assert_int_equal(yaml_parse("rules.yml", STR("groups:\n- name: x\n  rules: []\n"), &doc, &err), 0);
+    assert_int_equal(yaml_parse("rules.yml", STR("groups:\n- name: x\n  rules: []\n"), &doc, &err),
+                     0);
     list = yaml_get(yaml_root(doc, 0), "groups");
     assert_int_equal(list->kind, YAML_SEQUENCE);
     assert_int_equal(yaml_get(list->values[0], "rules")->line, 3);
@@ -101,7 +104,8 @@ static void a_stream_may_have_no_document_or_several(void **state)
     static const struct {
         const char *text;
         size_t n;
-    } cases[] = {{"", 0}, {"# only a comment\n", 0}, {"---\n", 1}, {"a\n---\n---\nb\n", 3}, {"a\n...\n", 1}};
+    } cases[] = {
+        {"", 0}, {"# only a comment\n", 0}, {"---\n", 1}, {"a\n---\n---\nb\n", 3}, {"a\n...\n", 1}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
@@ -127,7 +131,8 @@ static void depth_has_a_limit_also_through_aliases(void **state)
             buf_add_byte(&text, '[');
         for (int i = 0; i < depth; i++)
             buf_add_byte(&text, ']');
-        assert_int_equal(yaml_parse("f", buf_str(&text), &doc, NULL), depth <= YAML_DEPTH_MAX ? 0 : -EINVAL);
+        assert_int_equal(yaml_parse("f", buf_str(&text), &doc, NULL),
+                         depth <= YAML_DEPTH_MAX ? 0 : -EINVAL);
         yaml_doc_free(TAKE(doc));
 
         buf_reset(&text);
@@ -142,7 +147,8 @@ static void depth_has_a_limit_also_through_aliases(void **state)
         buf_add_c(&text, "*a");
         for (int i = 1; i < depth - half; i++)
             buf_add_byte(&text, ']');
-        assert_int_equal(yaml_parse("f", buf_str(&text), &doc, NULL), depth <= YAML_DEPTH_MAX ? 0 : -EINVAL);
+        assert_int_equal(yaml_parse("f", buf_str(&text), &doc, NULL),
+                         depth <= YAML_DEPTH_MAX ? 0 : -EINVAL);
     }
 }
 

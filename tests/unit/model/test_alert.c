@@ -28,7 +28,8 @@ static void check_fingerprint(const struct json *line)
     ls = label_builder_build(&b);
     buf_addf(&got, "%016llx", (unsigned long long)alert_fingerprint(ls));
     if (!str_eq(buf_str(&got), json_text(json_get(line, "fingerprint"))))
-        fail_msg("%s instead of " STR_FMT, got.p, STR_ARG(json_text(json_get(line, "fingerprint"))));
+        fail_msg("%s instead of " STR_FMT, got.p,
+                 STR_ARG(json_text(json_get(line, "fingerprint"))));
     for (size_t i = 0; i < label_set_count(ls); i++)
         if (!label_name_is_legacy(label_set_at(ls, i).name))
             return; /* Alertmanager prints such names bare, Prometheus in quotes */

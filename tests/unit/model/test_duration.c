@@ -40,7 +40,8 @@ static void reads_what_prometheus_reads_and_says_why_not(void **state)
         struct err err = {0};
         dur_ms got = -1; /* must survive a failure */
 
-        assert_int_equal(duration_parse(cases[i].text, strlen(cases[i].text), &got, &err), cases[i].code);
+        assert_int_equal(duration_parse(cases[i].text, strlen(cases[i].text), &got, &err),
+                         cases[i].code);
         assert_int_equal(got, cases[i].ms);
         if (cases[i].why)
             assert_non_null(strstr(err.msg, cases[i].why));

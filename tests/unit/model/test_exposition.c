@@ -13,7 +13,7 @@
 #include "model/sample.h"
 #include "tests/unit/conformance.h"
 
-/* ---- the corpus ------------------------------------------------------------------------------------------- */
+/* ---- the corpus ------------------------------------------------------------------------------ */
 
 static bool labels_are(const struct label_builder *b, const struct json *want)
 {
@@ -47,7 +47,8 @@ static bool exemplar_is(const struct exposition_reader *r, const struct expositi
     if (!e->has_exemplar)
         return true;
     want = json_at(want, 0);
-    return exposition_exemplar_labels(r, e, &b, NULL) == 0 && labels_are(&b, json_get(want, "labels")) &&
+    return exposition_exemplar_labels(r, e, &b, NULL) == 0 &&
+           labels_are(&b, json_get(want, "labels")) &&
            value_is(e->exemplar_value, json_get(want, "value")) &&
            e->exemplar_has_time == json_is_true(json_get(want, "hasts")) &&
            e->exemplar_time == json_int(json_get(want, "ts"));
@@ -72,7 +73,8 @@ static bool meta_is(const struct exposition_entry *e, const struct json *want, c
 
     exposition_unescape(e->text, &text);
     if (e->kind == EXPOSITION_COMMENT)
-        return strcmp(kind, "comment") == 0 && str_eq(e->text, json_text(json_get(want, "comment")));
+        return strcmp(kind, "comment") == 0 &&
+               str_eq(e->text, json_text(json_get(want, "comment")));
     if (e->kind == EXPOSITION_TYPE)
         return strcmp(kind, "type") == 0 && str_eq(e->name, name) &&
                str_eq_c(json_text(json_get(want, "type")), metric_type_name(e->type));
@@ -94,7 +96,8 @@ static bool is_created_line(const struct exposition_reader *r, const struct expo
            str_has_suffix(label_builder_get(&b, LABEL_NAME), STR("_created"));
 }
 
-static void check_expectations(const char *file, struct exposition_reader *r, const struct json *expected)
+static void check_expectations(const char *file, struct exposition_reader *r,
+                               const struct json *expected)
 {
     struct exposition_entry e;
     struct err err = {0};
@@ -110,7 +113,8 @@ static void check_expectations(const char *file, struct exposition_reader *r, co
             break;
         if (is_created_line(r, &e, want))
             continue;
-        if (!want || (strcmp(kind, "series") == 0 ? !series_is(r, &e, want) : !meta_is(&e, want, kind)))
+        if (!want ||
+            (strcmp(kind, "series") == 0 ? !series_is(r, &e, want) : !meta_is(&e, want, kind)))
             fail_msg("%s line %zu: not expectation %zu", file, r->line, i);
         i++;
     }
@@ -119,7 +123,8 @@ static void check_expectations(const char *file, struct exposition_reader *r, co
 }
 
 /* Reads all, labels too. */
-static int read_page(struct str page, enum exposition_format format, size_t *ret_series, struct err *err)
+static int read_page(struct str page, enum exposition_format format, size_t *ret_series,
+                     struct err *err)
 {
     struct exposition_reader r;
     struct exposition_entry e;
@@ -211,7 +216,7 @@ static void speed_of_a_realistic_page(void **state)
                   (double)(clock_mono_ns() - start) / (double)series);
 }
 
-/* ---- our own cases ---------------------------------------------------------------------------------------- */
+/* ---- our own cases --------------------------------------------------------------------------- */
 
 static const struct {
     enum exposition_format format;
@@ -226,7 +231,8 @@ static const struct {
     {EXPOSITION_TEXT, "{b=\"c\",\"a\"} 1\n", NULL},
     {EXPOSITION_TEXT, "a{b=\"}\\\"{\"} 1\n", NULL},
     {EXPOSITION_TEXT, "a{b=\"\\\\\"} 1\n", NULL},
-    {EXPOSITION_TEXT, "a{b=\"x\ny\"} 1\nc x\n", "line 3: value \"x\""}, /* a line break within quotes */
+    {EXPOSITION_TEXT, "a{b=\"x\ny\"} 1\nc x\n",
+     "line 3: value \"x\""}, /* a line break within quotes */
     {EXPOSITION_TEXT, "a 1\nb{c=\"d\"\n", "line 2: labels are not closed"},
     {EXPOSITION_TEXT, "a{b=\"c} 1\n", "line 1: labels are not closed"},
     {EXPOSITION_TEXT, "a{b=\"c\",b=\"d\"} 1\n", "line 1: label \"b\" occurs twice"},
@@ -359,7 +365,8 @@ static void the_writer_writes_text_0_0_4(void **state)
 
 static void what_is_written_is_read(void **state)
 {
-    static const char *const values[] = {"plain", "quote\"", "back\\slash", "new\nline", "\\n", "\\\\\"\n{}"};
+    static const char *const values[] = {"plain",     "quote\"", "back\\slash",
+                                         "new\nline", "\\n",     "\\\\\"\n{}"};
 
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         CLEANUP(label_builder_deinit) struct label_builder b = {0};

@@ -11,7 +11,13 @@
 #include "model/label_set.h"
 #include "tests/unit/conformance.h"
 
-#define L(name, value) {{name, sizeof(name) - 1}, {value, sizeof(value) - 1}}
+#define L(name, value)                                                                             \
+    {                                                                                              \
+        {name, sizeof(name) - 1},                                                                  \
+        {                                                                                          \
+            value, sizeof(value) - 1                                                               \
+        }                                                                                          \
+    }
 
 static const struct label_set *set_of(const struct label *labels, size_t n)
 {
@@ -20,8 +26,8 @@ static const struct label_set *set_of(const struct label *labels, size_t n)
 
 static void labels_are_sorted_unique_and_not_empty(void **state)
 {
-    const struct label labels[] = {L("b", "1"), L("a", "x"), L("c", ""), L("b", "2"), L("ab", "y"),
-                                   L("d", "gone"), L("d", "")};
+    const struct label labels[] = {L("b", "1"),  L("a", "x"),    L("c", ""), L("b", "2"),
+                                   L("ab", "y"), L("d", "gone"), L("d", "")};
     CLEANUP(label_set_unrefp) const struct label_set *ls = set_of(labels, ARRAY_LEN(labels));
 
     assert_int_equal(label_set_count(ls), 3);
@@ -56,9 +62,9 @@ static void equality_is_that_of_the_labels(void **state)
 {
     const struct label one[] = {L("a", "bc"), L("d", "e")}, same[] = {L("d", "e"), L("a", "bc")},
                        other[] = {L("ab", "c"), L("d", "e")}; /* the same bytes, cut elsewhere */
-    CLEANUP(label_set_unrefp) const struct label_set *a = set_of(one, 2), *b = set_of(same, 2),
-                                                     *c = set_of(other, 2), *e = label_set_empty(),
-                                                     *f = label_set_new(NULL, 0);
+    CLEANUP(label_set_unrefp)
+    const struct label_set *a = set_of(one, 2), *b = set_of(same, 2), *c = set_of(other, 2),
+                           *e = label_set_empty(), *f = label_set_new(NULL, 0);
 
     assert_true(label_set_eq(a, b));
     assert_int_equal(label_set_hash(a), label_set_hash(b));
@@ -71,10 +77,13 @@ static void equality_is_that_of_the_labels(void **state)
 
 static void order_goes_by_name_then_value_then_count(void **state)
 {
-    const struct label labels[][2] = {
-        {L("a", "1"), L("b", "1")}, {L("a", "1"), L("c", "")}, {L("a", "2"), L("b", "")}, {L("b", "0"), L("c", "")}};
-    CLEANUP(label_set_unrefp) const struct label_set *a1b1 = set_of(labels[0], 2), *a1 = set_of(labels[1], 2),
-                                                     *a2 = set_of(labels[2], 2), *b0 = set_of(labels[3], 2);
+    const struct label labels[][2] = {{L("a", "1"), L("b", "1")},
+                                      {L("a", "1"), L("c", "")},
+                                      {L("a", "2"), L("b", "")},
+                                      {L("b", "0"), L("c", "")}};
+    CLEANUP(label_set_unrefp)
+    const struct label_set *a1b1 = set_of(labels[0], 2), *a1 = set_of(labels[1], 2),
+                           *a2 = set_of(labels[2], 2), *b0 = set_of(labels[3], 2);
 
     assert_true(label_set_cmp(a1, a1b1) < 0);
     assert_true(label_set_cmp(a1b1, a2) < 0);
@@ -93,10 +102,12 @@ static const struct {
      "up{a=\"<\", job=\"a\\\"b\\\\\\n\"}",
      "{\"__name__\":\"up\",\"a\":\"<\",\"job\":\"a\\\"b\\\\\\n\"}"},
     {{L("z", "1"), L("a.b", "2")}, "{\"a.b\"=\"2\", z=\"1\"}", "{\"a.b\":\"2\",\"z\":\"1\"}"},
-    {{L("__name__", "my.metric"), L("a", "1")}, "{\"my.metric\", a=\"1\"}",
+    {{L("__name__", "my.metric"), L("a", "1")},
+     "{\"my.metric\", a=\"1\"}",
      "{\"__name__\":\"my.metric\",\"a\":\"1\"}"},
     {{L("__name__", "my.metric")}, "{\"my.metric\"}", "{\"__name__\":\"my.metric\"}"},
-    {{L("alertname", "redis\xe5\x86\x85\xe5\xad\x98")}, "{alertname=\"redis\xe5\x86\x85\xe5\xad\x98\"}",
+    {{L("alertname", "redis\xe5\x86\x85\xe5\xad\x98")},
+     "{alertname=\"redis\xe5\x86\x85\xe5\xad\x98\"}",
      "{\"alertname\":\"redis\xe5\x86\x85\xe5\xad\x98\"}"},
 };
 
@@ -201,7 +212,7 @@ static bool add_member(struct str key, const struct json *v, void *arg)
     return true;
 }
 
-/* The other vectors: a target's place in its interval, from its labels, its URL and the server's identity. */
+/* A target's place in its interval, from its labels, its URL and the server's identity. */
 static void the_stable_hash_gives_the_offsets_of_targets(void **state)
 {
     CLEANUP(buf_free) struct buf text = {0};
@@ -236,7 +247,9 @@ static void the_stable_hash_gives_the_offsets_of_targets(void **state)
         buf_addf(&url, "%016llu", (unsigned long long)label_set_stable_hash(ls));
         buf_addf(&url, "http://" STR_FMT STR_FMT, STR_ARG(label_set_get(ls, STR("__address__"))),
                  STR_ARG(json_text(path)));
-        offset_ms = (double)((hash_fnv1a_64(FNV64_INIT, url.p, url.len) ^ seed) % ((uint64_t)ms * 1000000)) / 1e6;
+        offset_ms = (double)((hash_fnv1a_64(FNV64_INIT, url.p, url.len) ^ seed) %
+                             ((uint64_t)ms * 1000000)) /
+                    1e6;
         assert_true(fabs(offset_ms - json_double(json_get(c, "offset_ms"))) < 1e-6);
     }
 }

@@ -12,11 +12,11 @@ static const struct {
     const char *value, *label;
     bool want;
 } cases[] = {
-    {MATCH_EQ, "a", "a", true},      {MATCH_EQ, "a", "b", false},     {MATCH_EQ, "", "", true},
-    {MATCH_NE, "a", "a", false},     {MATCH_NE, "a", "", true},       {MATCH_RE, "a|b", "b", true},
-    {MATCH_RE, "a|b", "ab", false},  {MATCH_RE, "a.*", "abc", true},  {MATCH_RE, ".*", "", true},
-    {MATCH_RE, "a.*", "xa", false},  {MATCH_NRE, "a.*", "xa", true},  {MATCH_NRE, "a.*", "a", false},
-    {MATCH_NRE, ".+", "", true},     {MATCH_RE, "[", NULL, false},    {MATCH_EQ, "[", "[", true},
+    {MATCH_EQ, "a", "a", true},     {MATCH_EQ, "a", "b", false},    {MATCH_EQ, "", "", true},
+    {MATCH_NE, "a", "a", false},    {MATCH_NE, "a", "", true},      {MATCH_RE, "a|b", "b", true},
+    {MATCH_RE, "a|b", "ab", false}, {MATCH_RE, "a.*", "abc", true}, {MATCH_RE, ".*", "", true},
+    {MATCH_RE, "a.*", "xa", false}, {MATCH_NRE, "a.*", "xa", true}, {MATCH_NRE, "a.*", "a", false},
+    {MATCH_NRE, ".+", "", true},    {MATCH_RE, "[", NULL, false},   {MATCH_EQ, "[", "[", true},
 };
 
 static void a_matcher_is_an_anchored_condition(void **state)

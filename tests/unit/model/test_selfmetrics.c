@@ -13,7 +13,8 @@ SELFMETRIC(b_timeouts, METRIC_COUNTER, "tocsin_b_total", "reason=\"timeout\"", "
 SELFMETRIC(b_refused, METRIC_COUNTER, "tocsin_b_total", "reason=\"refused\"", "Second in name.");
 SELFMETRIC(a_size, METRIC_GAUGE, "a_size_bytes", NULL, "First in name.");
 SELFMETRIC(unused, METRIC_GAUGE, "tocsin_unused", NULL, "Never touched.");
-static struct selfmetric scaled = {.name = "tocsin_c_seconds_total", .type = METRIC_COUNTER, .scale = 0.001};
+static struct selfmetric scaled = {
+    .name = "tocsin_c_seconds_total", .type = METRIC_COUNTER, .scale = 0.001};
 
 static double value_of(const struct buf *page, const char *series)
 {
@@ -41,23 +42,28 @@ static void families_are_sorted_and_told_once(void **state)
     if (unused.registered)
         selfmetric_set(&unused, 1);
     selfmetrics_write(&page);
-    assert_true(str_has_prefix(buf_str(&page), STR("# HELP a_size_bytes First in name.\n"
-                                                   "# TYPE a_size_bytes gauge\na_size_bytes -5\n")));
-    assert_non_null(strstr(page.p, "# HELP tocsin_b_total Second in name.\n# TYPE tocsin_b_total counter\n"
-                                   "tocsin_b_total{reason=\"refused\"} 1\n"
-                                   "tocsin_b_total{reason=\"timeout\"} 3\n"
-                                   "# TYPE tocsin_c_seconds_total counter\ntocsin_c_seconds_total 1.5\n"));
+    assert_true(
+        str_has_prefix(buf_str(&page), STR("# HELP a_size_bytes First in name.\n"
+                                           "# TYPE a_size_bytes gauge\na_size_bytes -5\n")));
+    assert_non_null(strstr(page.p,
+                           "# HELP tocsin_b_total Second in name.\n# TYPE tocsin_b_total counter\n"
+                           "tocsin_b_total{reason=\"refused\"} 1\n"
+                           "tocsin_b_total{reason=\"timeout\"} 3\n"
+                           "# TYPE tocsin_c_seconds_total counter\ntocsin_c_seconds_total 1.5\n"));
     assert_null(strstr(page.p, "tocsin_unused"));
 }
 
 static void labelled_metrics_are_found_again(void **state)
 {
     CLEANUP(buf_free) struct buf page = {0};
-    struct selfmetric *m = selfmetric_labelled("tocsin_d_total", "receiver=\"x\"", METRIC_COUNTER, "h");
+    struct selfmetric *m = selfmetric_labelled("tocsin_d_total", "receiver=\"x\"", METRIC_COUNTER,
+                                               "h");
 
     selfmetric_add(m, 4);
-    assert_ptr_equal(selfmetric_labelled("tocsin_d_total", "receiver=\"x\"", METRIC_COUNTER, "h"), m);
-    assert_ptr_not_equal(selfmetric_labelled("tocsin_d_total", "receiver=\"y\"", METRIC_COUNTER, "h"), m);
+    assert_ptr_equal(selfmetric_labelled("tocsin_d_total", "receiver=\"x\"", METRIC_COUNTER, "h"),
+                     m);
+    assert_ptr_not_equal(
+        selfmetric_labelled("tocsin_d_total", "receiver=\"y\"", METRIC_COUNTER, "h"), m);
     selfmetrics_write(&page);
     assert_true(value_of(&page, "tocsin_d_total{receiver=\"x\"}") == 4);
     assert_true(value_of(&page, "tocsin_d_total{receiver=\"y\"}") == 0);
