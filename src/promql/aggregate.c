@@ -46,15 +46,10 @@ int eval_aggregate(struct eval *e, const struct promql_node *node, const struct 
     group_series(e, &a);
     switch (node->aggregate.op) {
     case AGG_TOPK:
-    case AGG_BOTTOMK:
-        return aggregate_topk(e, &a, ret, err);
-    case AGG_LIMITK:
-        return aggregate_limitk(e, &a, ret, err);
-    case AGG_LIMIT_RATIO:
-        return aggregate_limit_ratio(e, &a, ret, err);
-    case AGG_QUANTILE:
-        return aggregate_quantile(e, &a, ret, err);
-    default:
-        return aggregate_fold(e, &a, ret, err);
+    case AGG_BOTTOMK: return aggregate_topk(e, &a, ret, err);
+    case AGG_LIMITK: return aggregate_limitk(e, &a, ret, err);
+    case AGG_LIMIT_RATIO: return aggregate_limit_ratio(e, &a, ret, err);
+    case AGG_QUANTILE: return aggregate_quantile(e, &a, ret, err);
+    default: return aggregate_fold(e, &a, ret, err);
     }
 }

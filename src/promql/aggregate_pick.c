@@ -55,8 +55,8 @@ struct candidate {
     size_t series;
 };
 
-/* A heap with the worst on top. Which of several equals is thrown out depends on how the heap moves them, so it
- * moves as Go's container/heap does. */
+/* A heap with the worst on top. Which of several equals is thrown out depends on how the heap moves
+ * them, so it moves as Go's container/heap does. */
 struct heap {
     struct candidate *c;
     size_t n;
@@ -219,8 +219,7 @@ int aggregate_limitk(struct eval *e, struct aggregation *a, struct vec **ret, st
     for (size_t k = 0; k < a->grid->n; k++) {
         memset(picked, 0, a->n_groups * sizeof *picked);
         for (size_t i = 0; i < a->arg->n; i++)
-            if (row_has(&a->arg->rows[i], k) &&
-                picked[a->group_of[i]]++ < (int64_t)a->param[k])
+            if (row_has(&a->arg->rows[i], k) && picked[a->group_of[i]]++ < (int64_t)a->param[k])
                 pick(e, a, *ret, i, k);
     }
     return 0;
@@ -241,7 +240,8 @@ static double ratio_of(struct eval *e, const struct aggregation *a, double ratio
     return capped;
 }
 
-/* Whether a series is picked depends on its labels alone: r and r - 1 share all series out between them. */
+/* Whether a series is picked depends on its labels alone: r and r - 1 share all series out between
+ * them. */
 int aggregate_limit_ratio(struct eval *e, struct aggregation *a, struct vec **ret, struct err *err)
 {
     double *ratios = arena_array(e->arena, a->grid->n, sizeof *ratios);
@@ -286,8 +286,8 @@ static void members_by_group(struct eval *e, const struct aggregation *a, size_t
     *ret_starts = starts;
 }
 
-static size_t values_at(struct eval *e, const struct aggregation *a, const size_t *members, size_t n,
-                        size_t k, double *values)
+static size_t values_at(struct eval *e, const struct aggregation *a, const size_t *members,
+                        size_t n, size_t k, double *values)
 {
     size_t to = 0;
 

@@ -29,6 +29,7 @@ int aggregate_topk(struct eval *e, struct aggregation *a, struct vec **ret, stru
 int aggregate_limitk(struct eval *e, struct aggregation *a, struct vec **ret, struct err *err);
 int aggregate_limit_ratio(struct eval *e, struct aggregation *a, struct vec **ret, struct err *err);
 int aggregate_quantile(struct eval *e, struct aggregation *a, struct vec **ret, struct err *err);
-int aggregate_count_values(struct eval *e, struct aggregation *a, struct vec **ret, struct err *err);
+int aggregate_count_values(struct eval *e, struct aggregation *a, struct vec **ret,
+                           struct err *err);
 
 #endif

@@ -70,8 +70,9 @@ static struct value_group *group_new(struct values *vs, const struct value_key *
     return g;
 }
 
-static struct value_group *group_of(struct values *vs, size_t base, double v, const struct histogram *h,
-                                    const struct metric *first, const struct labels_part *part)
+static struct value_group *group_of(struct values *vs, size_t base, double v,
+                                    const struct histogram *h, const struct metric *first,
+                                    const struct labels_part *part)
 {
     struct value_key key = {.base = base};
     struct value_group *g;
@@ -95,8 +96,8 @@ static struct value_group *group_of(struct values *vs, size_t base, double v, co
 }
 
 /* Neighbouring steps mostly have the same value: its text is made once. */
-static void count_row(struct values *vs, const struct row *row, size_t base, const struct metric *metric,
-                      const struct labels_part *part)
+static void count_row(struct values *vs, const struct row *row, size_t base,
+                      const struct metric *metric, const struct labels_part *part)
 {
     size_t n = vs->a->grid->n;
     struct value_group *g = NULL;
@@ -148,8 +149,8 @@ static struct vec *collect(struct values *vs)
 }
 
 /* The labels that make a group, but for the one that the value is written into. */
-static struct labels_part base_part(struct eval *e, const struct promql_node *node, struct str label,
-                                    struct promql_labels *ret_labels)
+static struct labels_part base_part(struct eval *e, const struct promql_node *node,
+                                    struct str label, struct promql_labels *ret_labels)
 {
     const struct promql_labels *grouping = &node->aggregate.grouping;
 
@@ -178,8 +179,8 @@ int aggregate_count_values(struct eval *e, struct aggregation *a, struct vec **r
         values_deinit(&vs);
         return -EINVAL;
     }
-    vs.label_goes =
-        a->node->aggregate.without && labels_contain(&a->node->aggregate.grouping, label);
+    vs.label_goes = a->node->aggregate.without &&
+                    labels_contain(&a->node->aggregate.grouping, label);
     r = count_rows(&vs, &part, err);
     if (r == 0)
         *ret = collect(&vs);

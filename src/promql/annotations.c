@@ -71,7 +71,7 @@ static const char *quoted(struct buf *b, struct str name)
 }
 
 #define METRIC_NOTE(function, level, words)                                                        \
-    void function(struct eval *e, const struct promql_node *at, struct str metric)                \
+    void function(struct eval *e, const struct promql_node *at, struct str metric)                 \
     {                                                                                              \
         struct buf b = {0};                                                                        \
                                                                                                    \
@@ -92,10 +92,11 @@ METRIC_NOTE(note_different_bounds, note_warn,
             "vector contains histograms with incompatible custom buckets for metric name ")
 METRIC_NOTE(note_no_counter_name, note_info,
             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: ")
-METRIC_NOTE(note_forced_monotonic, note_info,
-            "input to histogram_quantile needed to be fixed for monotonicity (see "
-            "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for "
-            "metric name ")
+METRIC_NOTE(
+    note_forced_monotonic, note_info,
+    "input to histogram_quantile needed to be fixed for monotonicity (see "
+    "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile) for "
+    "metric name ")
 METRIC_NOTE(note_histograms_ignored, note_info,
             "ignored histograms in a range containing both floats and histograms for metric name ")
 METRIC_NOTE(note_quantile_is_nan, note_info,
@@ -103,9 +104,10 @@ METRIC_NOTE(note_quantile_is_nan, note_info,
 METRIC_NOTE(note_quantile_is_skewed, note_info,
             "input to histogram_quantile has NaN observations, result is skewed higher for metric "
             "name ")
-METRIC_NOTE(note_fraction_has_nan, note_info,
-            "input to histogram_fraction has NaN observations, which are excluded from all fractions "
-            "for metric name ")
+METRIC_NOTE(
+    note_fraction_has_nan, note_info,
+    "input to histogram_fraction has NaN observations, which are excluded from all fractions "
+    "for metric name ")
 
 void note_misfit(struct eval *e, const struct promql_node *at, enum hist_fit fit, struct str metric)
 {
@@ -119,7 +121,8 @@ void note_bad_bucket(struct eval *e, const struct promql_node *at, struct str le
 {
     struct buf b = {0}, b2 = {0};
 
-    note_warn(e, at, "bucket label \"le\" is missing or has a malformed value of %s for metric name %s",
+    note_warn(e, at,
+              "bucket label \"le\" is missing or has a malformed value of %s for metric name %s",
               quoted(&b, le), quoted(&b2, metric));
     buf_free(&b);
     buf_free(&b2);
@@ -130,7 +133,8 @@ void note_no_counter_type(struct eval *e, const struct promql_node *at, struct s
 {
     struct buf b = {0}, b2 = {0};
 
-    note_info(e, at, "metric might not be a counter, __type__ label is not set to \"counter\", got %s: %s",
+    note_info(e, at,
+              "metric might not be a counter, __type__ label is not set to \"counter\", got %s: %s",
               quoted(&b, type), quoted(&b2, metric));
     buf_free(&b);
     buf_free(&b2);

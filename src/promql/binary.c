@@ -8,34 +8,20 @@
 double scalar_operate(enum promql_op op, double a, double b)
 {
     switch (op) {
-    case OP_ADD:
-        return a + b;
-    case OP_SUB:
-        return a - b;
-    case OP_MUL:
-        return a * b;
-    case OP_DIV:
-        return a / b;
-    case OP_MOD:
-        return fmod(a, b);
-    case OP_POW:
-        return pow(a, b);
-    case OP_ATAN2:
-        return atan2(a, b);
-    case OP_EQ:
-        return a == b;
-    case OP_NE:
-        return a != b;
-    case OP_LE:
-        return a <= b;
-    case OP_LT:
-        return a < b;
-    case OP_GE:
-        return a >= b;
-    case OP_GT:
-        return a > b;
-    default:
-        return NAN; /* set operators have no scalars */
+    case OP_ADD: return a + b;
+    case OP_SUB: return a - b;
+    case OP_MUL: return a * b;
+    case OP_DIV: return a / b;
+    case OP_MOD: return fmod(a, b);
+    case OP_POW: return pow(a, b);
+    case OP_ATAN2: return atan2(a, b);
+    case OP_EQ: return a == b;
+    case OP_NE: return a != b;
+    case OP_LE: return a <= b;
+    case OP_LT: return a < b;
+    case OP_GE: return a >= b;
+    case OP_GT: return a > b;
+    default: return NAN; /* set operators have no scalars */
     }
 }
 
@@ -49,7 +35,8 @@ struct with_scalar {
     bool scalar_left;
 };
 
-static int with_scalar_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err)
+static int with_scalar_fill(struct eval *e, struct vec *v, size_t i, struct row *row,
+                            struct err *err)
 {
     struct with_scalar *s = v->self;
     const struct row *operand;
@@ -89,8 +76,8 @@ static int eval_with_scalar(struct eval *e, const struct promql_node *node, cons
     return vec_drop_name(e, *ret, CLASH_MERGE, err);
 }
 
-int eval_binary(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-                struct err *err)
+int eval_binary(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                struct vec **ret, struct err *err)
 {
     struct operation op = {node, node->binary.op, node->binary.return_bool, false};
     struct vec *lhs, *rhs;

@@ -2,10 +2,10 @@
 /*
  * Arithmetic and comparison between two vectors
  *
- * Series find each other by the part of their labels that on() or ignoring() tell. The "many" side is the left
- * one, but for group_right. When on the "one" side no two series share a part and no two results would share a
- * label set, whatever the step, then each result is one pair of series and is computed when it is asked for.
- * Otherwise which series meet depends on the step.
+ * Series find each other by the part of their labels that on() or ignoring() tell. The "many" side
+ * is the left one, but for group_right. When on the "one" side no two series share a part and no
+ * two results would share a label set, whatever the step, then each result is one pair of series
+ * and is computed when it is asked for. Otherwise which series meet depends on the step.
  */
 #include <errno.h>
 #include <string.h>
@@ -212,9 +212,8 @@ static int refuse_doubles(struct eval *e, struct by_step *s, struct err *err)
         memset(holder, 0, m->n_parts * sizeof *holder);
         for (size_t j = 0; j < m->one->n; j++) {
             size_t *h = &holder[m->one_part[j]];
-            struct labels_part shown = {.labels = &m->matching->labels,
-                                        .only = m->matching->on,
-                                        .drops = PART_DROPS_NAME};
+            struct labels_part shown = {
+                .labels = &m->matching->labels, .only = m->matching->on, .drops = PART_DROPS_NAME};
             CLEANUP(buf_free) struct buf b = {0};
 
             if (!row_has(&m->one->rows[j], k))
@@ -229,10 +228,11 @@ static int refuse_doubles(struct eval *e, struct by_step *s, struct err *err)
             metric_print(e, &m->one->metrics[j], &b);
             buf_add_c(&b, ", ");
             metric_print(e, &m->one->metrics[*h - 1], &b);
-            return err_set(err, -EINVAL,
-                           "found duplicate series for the match group %s];many-to-many matching not "
-                           "allowed: matching labels must be unique on one side",
-                           b.p);
+            return err_set(
+                err, -EINVAL,
+                "found duplicate series for the match group %s];many-to-many matching not "
+                "allowed: matching labels must be unique on one side",
+                b.p);
         }
     }
     return 0;
@@ -286,10 +286,11 @@ static int add_pair(struct eval *e, struct by_step *s, size_t i, size_t j, const
     }
     result = s->results[id];
     if (overlap(result->row.present, row->present, n))
-        return err_set(err, -EINVAL,
-                       result->part == part
-                           ? "multiple matches for labels: grouping labels must ensure unique matches"
-                           : "vector cannot contain metrics with the same labelset");
+        return err_set(
+            err, -EINVAL,
+            result->part == part
+                ? "multiple matches for labels: grouping labels must ensure unique matches"
+                : "vector cannot contain metrics with the same labelset");
     for (size_t k = row_next(row, n, 0); k < n; k = row_next(row, n, k + 1)) {
         if (row_hist(row, k))
             row_set_hist(e, &result->row, n, k, row->hists[k]);
@@ -357,8 +358,8 @@ static int match_by_step(struct eval *e, struct match *m, struct vec **ret, stru
     return 0;
 }
 
-int binary_match(struct eval *e, const struct operation *op, const struct grid *grid, struct vec *lhs,
-                 struct vec *rhs, struct vec **ret, struct err *err)
+int binary_match(struct eval *e, const struct operation *op, const struct grid *grid,
+                 struct vec *lhs, struct vec *rhs, struct vec **ret, struct err *err)
 {
     const struct promql_matching *matching = &op->node->binary.matching;
     bool swapped = matching->card == CARD_ONE_TO_MANY;

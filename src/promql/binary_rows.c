@@ -13,20 +13,15 @@
     return
 
 /* Steps without a value are computed too: that is cheaper than to leave them out. */
-static void arithmetic(enum promql_op op, const double *restrict a, const double *restrict b, size_t n,
-                       double *restrict out)
+static void arithmetic(enum promql_op op, const double *restrict a, const double *restrict b,
+                       size_t n, double *restrict out)
 {
     switch (op) {
-    case OP_ADD:
-        LOOP(a[k] + b[k]);
-    case OP_SUB:
-        LOOP(a[k] - b[k]);
-    case OP_MUL:
-        LOOP(a[k] * b[k]);
-    case OP_DIV:
-        LOOP(a[k] / b[k]);
-    default:
-        LOOP(scalar_operate(op, a[k], b[k]));
+    case OP_ADD: LOOP(a[k] + b[k]);
+    case OP_SUB: LOOP(a[k] - b[k]);
+    case OP_MUL: LOOP(a[k] * b[k]);
+    case OP_DIV: LOOP(a[k] / b[k]);
+    default: LOOP(scalar_operate(op, a[k], b[k]));
     }
 }
 
@@ -41,23 +36,17 @@ static uint64_t comparison(enum promql_op op, const double *a, const double *b, 
     uint64_t mask = 0;
 
     switch (op) {
-    case OP_EQ:
-        MASK(a[k] == b[k]);
-    case OP_NE:
-        MASK(a[k] != b[k]);
-    case OP_LE:
-        MASK(a[k] <= b[k]);
-    case OP_LT:
-        MASK(a[k] < b[k]);
-    case OP_GE:
-        MASK(a[k] >= b[k]);
-    default:
-        MASK(a[k] > b[k]);
+    case OP_EQ: MASK(a[k] == b[k]);
+    case OP_NE: MASK(a[k] != b[k]);
+    case OP_LE: MASK(a[k] <= b[k]);
+    case OP_LT: MASK(a[k] < b[k]);
+    case OP_GE: MASK(a[k] >= b[k]);
+    default: MASK(a[k] > b[k]);
     }
 }
 
-static void compare_floats(const struct operation *op, const struct row *left, const struct row *right,
-                           size_t n, struct row *out)
+static void compare_floats(const struct operation *op, const struct row *left,
+                           const struct row *right, size_t n, struct row *out)
 {
     const double *kept = op->keeps_right ? right->values : left->values;
 
@@ -82,8 +71,9 @@ static bool note_types(struct eval *e, const struct operation *op, bool left, bo
     static const char *const names[] = {"float", "histogram"};
     const char *text = promql_op_text(op->op);
 
-    note_info(e, op->node, "incompatible sample types encountered for binary operator \"%s\": %s %s %s",
-              text, names[left], text, names[right]);
+    note_info(e, op->node,
+              "incompatible sample types encountered for binary operator \"%s\": %s %s %s", text,
+              names[left], text, names[right]);
     return false;
 }
 

@@ -103,8 +103,8 @@ static struct vec *chained(struct eval *e, struct vec *first, struct vec *second
     return v;
 }
 
-int binary_set(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec *lhs,
-               struct vec *rhs, struct vec **ret, struct err *err)
+int binary_set(struct eval *e, const struct promql_node *node, const struct grid *grid,
+               struct vec *lhs, struct vec *rhs, struct vec **ret, struct err *err)
 {
     const struct promql_matching *matching = &node->binary.matching;
     bool is_or = node->binary.op == OP_OR;

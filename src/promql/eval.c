@@ -4,7 +4,8 @@
 
 #include "promql/eval_priv.h"
 
-#define CHECK_EVERY 16384 /* steps of work between two looks at the clock: some tens of microseconds */
+#define CHECK_EVERY                                                                                \
+    16384 /* steps of work between two looks at the clock: some tens of microseconds */
 
 /* ---- limits */
 
@@ -86,25 +87,20 @@ static int vector_of(struct eval *e, const struct promql_node *node, const struc
                      struct vec **ret, struct err *err)
 {
     switch (node->kind) {
-    case NODE_PAREN:
-        return eval_vector(e, node->paren, grid, ret, err);
-    case NODE_UNARY:
-        return eval_negation(e, node, grid, ret, err);
-    case NODE_BINARY:
-        return eval_binary(e, node, grid, ret, err);
-    case NODE_AGGREGATE:
-        return eval_aggregate(e, node, grid, ret, err);
-    case NODE_CALL:
-        return eval_call(e, node, grid, ret, err);
-    case NODE_VECTOR:
-        return eval_selector(e, node, grid, false, ret, err);
+    case NODE_PAREN: return eval_vector(e, node->paren, grid, ret, err);
+    case NODE_UNARY: return eval_negation(e, node, grid, ret, err);
+    case NODE_BINARY: return eval_binary(e, node, grid, ret, err);
+    case NODE_AGGREGATE: return eval_aggregate(e, node, grid, ret, err);
+    case NODE_CALL: return eval_call(e, node, grid, ret, err);
+    case NODE_VECTOR: return eval_selector(e, node, grid, false, ret, err);
     default:
-        return err_set(err, -EINVAL, "expected an instant vector, got %s", promql_type_text(node->type));
+        return err_set(err, -EINVAL, "expected an instant vector, got %s",
+                       promql_type_text(node->type));
     }
 }
 
-int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-                struct err *err)
+int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                struct vec **ret, struct err *err)
 {
     struct vec *once;
     int r;
@@ -132,8 +128,7 @@ static int scalar_of(struct eval *e, const struct promql_node *node, const struc
         for (size_t k = 0; k < grid->n; k++)
             (*ret)[k] = node->number.v;
         return 0;
-    case NODE_PAREN:
-        return eval_scalar(e, node->paren, grid, ret, err);
+    case NODE_PAREN: return eval_scalar(e, node->paren, grid, ret, err);
     case NODE_UNARY:
         r = eval_scalar(e, node->unary.arg, grid, ret, err);
         for (size_t k = 0; r == 0 && node->unary.op == OP_SUB && k < grid->n; k++)
@@ -147,15 +142,14 @@ static int scalar_of(struct eval *e, const struct promql_node *node, const struc
             a[k] = scalar_operate(node->binary.op, a[k], b[k]);
         *ret = r == 0 ? a : NULL;
         return r;
-    case NODE_CALL:
-        return eval_scalar_call(e, node, grid, ret, err);
+    case NODE_CALL: return eval_scalar_call(e, node, grid, ret, err);
     default:
         return err_set(err, -EINVAL, "expected a scalar, got %s", promql_type_text(node->type));
     }
 }
 
-int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid, double **ret,
-                struct err *err)
+int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                double **ret, struct err *err)
 {
     double *once;
     int r;

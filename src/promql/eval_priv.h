@@ -2,11 +2,12 @@
 /*
  * eval_priv - what the files of the evaluator share: grid, row, vector, range vector
  *
- * Every node of the expression is evaluated once for all steps of its grid. Its value is a struct vec: series,
- * each with one row of values over the steps. A vec is either computed (rows are there) or lazy: fill()
- * writes row i into memory that the caller lends. So `sum(abs(rate(x[5m])))` works through one row at a
- * time: the selector reads the samples of a series, rate() slides a window over them, abs() changes the
- * row in place and sum() adds it to its groups. Only who needs all rows at once keeps them.
+ * Every node of the expression is evaluated once for all steps of its grid. Its value is a struct
+ * vec: series, each with one row of values over the steps. A vec is either computed (rows are
+ * there) or lazy: fill() writes row i into memory that the caller lends. So `sum(abs(rate(x[5m])))`
+ * works through one row at a time: the selector reads the samples of a series, rate() slides a
+ * window over them, abs() changes the row in place and sum() adds it to its groups. Only who needs
+ * all rows at once keeps them.
  *
  * All memory but that of struct columns and label sets comes from the arena of the query.
  */
@@ -47,8 +48,8 @@ static inline unix_ms grid_at(const struct grid *g, size_t k)
 
 /* ---- rows */
 
-/* Values of one series over the steps. Bit k of `present` tells whether there is one at step k; what stands
- * in values[k] otherwise is a number without meaning. Bits from n on are 0. */
+/* Values of one series over the steps. Bit k of `present` tells whether there is one at step k;
+ * what stands in values[k] otherwise is a number without meaning. Bits from n on are 0. */
 struct row {
     double *values;
     uint64_t *present;
@@ -79,7 +80,8 @@ static inline void row_unset(struct row *r, size_t k)
     r->present[k / 64] &= ~(UINT64_C(1) << (k % 64));
 }
 
-/* Walks the steps that have a value: for (size_t k = row_next(r, n, 0); k < n; k = row_next(r, n, k + 1)) */
+/* Walks the steps that have a value: for (size_t k = row_next(r, n, 0); k < n; k = row_next(r, n, k
+ * + 1)) */
 static inline size_t row_next(const struct row *r, size_t n, size_t k)
 {
     uint64_t word;
@@ -113,8 +115,8 @@ struct vec;
 
 typedef int vec_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err);
 
-/* An instant vector over all steps. No two series of a finished vec look the same, but for those with
- * NAME_LATER. */
+/* An instant vector over all steps. No two series of a finished vec look the same, but for those
+ * with NAME_LATER. */
 struct vec {
     const struct grid *grid;
     size_t n;
@@ -157,8 +159,8 @@ struct window {
     const double *v;
     const struct histogram *const *h;
     unix_ms start, end;
-    unix_ms now;      /* the step */
-    size_t first;     /* index of t[0] in the track */
+    unix_ms now;  /* the step */
+    size_t first; /* index of t[0] in the track */
 };
 
 struct window_cursor {
@@ -194,25 +196,30 @@ struct eval {
     uint64_t work; /* since the last look at clock and cancellation */
 };
 
-/* eval.c: values of nodes. Each runs for all steps of the grid, which must live as long as the value. */
-int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-                struct err *err);
-int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid, double **ret,
-                struct err *err); /* the caller may change what it gets */
+/* eval.c: values of nodes. Each runs for all steps of the grid, which must live as long as the
+ * value. */
+int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                struct vec **ret, struct err *err);
+int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                double **ret, struct err *err); /* the caller may change what it gets */
 int eval_ranges(struct eval *e, const struct promql_node *node, const struct grid *grid,
                 struct ranges **ret, struct err *err);
 
-/* Tells whether to go on: 0, -ETIMEDOUT, -ECANCELED, -E2BIG. `steps` is the work since the last call. */
+/* Tells whether to go on: 0, -ETIMEDOUT, -ECANCELED, -E2BIG. `steps` is the work since the last
+ * call. */
 int eval_check(struct eval *e, size_t steps, struct err *err);
 int eval_hold(struct eval *e, size_t samples, struct err *err); /* counts samples that are kept */
 int eval_too_many(struct err *err);
 
 /* select.c */
-int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers, unix_ms from,
-                unix_ms to, struct selection **ret, struct err *err); /* released at the end */
-int eval_selector(struct eval *e, const struct promql_node *node, const struct grid *grid, bool timestamps,
-                  struct vec **ret, struct err *err); /* timestamps: of the samples, as values */
-/* The times (in seconds) of the samples that count at each step, for matchers that are in no expression. */
+int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,
+                unix_ms from, unix_ms to, struct selection **ret,
+                struct err *err); /* released at the end */
+int eval_selector(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                  bool timestamps, struct vec **ret,
+                  struct err *err); /* timestamps: of the samples, as values */
+/* The times (in seconds) of the samples that count at each step, for matchers that are in no
+ * expression. */
 int eval_sample_times(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,
                       const struct grid *grid, struct vec **ret, struct err *err);
 int eval_matrix(struct eval *e, const struct promql_node *node, const struct grid *grid,
@@ -221,10 +228,11 @@ int eval_subquery(struct eval *e, const struct promql_node *node, const struct g
                   struct ranges **ret, struct err *err);
 
 /* window.c */
-void ranges_window(const struct ranges *r, const struct grid *grid, size_t k, struct window_cursor *c,
-                   struct window *ret);
+void ranges_window(const struct ranges *r, const struct grid *grid, size_t k,
+                   struct window_cursor *c, struct window *ret);
 /* First and last time that any window shows; false: there is no window. */
-bool ranges_span(const struct ranges *r, const struct grid *grid, unix_ms *ret_from, unix_ms *ret_to);
+bool ranges_span(const struct ranges *r, const struct grid *grid, unix_ms *ret_from,
+                 unix_ms *ret_to);
 
 /* vec.c */
 struct row row_new(struct eval *e, size_t n);
@@ -236,7 +244,8 @@ size_t row_count(const struct row *r, size_t n);
 size_t row_samples(const struct row *r, size_t n); /* as the limit counts them */
 
 struct vec *vec_new(struct eval *e, const struct grid *grid, size_t n); /* metrics zeroed, lazy */
-struct vec *vec_over(struct eval *e, const struct vec *arg, vec_fill *fill, void *self); /* same series */
+struct vec *vec_over(struct eval *e, const struct vec *arg, vec_fill *fill,
+                     void *self); /* same series */
 int vec_fill_row(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err);
 /* Row i: the one that is kept, or `lent` filled. */
 int vec_row(struct eval *e, struct vec *v, size_t i, struct row *lent, const struct row **ret,
@@ -244,8 +253,8 @@ int vec_row(struct eval *e, struct vec *v, size_t i, struct row *lent, const str
 int vec_compute(struct eval *e, struct vec *v, struct err *err); /* lazy no more */
 struct vec *vec_repeat(struct eval *e, struct vec *once, const struct grid *grid);
 
-/* The name is gone from all series. Where that makes two the same: refuse, or merge them when at no step
- * both have a value. */
+/* The name is gone from all series. Where that makes two the same: refuse, or merge them when at no
+ * step both have a value. */
 enum on_clash { CLASH_REFUSE, CLASH_MERGE };
 int vec_drop_name(struct eval *e, struct vec *v, enum on_clash on_clash, struct err *err);
 int vec_drop_name_finally(struct eval *e, struct vec *v, struct err *err);
@@ -256,11 +265,13 @@ struct str metric_get(const struct metric *m, struct str name);
 bool label_is_reserved(struct str name); /* __name__, __type__, __unit__ */
 const struct label_set *metric_labels(struct eval *e, const struct metric *m); /* as seen, kept */
 const struct label_set *eval_keep(struct eval *e, const struct label_set *take_labels);
-void metric_print(struct eval *e, const struct metric *m, struct buf *out); /* {__name__="a", b="c"} */
+void metric_print(struct eval *e, const struct metric *m,
+                  struct buf *out); /* {__name__="a", b="c"} */
 bool labels_contain(const struct promql_labels *labels, struct str name);
 
-/* Hash and equality of the part of a label set that `on` and `by` (only these labels) or `ignoring` and
- * `without` (all but these) leave. `without` drops __name__ too, `ignoring` all reserved labels. */
+/* Hash and equality of the part of a label set that `on` and `by` (only these labels) or `ignoring`
+ * and `without` (all but these) leave. `without` drops __name__ too, `ignoring` all reserved
+ * labels. */
 enum part_drops { PART_DROPS_NONE, PART_DROPS_NAME, PART_DROPS_RESERVED };
 struct labels_part {
     const struct promql_labels *labels;
@@ -285,10 +296,10 @@ DEFINE_FREEP(numbering, struct numbering)
 /* The nodes of the language, by file */
 int eval_aggregate(struct eval *e, const struct promql_node *node, const struct grid *grid,
                    struct vec **ret, struct err *err);
-int eval_binary(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-                struct err *err);
-int eval_call(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-              struct err *err);
+int eval_binary(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                struct vec **ret, struct err *err);
+int eval_call(struct eval *e, const struct promql_node *node, const struct grid *grid,
+              struct vec **ret, struct err *err);
 int eval_scalar_call(struct eval *e, const struct promql_node *node, const struct grid *grid,
                      double **ret, struct err *err);
 double scalar_operate(enum promql_op op, double a, double b);

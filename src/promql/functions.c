@@ -7,8 +7,9 @@
 
 #include "promql/functions_priv.h"
 
-int call_over_vector(struct eval *e, const struct promql_node *arg, const struct grid *grid, vec_fill *fill,
-                     void *self, struct vec **ret_arg, struct vec **ret, struct err *err)
+int call_over_vector(struct eval *e, const struct promql_node *arg, const struct grid *grid,
+                     vec_fill *fill, void *self, struct vec **ret_arg, struct vec **ret,
+                     struct err *err)
 {
     int r = eval_vector(e, arg, grid, ret_arg, err);
 
@@ -84,8 +85,8 @@ static const struct {
     {FN_VECTOR, call_vector},
 };
 
-int eval_call(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-              struct err *err)
+int eval_call(struct eval *e, const struct promql_node *node, const struct grid *grid,
+              struct vec **ret, struct err *err)
 {
     enum promql_function_id id = node->call.fn->id;
 
@@ -150,9 +151,7 @@ int eval_scalar_call(struct eval *e, const struct promql_node *node, const struc
         for (size_t k = 0; k < grid->n; k++)
             values[k] = M_PI;
         return 0;
-    case FN_SCALAR:
-        return scalar_of_vector(e, node->call.args[0], grid, values, err);
-    default:
-        return err_set(err, -EINVAL, "%s() does not give a scalar", node->call.fn->name);
+    case FN_SCALAR: return scalar_of_vector(e, node->call.args[0], grid, values, err);
+    default: return err_set(err, -EINVAL, "%s() does not give a scalar", node->call.fn->name);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions of histograms: of the native ones, which are values, and of the classic ones, which are a set of
- * series that differ in the label le only
+ * Functions of histograms: of the native ones, which are values, and of the classic ones, which are
+ * a set of series that differ in the label le only
  */
 #include <math.h>
 #include <stdlib.h>
@@ -97,7 +97,8 @@ int call_histogram_value(struct eval *e, const struct promql_node *node, const s
 
 /* ---- histogram_quantile(), histogram_fraction() */
 
-/* Series of one classic histogram, by bound. A native series of the same labels stands beside them. */
+/* Series of one classic histogram, by bound. A native series of the same labels stands beside them.
+ */
 struct member {
     size_t group, series;
     double upper;
@@ -112,12 +113,12 @@ struct buckets_call {
     double *q, *upper; /* quantile; or lower and upper bound */
     struct member *members;
     size_t n_members;
-    struct bucket *room; /* for the buckets of one histogram at one step */
+    struct bucket *room;         /* for the buckets of one histogram at one step */
     const struct metric *firsts; /* one series of each group */
     size_t n_groups;
-    struct row *classic;   /* where each group has buckets; afterwards its results */
-    struct row *native;    /* results of each series */
-    size_t *native_group;  /* group of the same labels, or SIZE_MAX */
+    struct row *classic;  /* where each group has buckets; afterwards its results */
+    struct row *native;   /* results of each series */
+    size_t *native_group; /* group of the same labels, or SIZE_MAX */
 };
 
 static int by_group_and_bound(const void *a, const void *b)
@@ -208,7 +209,8 @@ static void evaluate_group(struct buckets_call *c, size_t first, size_t last)
     }
 }
 
-static double of_native(struct buckets_call *c, size_t k, const struct histogram *h, struct str name)
+static double of_native(struct buckets_call *c, size_t k, const struct histogram *h,
+                        struct str name)
 {
     enum nan_effect effect;
     double v;

@@ -2,9 +2,9 @@
 /*
  * info(v, selector): adds labels of info series, which say in their labels what a target is
  *
- * Series and info series belong together when instance and job are the same. Of info series of one name that
- * were there one after the other, the one with the newest sample counts at each step; so a series may get other
- * labels from step to step.
+ * Series and info series belong together when instance and job are the same. Of info series of one
+ * name that were there one after the other, the one with the newest sample counts at each step; so
+ * a series may get other labels from step to step.
  */
 #include <errno.h>
 #include <string.h>
@@ -125,8 +125,8 @@ static int refuse_two(const struct info *in, size_t a, size_t b, size_t k, struc
     metric_print(in->e, &in->infos->metrics[a], &text);
     metric_print(in->e, &in->infos->metrics[b], &text2);
     return err_set(err, -EINVAL,
-                   "found duplicate series for info metric: existing %s @ %lld, new %s @ %lld", text.p,
-                   (long long)(seen_at(in, a, k) * 1000), text2.p,
+                   "found duplicate series for info metric: existing %s @ %lld, new %s @ %lld",
+                   text.p, (long long)(seen_at(in, a, k) * 1000), text2.p,
                    (long long)(seen_at(in, b, k) * 1000));
 }
 
@@ -202,7 +202,8 @@ static struct result *result_of(struct info *in, const struct metric *metric)
     return result;
 }
 
-static int put(struct info *in, struct result *result, const struct row *row, size_t k, struct err *err)
+static int put(struct info *in, struct result *result, const struct row *row, size_t k,
+               struct err *err)
 {
     if (row_has(&result->row, k))
         return err_set(err, -EINVAL, "vector cannot contain metrics with the same labelset");
@@ -225,7 +226,8 @@ static bool chosen_as_before(struct info *in)
 
 /* ---- all series */
 
-static void find_candidates(struct info *in, const struct numbering *identities, const struct metric *m)
+static void find_candidates(struct info *in, const struct numbering *identities,
+                            const struct metric *m)
 {
     size_t id = numbering_find(identities, m);
 
@@ -292,8 +294,8 @@ static int enrich_all(struct info *in, struct err *err)
     return 0;
 }
 
-int call_info(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-              struct err *err)
+int call_info(struct eval *e, const struct promql_node *node, const struct grid *grid,
+              struct vec **ret, struct err *err)
 {
     static const struct promql_labels none = {0};
     static const struct labels_part whole = {.labels = &none};

@@ -16,7 +16,8 @@ static int same_fill(struct eval *e, struct vec *v, size_t i, struct row *row, s
     return vec_fill_row(e, v->self, i, row, err);
 }
 
-/* The series of arg under labels that may change; the new ones are put into ret->metrics afterwards. */
+/* The series of arg under labels that may change; the new ones are put into ret->metrics
+ * afterwards. */
 static int vec_to_relabel(struct eval *e, const struct promql_node *arg, const struct grid *grid,
                           struct vec **ret, struct err *err)
 {
@@ -117,8 +118,8 @@ static bool named_before(struct matcher *const *matchers, size_t i)
     return false;
 }
 
-/* What the series would be called that is not there: the equalities of its selector, but none about a label
- * that has another condition too. */
+/* What the series would be called that is not there: the equalities of its selector, but none about
+ * a label that has another condition too. */
 static const struct label_set *labels_asked_for(struct eval *e, const struct promql_node *arg)
 {
     struct label_builder b = {0};

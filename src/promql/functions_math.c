@@ -27,11 +27,11 @@ static const struct {
     enum promql_function_id id;
     math_fn *fn;
 } functions[] = {
-    {FN_ABS, fabs},   {FN_ACOS, acos},   {FN_ACOSH, acosh}, {FN_ASIN, asin},   {FN_ASINH, asinh},
-    {FN_ATAN, atan},  {FN_ATANH, atanh}, {FN_CEIL, ceil},   {FN_COS, cos},     {FN_COSH, cosh},
-    {FN_DEG, degrees}, {FN_EXP, exp},    {FN_FLOOR, floor}, {FN_LN, log},      {FN_LOG10, log10},
-    {FN_LOG2, log2},  {FN_RAD, radians}, {FN_SGN, sgn},     {FN_SIN, sin},     {FN_SINH, sinh},
-    {FN_SQRT, sqrt},  {FN_TAN, tan},     {FN_TANH, tanh},
+    {FN_ABS, fabs},    {FN_ACOS, acos},   {FN_ACOSH, acosh}, {FN_ASIN, asin}, {FN_ASINH, asinh},
+    {FN_ATAN, atan},   {FN_ATANH, atanh}, {FN_CEIL, ceil},   {FN_COS, cos},   {FN_COSH, cosh},
+    {FN_DEG, degrees}, {FN_EXP, exp},     {FN_FLOOR, floor}, {FN_LN, log},    {FN_LOG10, log10},
+    {FN_LOG2, log2},   {FN_RAD, radians}, {FN_SGN, sgn},     {FN_SIN, sin},   {FN_SINH, sinh},
+    {FN_SQRT, sqrt},   {FN_TAN, tan},     {FN_TANH, tanh},
 };
 
 static math_fn *find(enum promql_function_id id)
@@ -66,8 +66,8 @@ static int math_fill(struct eval *e, struct vec *v, size_t i, struct row *row, s
     return 0;
 }
 
-int call_math(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-              struct err *err)
+int call_math(struct eval *e, const struct promql_node *node, const struct grid *grid,
+              struct vec **ret, struct err *err)
 {
     struct math *m = arena_zalloc(e->arena, sizeof *m);
 
@@ -119,8 +119,8 @@ static int clamp_fill(struct eval *e, struct vec *v, size_t i, struct row *row, 
     return 0;
 }
 
-int call_clamp(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-               struct err *err)
+int call_clamp(struct eval *e, const struct promql_node *node, const struct grid *grid,
+               struct vec **ret, struct err *err)
 {
     struct bounded *b = arena_zalloc(e->arena, sizeof *b);
     enum promql_function_id id = node->call.fn->id;
@@ -153,8 +153,8 @@ static int round_fill(struct eval *e, struct vec *v, size_t i, struct row *row, 
     return 0;
 }
 
-int call_round(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-               struct err *err)
+int call_round(struct eval *e, const struct promql_node *node, const struct grid *grid,
+               struct vec **ret, struct err *err)
 {
     struct bounded *b = arena_zalloc(e->arena, sizeof *b);
     int r = node->call.n_args > 1 ? eval_scalar(e, node->call.args[1], grid, &b->low, err) : 0;

@@ -25,7 +25,8 @@ call_fn call_date, call_timestamp;
 /* functions_label.c */
 call_fn call_label_replace, call_label_join, call_sort, call_sort_by_label, call_absent, call_info;
 
-/* The vector of absent(): 1 at each step that `there` has not, with the labels that the argument asks for. */
+/* The vector of absent(): 1 at each step that `there` has not, with the labels that the argument
+ * asks for. */
 int absence(struct eval *e, const struct promql_node *arg, const struct grid *grid,
             const struct row *there, struct vec **ret);
 
@@ -34,8 +35,9 @@ bool function_is_histogram_value(enum promql_function_id id);
 call_fn call_histogram_value, call_histogram_quantile, call_histogram_fraction;
 
 /* A vector over arg whose rows fill() writes, without name. */
-int call_over_vector(struct eval *e, const struct promql_node *arg, const struct grid *grid, vec_fill *fill,
-                     void *self, struct vec **ret_arg, struct vec **ret, struct err *err); /* CLASH_MERGE */
+int call_over_vector(struct eval *e, const struct promql_node *arg, const struct grid *grid,
+                     vec_fill *fill, void *self, struct vec **ret_arg, struct vec **ret,
+                     struct err *err); /* CLASH_MERGE */
 
 struct vec *vec_of_scalar(struct eval *e, const struct grid *grid, double *values); /* vector(s) */
 void row_drop_hists(struct row *row, size_t n); /* floats stay */

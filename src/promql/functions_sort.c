@@ -118,7 +118,8 @@ static int compare_naturally(struct str a, struct str b)
 {
     while (a.len && b.len) {
         bool digits_a, digits_b;
-        struct str x = str_n(a.p, run_length(a, &digits_a)), y = str_n(b.p, run_length(b, &digits_b));
+        struct str x = str_n(a.p, run_length(a, &digits_a)),
+                   y = str_n(b.p, run_length(b, &digits_b));
         int order = digits_a && digits_b ? compare_digits(x, y) : str_cmp(x, y);
 
         if (order)

@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "promql/functions_priv.h"
 
-/* The calendar repeats itself every 400 years. Reckoned within one such cycle, no date is too far away. */
+/* The calendar repeats itself every 400 years. Reckoned within one such cycle, no date is too far
+ * away. */
 #define CYCLE_YEARS   400
 #define CYCLE_SECONDS INT64_C(12622780800)
 
@@ -120,8 +121,8 @@ static int date_fill(struct eval *e, struct vec *v, size_t i, struct row *row, s
     return 0;
 }
 
-int call_date(struct eval *e, const struct promql_node *node, const struct grid *grid, struct vec **ret,
-              struct err *err)
+int call_date(struct eval *e, const struct promql_node *node, const struct grid *grid,
+              struct vec **ret, struct err *err)
 {
     struct dates *d = arena_zalloc(e->arena, sizeof *d);
     double *now;

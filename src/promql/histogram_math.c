@@ -137,9 +137,11 @@ static void side_scale(struct hist_side *s, double factor)
 
 /*
  * Moves the buckets of one side that lie below *threshold into *zero_count. A populated bucket that
- * the threshold cuts through widens it. True: it was widened, the other side must be looked at again.
+ * the threshold cuts through widens it. True: it was widened, the other side must be looked at
+ * again.
  */
-static bool side_into_zero(struct hist_side *s, int32_t schema, double *threshold, double *zero_count)
+static bool side_into_zero(struct hist_side *s, int32_t schema, double *threshold,
+                           double *zero_count)
 {
     size_t i = 0;
     bool widened = false;
@@ -157,9 +159,11 @@ static bool side_into_zero(struct hist_side *s, int32_t schema, double *threshol
             break;
         }
     }
-    memmove(s->index, s->index + i, (s->n - i) * sizeof *s->index);
-    memmove(s->count, s->count + i, (s->n - i) * sizeof *s->count);
-    s->n -= i;
+    if (i > 0) {
+        memmove(s->index, s->index + i, (s->n - i) * sizeof *s->index);
+        memmove(s->count, s->count + i, (s->n - i) * sizeof *s->count);
+        s->n -= i;
+    }
     return widened;
 }
 

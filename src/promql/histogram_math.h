@@ -2,13 +2,14 @@
 /*
  * histogram_math - sums, differences and comparisons of native histograms
  *
- * A struct histogram never changes. Who adds works in a struct hist_acc, which holds one histogram with
- * its buckets spelt out, and takes the result out with hist_acc_get(). An accumulator and everything taken
- * out of it live in the arena that the accumulator was made with; it may be set again and again, and then
- * uses its memory again.
+ * A struct histogram never changes. Who adds works in a struct hist_acc, which holds one histogram
+ * with its buckets spelt out, and takes the result out with hist_acc_get(). An accumulator and
+ * everything taken out of it live in the arena that the accumulator was made with; it may be set
+ * again and again, and then uses its memory again.
  *
- * Two histograms of different resolution meet at the lower one, two of different zero buckets at the wider.
- * Exponential and custom buckets never meet, and custom buckets only with the same bounds.
+ * Two histograms of different resolution meet at the lower one, two of different zero buckets at
+ * the wider. Exponential and custom buckets never meet, and custom buckets only with the same
+ * bounds.
  */
 #ifndef TOCSIN_PROMQL_HISTOGRAM_MATH_H
 #define TOCSIN_PROMQL_HISTOGRAM_MATH_H
@@ -51,9 +52,11 @@ enum hist_fit hist_acc_sub(struct hist_acc *acc, const struct histogram *h);
 /* Makes the mean of count - 1 histograms that of count of them, h being the new one. */
 enum hist_fit hist_acc_average(struct hist_acc *acc, const struct histogram *h, double count);
 void hist_acc_mul(struct hist_acc *acc, double factor);
-void hist_acc_div(struct hist_acc *acc, double divisor);  /* by 0: buckets are gone, the rest ±Inf or NaN */
-void hist_acc_reduce(struct hist_acc *acc, int32_t schema); /* to a lower resolution; higher: nothing */
-void hist_acc_compact(struct hist_acc *acc);              /* leaves out empty buckets */
+void hist_acc_div(struct hist_acc *acc,
+                  double divisor); /* by 0: buckets are gone, the rest ±Inf or NaN */
+void hist_acc_reduce(struct hist_acc *acc,
+                     int32_t schema);        /* to a lower resolution; higher: nothing */
+void hist_acc_compact(struct hist_acc *acc); /* leaves out empty buckets */
 struct histogram *hist_acc_get(const struct hist_acc *acc);
 
 struct histogram *hist_copy(struct arena *arena, const struct histogram *h); /* deep */
@@ -61,7 +64,8 @@ bool hist_equal(const struct histogram *a, const struct histogram *b);       /* 
 bool hist_is_custom(const struct histogram *h);
 bool hist_is_stale(const struct histogram *h);
 
-/* Did the counter start again between prev and h? Decided by the hint of h, else by any decrease. */
+/* Did the counter start again between prev and h? Decided by the hint of h, else by any decrease.
+ */
 bool hist_is_reset(const struct histogram *h, const struct histogram *prev);
 
 /* What it takes in memory, in samples of 16 bytes: the measure of the sample limit. */
@@ -72,13 +76,15 @@ struct hist_bucket {
     bool lower_inclusive, upper_inclusive;
 };
 
-/* Buckets spelt out, from the lowest to the highest, the zero bucket among them when it is not empty. */
+/* Buckets spelt out, from the lowest to the highest, the zero bucket among them when it is not
+ * empty. */
 struct hist_buckets {
     struct hist_bucket *b;
     size_t n, cap;
 };
 
-void hist_buckets_fill(struct hist_buckets *bs, const struct histogram *h); /* uses the memory again */
+void hist_buckets_fill(struct hist_buckets *bs,
+                       const struct histogram *h); /* uses the memory again */
 void hist_buckets_deinit(struct hist_buckets *bs);
 
 /* {count:4, sum:5, [-2,-1):1, (0.5,1]:3}, the text of count_values() and of logs. */

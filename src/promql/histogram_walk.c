@@ -13,9 +13,10 @@
 #define FINEST_SCHEMA 8
 
 /*
- * The bounds of the format are not the nearest doubles to the powers of two, but what its first program
- * had computed. Clients compare them as text, so they are told apart here: for each bound of schema 8 in
- * [0.5, 1) the number of units in the last place by which it lies below the nearest double, plus one.
+ * The bounds of the format are not the nearest doubles to the powers of two, but what its first
+ * program had computed. Clients compare them as text, so they are told apart here: for each bound
+ * of schema 8 in [0.5, 1) the number of units in the last place by which it lies below the nearest
+ * double, plus one.
  */
 static const char bound_error[] =
     "1111112111211111112311222222222211211121122211221122102211221122"
@@ -144,7 +145,8 @@ static bool side_is_reset(const struct histogram *h, const struct histogram *pre
     return false;
 }
 
-/* Observations that prev would have in a zero bucket as wide as `threshold`; false: it would be cut. */
+/* Observations that prev would have in a zero bucket as wide as `threshold`; false: it would be
+ * cut. */
 static bool zero_count_at(const struct histogram *prev, double threshold, double *ret)
 {
     double zero = prev->zero_count;
@@ -236,10 +238,10 @@ struct histogram *hist_copy(struct arena *arena, const struct histogram *h)
     struct histogram *c = arena_alloc(arena, sizeof *c);
 
     *c = *h;
-    c->positive_spans =
-        copy_of(arena, h->positive_spans, h->n_positive_spans, sizeof *h->positive_spans);
-    c->negative_spans =
-        copy_of(arena, h->negative_spans, h->n_negative_spans, sizeof *h->negative_spans);
+    c->positive_spans = copy_of(arena, h->positive_spans, h->n_positive_spans,
+                                sizeof *h->positive_spans);
+    c->negative_spans = copy_of(arena, h->negative_spans, h->n_negative_spans,
+                                sizeof *h->negative_spans);
     c->positive = copy_of(arena, h->positive, h->n_positive, sizeof *h->positive);
     c->negative = copy_of(arena, h->negative, h->n_negative, sizeof *h->negative);
     c->bounds = copy_of(arena, h->bounds, h->n_bounds, sizeof *h->bounds);
@@ -300,7 +302,8 @@ void hist_buckets_fill(struct hist_buckets *bs, const struct histogram *h)
     }
     push_negative(bs, h);
     if (h->zero_count > 0)
-        *push(bs) = (struct hist_bucket){-h->zero_threshold, h->zero_threshold, h->zero_count, true, true};
+        *push(bs) = (struct hist_bucket){-h->zero_threshold, h->zero_threshold, h->zero_count, true,
+                                         true};
     while (hist_cursor_next(&c)) {
         struct hist_bucket *b = push(bs);
 

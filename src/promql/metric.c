@@ -62,7 +62,8 @@ static bool next_label(const struct metric *m, const struct labels_part *part, s
     return false;
 }
 
-static bool same_labels(const struct metric *a, const struct metric *b, const struct labels_part *part)
+static bool same_labels(const struct metric *a, const struct metric *b,
+                        const struct labels_part *part)
 {
     size_t i = 0, j = 0;
     struct label la, lb;

@@ -93,7 +93,8 @@ static int average_histograms(struct eval *e, struct range_call *c, const struct
     return 1;
 }
 
-/* The sum divided by the count, unless the sum grows beyond all doubles: then the mean itself is kept. */
+/* The sum divided by the count, unless the sum grows beyond all doubles: then the mean itself is
+ * kept. */
 static double average(const double *v, size_t n)
 {
     double sum = v[0], lost = 0, mean = 0;

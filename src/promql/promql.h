@@ -2,12 +2,12 @@
 /*
  * promql - asks a series reader questions in Prometheus' query language
  *
- * promql_parse() (ast.h) makes an expression, promql_instant() and promql_range() evaluate it. Who asks
- * the same again and again (a rule) prepares it once with promql_prepare(). A result owns all that it
- * shows and outlives expression, query and reader.
+ * promql_parse() (ast.h) makes an expression, promql_instant() and promql_range() evaluate it. Who
+ * asks the same again and again (a rule) prepares it once with promql_prepare(). A result owns all
+ * that it shows and outlives expression, query and reader.
  *
- * Expressions are only read: threads may evaluate one at the same time. A struct promql_query belongs to
- * one thread at a time. A result belongs to one thread.
+ * Expressions are only read: threads may evaluate one at the same time. A struct promql_query
+ * belongs to one thread at a time. A result belongs to one thread.
  */
 #ifndef TOCSIN_PROMQL_PROMQL_H
 #define TOCSIN_PROMQL_PROMQL_H
@@ -35,8 +35,8 @@ struct series_reader;
 #define PROMQL_MAX_SAMPLES      50000000
 #define PROMQL_SUBQUERY_STEP_MS (60 * 1000)
 
-/* A zeroed struct is what Prometheus 3.5 does without flags. The experimental functions and duration
- * expressions are the parser's matter, see struct promql_features. */
+/* A zeroed struct is what Prometheus 3.5 does without flags. The experimental functions and
+ * duration expressions are the parser's matter, see struct promql_features. */
 struct promql_options {
     dur_ms lookback;      /* how long a sample counts as the present one; 0: PROMQL_LOOKBACK_MS */
     dur_ms timeout;       /* of one evaluation; 0: PROMQL_TIMEOUT_MS */
@@ -58,7 +58,7 @@ struct promql_series {
 };
 
 struct promql_annotation {
-    bool warning;    /* else: info */
+    bool warning;     /* else: info */
     const char *text; /* "PromQL warning: ...", zero-terminated, without position */
     unsigned line, col;
 };
@@ -66,7 +66,7 @@ struct promql_annotation {
 struct promql_stats {
     uint64_t samples_read; /* within the windows and look-backs that were asked for */
     uint64_t series_read;
-    size_t samples_peak;   /* held at the same time */
+    size_t samples_peak; /* held at the same time */
     size_t bytes_peak;
     mono_ns total, select, read, sort; /* of the time: finding series, getting samples, ordering */
 };
@@ -75,15 +75,15 @@ struct promql_stats {
  * type       what is set
  * SCALAR     series[0] with one point and no labels
  * STRING     text
- * VECTOR     series with one point each, all at the time asked for; in order of sort(), if there is one
- * MATRIX     series sorted by labels, with any number of points from 1
+ * VECTOR     series with one point each, all at the time asked for; in order of sort(), if there is
+ * one MATRIX     series sorted by labels, with any number of points from 1
  */
 struct promql_result {
     enum promql_type type;
     struct promql_series *series;
     size_t n;
     struct str text;
-    unix_ms time; /* asked for, of SCALAR, STRING and VECTOR */
+    unix_ms time;                          /* asked for, of SCALAR, STRING and VECTOR */
     struct promql_annotation *annotations; /* without doubles */
     size_t n_annotations;
     struct promql_stats stats;
@@ -94,11 +94,11 @@ struct promql_result {
  * Each returns 0 and a result to be freed; or, with words in err:
  *   -ETIMEDOUT  the timeout passed (API: type "timeout")
  *   -ECANCELED  somebody set *cancel (API: type "canceled")
- *   -EINVAL     the expression cannot be evaluated on these data, or not as asked (type "execution")
- *   -E2BIG      too many samples or bytes (type "execution")
- *   others      what the reader said, as it said it (type "internal")
- * opts may be NULL. A range result has points at start, start + step ... up to end; step > 0 unless
- * start == end. For a range the expression must be a scalar or an instant vector.
+ *   -EINVAL     the expression cannot be evaluated on these data, or not as asked (type
+ * "execution") -E2BIG      too many samples or bytes (type "execution") others      what the reader
+ * said, as it said it (type "internal") opts may be NULL. A range result has points at start, start
+ * + step ... up to end; step > 0 unless start == end. For a range the expression must be a scalar
+ * or an instant vector.
  */
 int promql_instant(const struct promql_expr *expr, const struct series_reader *reader,
                    const struct promql_options *opts, unix_ms t, struct promql_result **ret,
@@ -111,7 +111,8 @@ DEFINE_FREEP(promql_result, struct promql_result)
 
 /* A standing question: keeps its memory from one evaluation to the next. expr must outlive it. */
 struct promql_query;
-struct promql_query *promql_prepare(const struct promql_expr *expr, const struct promql_options *opts);
+struct promql_query *promql_prepare(const struct promql_expr *expr,
+                                    const struct promql_options *opts);
 void promql_query_free(struct promql_query *q);
 DEFINE_FREEP(promql_query, struct promql_query)
 int promql_query_instant(struct promql_query *q, const struct series_reader *reader, unix_ms t,

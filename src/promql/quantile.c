@@ -83,7 +83,8 @@ double bucket_quantile(double q, struct bucket *b, size_t n, bool *forced)
     return start + (b[at].upper - start) * ((rank - below) / (b[at].count - below));
 }
 
-/* Observations below v, where buckets give their own counts: those in the bucket of v by `share`. */
+/* Observations below v, where buckets give their own counts: those in the bucket of v by `share`.
+ */
 struct rank_search {
     double wanted, rank;
     bool found;
@@ -116,16 +117,10 @@ static double fraction_of(struct rank_search *lower, struct rank_search *upper, 
     return (upper->rank - lower->rank) / count;
 }
 
-/* A bucket without lower end has all its observations at its upper one. */
+/* Of a bucket without lower end nobody knows which part lies below v: NaN. */
 static double share_linear(const struct hist_bucket *b, double v)
 {
-    return isinf(b->lower) || isinf(b->upper) ? 0 : (v - b->lower) / (b->upper - b->lower);
-}
-
-/* What the lowest bucket begins with: 0, unless it ends below that. */
-static double natural_start(double upper)
-{
-    return upper > 0 ? 0 : -INFINITY;
+    return (v - b->lower) / (b->upper - b->lower);
 }
 
 double bucket_fraction(double lower, double upper, struct bucket *b, size_t n)
@@ -141,7 +136,7 @@ double bucket_fraction(double lower, double upper, struct bucket *b, size_t n)
     if (lower >= upper)
         return 0;
     for (size_t i = 0; i < n; i++) {
-        struct hist_bucket h = {.lower = i ? b[i - 1].upper : natural_start(b[0].upper),
+        struct hist_bucket h = {.lower = i ? b[i - 1].upper : -INFINITY,
                                 .upper = b[i].upper,
                                 .count = b[i].count - before};
         bool done = search_bucket(&low, &h, before, share_linear);
@@ -160,21 +155,17 @@ static bool spans_zero(const struct hist_bucket *b)
     return b->lower <= 0 && b->upper >= 0;
 }
 
-/* The zero bucket reaches only to the side where there are other observations, the first custom bucket begins
- * naturally. */
+/* The zero bucket reaches only to the side where there are other observations. */
 static struct hist_bucket trimmed(const struct histogram *h, const struct hist_bucket *b)
 {
     struct hist_bucket t = *b;
 
-    if (hist_is_custom(h)) {
-        if (t.lower == -INFINITY)
-            t.lower = natural_start(t.upper);
-    } else if (spans_zero(b)) {
-        if (h->n_negative == 0 && h->n_positive > 0)
-            t.lower = 0;
-        else if (h->n_positive == 0 && h->n_negative > 0)
-            t.upper = 0;
-    }
+    if (hist_is_custom(h) || !spans_zero(b))
+        return t;
+    if (h->n_negative == 0 && h->n_positive > 0)
+        t.lower = 0;
+    else if (h->n_positive == 0 && h->n_negative > 0)
+        t.upper = 0;
     return t;
 }
 
@@ -260,17 +251,21 @@ double hist_quantile(double q, const struct histogram *h, struct hist_buckets *r
         *effect = f.count < rank ? NAN_RESULT : NAN_SKEW;
     if (*effect == NAN_RESULT)
         return NAN;
-    if (hist_is_custom(h) && isinf(b.lower))
-        return b.upper;
-    if (hist_is_custom(h) && isinf(b.upper))
+    if (hist_is_custom(h) && b.lower == -INFINITY) {
+        if (b.upper <= 0)
+            return b.upper;
+        b.lower = 0; /* where observations mostly begin */
+    } else if (hist_is_custom(h) && b.upper == INFINITY) {
         return b.lower;
+    }
     if (f.count < rank)
         return b.upper;
     share = (upwards ? rank - (f.count - b.count) : f.count - rank) / b.count;
     return value_at(&b, share, hist_is_custom(h));
 }
 
-double hist_fraction(double lower, double upper, const struct histogram *h, struct hist_buckets *room)
+double hist_fraction(double lower, double upper, const struct histogram *h,
+                     struct hist_buckets *room)
 {
     struct rank_search low = {.wanted = lower}, high = {.wanted = upper};
     share_below *share = hist_is_custom(h) ? share_linear : share_logarithmic;

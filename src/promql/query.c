@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an expression to a result: sets an evaluation up, runs it, and takes out of it what the caller keeps.
+ * From an expression to a result: sets an evaluation up, runs it, and takes out of it what the
+ * caller keeps.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,7 +13,7 @@
 #include "promql/annotations.h"
 #include "promql/eval_priv.h"
 
-#define BYTES_PER_SAMPLE 24                  /* a value, its share of bookkeeping, and a copy in the result */
+#define BYTES_PER_SAMPLE 24 /* a value, its share of bookkeeping, and a copy in the result */
 #define BYTES_BESIDE     ((size_t)64 << 20) /* labels and tables of a query at its sample limit */
 
 struct promql_query {
@@ -53,7 +54,8 @@ static void query_deinit(struct promql_query *q)
     hist_buckets_deinit(&q->buckets);
 }
 
-struct promql_query *promql_prepare(const struct promql_expr *expr, const struct promql_options *opts)
+struct promql_query *promql_prepare(const struct promql_expr *expr,
+                                    const struct promql_options *opts)
 {
     struct promql_query *q = mem_alloc(sizeof *q);
 
@@ -88,8 +90,8 @@ struct taker {
     unix_ms *times; /* of all steps, shared by the series that have them all */
 };
 
-static const struct histogram *const *take_histograms(struct taker *tk, const struct row *row, size_t n,
-                                                      size_t points)
+static const struct histogram *const *take_histograms(struct taker *tk, const struct row *row,
+                                                      size_t n, size_t points)
 {
     const struct histogram **h = arena_array(&tk->result->arena, points, sizeof *h);
     size_t to = 0;
@@ -124,8 +126,8 @@ static void take_row(struct taker *tk, const struct label_set *labels, const str
         s->histograms = take_histograms(tk, row, n, points);
 }
 
-static struct taker taker_make(struct eval *e, const struct grid *grid, struct promql_result *result,
-                               size_t n_series)
+static struct taker taker_make(struct eval *e, const struct grid *grid,
+                               struct promql_result *result, size_t n_series)
 {
     struct taker tk = {e, grid, result, arena_alloc(&result->arena, grid->n * sizeof(unix_ms))};
 
@@ -193,8 +195,7 @@ static void take_track(struct promql_result *result, const struct label_set *lab
     size_t n = track->n + track->nh, i = 0, j = 0;
     unix_ms *times = arena_array(&result->arena, n, sizeof *times);
     double *values = arena_array(&result->arena, n, sizeof *values);
-    const struct histogram **h =
-        track->nh ? arena_array(&result->arena, n, sizeof *h) : NULL;
+    const struct histogram **h = track->nh ? arena_array(&result->arena, n, sizeof *h) : NULL;
 
     for (size_t k = 0; k < n; k++) {
         if (j == track->nh || (i < track->n && track->t[i] < track->ht[j])) {
@@ -217,8 +218,7 @@ static int take_matrix(struct eval *e, const struct promql_node *root, const str
 
     if (r < 0)
         return r;
-    result->series =
-        arena_array(&result->arena, ranges->n ? ranges->n : 1, sizeof *result->series);
+    result->series = arena_array(&result->arena, ranges->n ? ranges->n : 1, sizeof *result->series);
     for (size_t i = 0; i < ranges->n; i++) {
         struct metric m = ranges->metrics[i];
 
@@ -266,17 +266,12 @@ static int evaluate(struct eval *e, const struct grid *grid, struct promql_resul
     int r;
 
     switch (root->type) {
-    case PROMQL_VECTOR:
-        r = take_vector(e, root, grid, result, err);
-        break;
-    case PROMQL_SCALAR:
-        r = take_scalar(e, root, grid, result, err);
-        break;
-    case PROMQL_MATRIX:
-        r = take_matrix(e, root, grid, result, err);
-        break;
+    case PROMQL_VECTOR: r = take_vector(e, root, grid, result, err); break;
+    case PROMQL_SCALAR: r = take_scalar(e, root, grid, result, err); break;
+    case PROMQL_MATRIX: r = take_matrix(e, root, grid, result, err); break;
     default:
-        result->text = arena_str(&result->arena, promql_unparen((struct promql_node *)root)->string);
+        result->text = arena_str(&result->arena,
+                                 promql_unparen((struct promql_node *)root)->string);
         return 0;
     }
     /* The last look: a short query that was canceled or ran out of memory has not looked before. */
@@ -287,15 +282,24 @@ static int evaluate(struct eval *e, const struct grid *grid, struct promql_resul
 
 static void take_notes(struct notes *notes, struct promql_result *result)
 {
-    result->annotations =
-        arena_array(&result->arena, notes->n ? notes->n : 1, sizeof *result->annotations);
+    result->annotations = arena_array(&result->arena, notes->n ? notes->n : 1,
+                                      sizeof *result->annotations);
     for (size_t i = 0; i < notes->n; i++)
         result->annotations[i] = *notes->list[i];
     result->n_annotations = notes->n;
 }
 
+/* What the columns hold may belong to what was selected: it goes first. */
 static void eval_deinit(struct eval *e, struct promql_query *q)
 {
+    struct columns *c = &e->columns;
+
+    if (c->hold && c->hold_free)
+        c->hold_free(c->hold);
+    c->hold = NULL;
+    c->hold_free = NULL;
+    c->histograms = NULL;
+    c->n = 0;
     for (size_t i = 0; i < e->n_selections; i++)
         e->reader->release(e->selections[i]);
     mem_freep(&e->selections);

@@ -2,8 +2,9 @@
 /*
  * range_priv - functions of a range vector: what each is given, and what it answers
  *
- * A function is called once for every step at which its window holds at least one sample. It sees the window
- * and the track behind it, so that it can prepare something for the whole series in begin().
+ * A function is called once for every step at which its window holds at least one sample. It sees
+ * the window and the track behind it, so that it can prepare something for the whole series in
+ * begin().
  */
 #ifndef TOCSIN_PROMQL_RANGE_PRIV_H
 #define TOCSIN_PROMQL_RANGE_PRIV_H
@@ -25,16 +26,18 @@ typedef int range_fn(struct eval *e, struct range_call *c, const struct window *
 struct range_call {
     range_fn *fn;
     void (*begin)(struct eval *e, struct range_call *c); /* a new track; may be NULL */
-    void (*end)(struct eval *e, struct range_call *c, bool floats); /* after it; floats: any was answered */
+    void (*end)(struct eval *e, struct range_call *c,
+                bool floats); /* after it; floats: any was answered */
     struct ranges *ranges;
-    const struct promql_node *at;   /* the range argument, for annotations */
+    const struct promql_node *at; /* the range argument, for annotations */
     const struct promql_node *args[2];
-    double *scalars[2];             /* other arguments by step */
-    struct metric metric;           /* of the track */
-    struct str name;                /* its name, "" when it is gone */
+    double *scalars[2];   /* other arguments by step */
+    struct metric metric; /* of the track */
+    struct str name;      /* its name, "" when it is gone */
     /* per second; counts resets, else plain difference */
     bool is_rate, is_counter;
-    /* of rate(): where the counter starts again, as indices into the track, and the first within the window */
+    /* of rate(): where the counter starts again, as indices into the track, and the first within
+     * the window */
     size_t *resets;
     size_t n_resets, cap_resets, next_reset;
     /* of quantiles: room for values to be sorted */
@@ -44,7 +47,8 @@ struct range_call {
 
 range_fn range_rate, range_irate, range_changes, range_resets;
 range_fn range_count, range_present, range_last, range_ts_of_last, range_sum, range_avg, range_min,
-    range_max, range_ts_of_min, range_ts_of_max, range_stddev, range_stdvar, range_quantile, range_mad;
+    range_max, range_ts_of_min, range_ts_of_max, range_stddev, range_stdvar, range_quantile,
+    range_mad;
 range_fn range_deriv, range_predict_linear, range_smoothing;
 
 void rate_begin(struct eval *e, struct range_call *c);

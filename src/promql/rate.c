@@ -9,8 +9,9 @@
 /* ---- counters that start again */
 
 /*
- * The places where the counter falls are found once a series, so that a window adds up those in it and needs
- * not look at every sample. The order of additions is that of time: the result does not depend on it.
+ * The places where the counter falls are found once a series, so that a window adds up those in it
+ * and needs not look at every sample. The order of additions is that of time: the result does not
+ * depend on it.
  */
 void rate_begin(struct eval *e, struct range_call *c)
 {
@@ -70,8 +71,9 @@ static double float_increase(struct range_call *c, const struct window *w)
 
 /* ---- native histograms */
 
-/* The histogram from which the first one of the window is taken off. If the counter started again right after
- * it, that is an empty one: then it does not matter whether the first one fits the others. */
+/* The histogram from which the first one of the window is taken off. If the counter started again
+ * right after it, that is an empty one: then it does not matter whether the first one fits the
+ * others. */
 static const struct histogram *base_of(struct eval *e, const struct window *w, bool is_counter)
 {
     struct histogram *empty;
@@ -147,9 +149,9 @@ static bool histogram_increase(struct eval *e, struct range_call *c, const struc
 /* ---- rate, increase, delta */
 
 /*
- * By how much an increase between the first and the last sample grows when it is stretched to the window: up to
- * its ends where samples go on nearly up to them, else by half a distance of samples; a counter's not to
- * before the time when it was zero.
+ * By how much an increase between the first and the last sample grows when it is stretched to the
+ * window: up to its ends where samples go on nearly up to them, else by half a distance of samples;
+ * a counter's not to before the time when it was zero.
  */
 static double stretch(const struct window *w, unix_ms first, unix_ms last, size_t n, double to_zero)
 {

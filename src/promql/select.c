@@ -9,8 +9,8 @@
 
 /* ---- asking the reader */
 
-int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers, unix_ms from,
-                unix_ms to, struct selection **ret, struct err *err)
+int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,
+                unix_ms from, unix_ms to, struct selection **ret, struct err *err)
 {
     const struct series_reader *reader = e->reader;
     mono_ns began = clock_mono_ns();
@@ -24,8 +24,8 @@ int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_
     return 0;
 }
 
-static int read_series(struct eval *e, const struct selection *s, size_t i, unix_ms from, unix_ms to,
-                       struct err *err)
+static int read_series(struct eval *e, const struct selection *s, size_t i, unix_ms from,
+                       unix_ms to, struct err *err)
 {
     int r = e->reader->read(s, i, from, to, &e->columns, err);
 
@@ -46,7 +46,8 @@ static struct metric *metrics_of(struct eval *e, const struct selection *s)
 }
 
 /* Where @ fixes a selector; false: it moves with the steps. */
-static bool shift_is_fixed(const struct eval *e, const struct promql_time_shift *shift, unix_ms *ret)
+static bool shift_is_fixed(const struct eval *e, const struct promql_time_shift *shift,
+                           unix_ms *ret)
 {
     *ret = shift->at == AT_TIME ? shift->at_ms : shift->at == AT_START ? e->start : e->end;
     if (*ret > EVAL_TIME_MAX)
@@ -65,10 +66,10 @@ struct source {
     unix_ms from, to;
 };
 
-/* Histograms belong to the columns, which the next series uses again: what a row shows is copied, once when
- * several steps show the same. */
-static void pick(struct eval *e, struct row *row, size_t n, size_t k, const struct source *s, size_t at,
-                 size_t *last)
+/* Histograms belong to the columns, which the next series uses again: what a row shows is copied,
+ * once when several steps show the same. */
+static void pick(struct eval *e, struct row *row, size_t n, size_t k, const struct source *s,
+                 size_t at, size_t *last)
 {
     const struct columns *c = &e->columns;
     const struct histogram *h = c->histograms ? c->histograms[at] : NULL;
@@ -129,7 +130,8 @@ static int source_fill(struct eval *e, struct vec *v, size_t i, struct row *row,
 }
 
 static int source_select(struct eval *e, struct source *s, const struct matcher *const *matchers,
-                         size_t n_matchers, const struct grid *grid, struct vec **ret, struct err *err)
+                         size_t n_matchers, const struct grid *grid, struct vec **ret,
+                         struct err *err)
 {
     struct vec *v = arena_zalloc(e->arena, sizeof *v);
     int r;
@@ -145,8 +147,8 @@ static int source_select(struct eval *e, struct source *s, const struct matcher 
     return 0;
 }
 
-int eval_selector(struct eval *e, const struct promql_node *node, const struct grid *grid, bool timestamps,
-                  struct vec **ret, struct err *err)
+int eval_selector(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                  bool timestamps, struct vec **ret, struct err *err)
 {
     struct source *s = arena_zalloc(e->arena, sizeof *s);
 
@@ -188,7 +190,8 @@ static void reserve_histograms(struct eval *e, struct matrix_source *s, size_t n
     s->h = arena_array(e->arena, n, sizeof *s->h);
 }
 
-/* Moves the samples of the columns together: floats to the front, histograms aside, markers nowhere. */
+/* Moves the samples of the columns together: floats to the front, histograms aside, markers
+ * nowhere. */
 static void split_columns(struct columns *c, struct matrix_source *s, struct track *track)
 {
     size_t n = 0, nh = 0;
@@ -260,8 +263,8 @@ struct subquery {
     const struct histogram **h;
 };
 
-/* Between the steps of a subquery anything may have happened: a histogram's word that there was no reset, or
- * one, holds no longer. */
+/* Between the steps of a subquery anything may have happened: a histogram's word that there was no
+ * reset, or one, holds no longer. */
 static const struct histogram *without_hint(struct eval *e, const struct histogram *h)
 {
     struct histogram *c;

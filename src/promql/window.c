@@ -7,7 +7,8 @@ static unix_ms window_end(const struct ranges *r, const struct grid *grid, size_
     return (r->fixed ? r->at : grid_at(grid, k)) - r->offset;
 }
 
-bool ranges_span(const struct ranges *r, const struct grid *grid, unix_ms *ret_from, unix_ms *ret_to)
+bool ranges_span(const struct ranges *r, const struct grid *grid, unix_ms *ret_from,
+                 unix_ms *ret_to)
 {
     if (grid->n == 0)
         return false;
@@ -27,8 +28,8 @@ static void slide(const unix_ms *t, size_t n, unix_ms start, unix_ms end, size_t
         (*hi)++;
 }
 
-void ranges_window(const struct ranges *r, const struct grid *grid, size_t k, struct window_cursor *c,
-                   struct window *ret)
+void ranges_window(const struct ranges *r, const struct grid *grid, size_t k,
+                   struct window_cursor *c, struct window *ret)
 {
     const struct track *track = &r->track;
     unix_ms end = window_end(r, grid, k), start = end - r->range;
