@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SIMPLE_KEY_MAX 128 /* bytes; YAML allows 1024 characters, escapes counted as written */
+
 struct writer {
     struct decoder *d; /* its secrets are sorted by address */
     struct buf *out;
@@ -28,25 +30,46 @@ static bool is_secret(const struct writer *w, const struct yaml_node *node)
            bsearch(&node, w->d->secrets, w->d->n_secrets, sizeof *w->d->secrets, cmp_pointers);
 }
 
-/* YAML's double-quoted form; what is not printable ASCII or UTF-8 text is escaped. */
+/* What YAML takes for the end of a line, or does not let stand as it is. */
+static bool must_be_escaped(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
+           c == 0xfffe || c == 0xffff;
+}
+
 static void write_quoted(struct buf *out, struct str s)
 {
     buf_add_byte(out, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+    while (s.len > 0) {
+        uint32_t c;
+        size_t n = str_utf8_next(s, &c);
 
         if (c == '"' || c == '\\')
-            buf_addf(out, "\\%c", c);
+            buf_addf(out, "\\%c", (char)c);
         else if (c == '\n')
             buf_add_c(out, "\\n");
         else if (c == '\t')
             buf_add_c(out, "\\t");
-        else if (c < 0x20 || c == 0x7f)
-            buf_addf(out, "\\x%02x", c);
+        else if (must_be_escaped(c))
+            buf_addf(out, c < 0x100 ? "\\x%02x" : "\\u%04x", c);
         else
-            buf_add_byte(out, (char)c);
+            buf_add(out, s.p, n);
+        s = str_n(s.p + n, s.len - n);
     }
     buf_add_byte(out, '"');
+}
+
+static bool is_one_line(struct str s)
+{
+    while (s.len > 0) {
+        uint32_t c;
+        size_t n = str_utf8_next(s, &c);
+
+        if (must_be_escaped(c) && c != '\t')
+            return false;
+        s = str_n(s.p + n, s.len - n);
+    }
+    return true;
 }
 
 /* A plain scalar is written as it was: quotes would make a text of a number. Over several lines it
@@ -55,7 +78,7 @@ static void write_scalar(struct writer *w, const struct yaml_node *node)
 {
     if (is_secret(w, node))
         buf_add_c(w->out, "<secret>");
-    else if (node->quoted || memchr(node->text.p, '\n', node->text.len))
+    else if (node->quoted || !is_one_line(node->text))
         write_quoted(w->out, node->text);
     else
         buf_add_str(w->out, node->text);
@@ -65,6 +88,23 @@ static void indent(struct writer *w, int depth)
 {
     for (int i = 0; i < depth; i++)
         buf_add_c(w->out, "  ");
+}
+
+static void write_key(struct writer *w, const struct yaml_node *key, int depth)
+{
+    bool simple = key->text.len <= SIMPLE_KEY_MAX;
+
+    if (!simple)
+        buf_add_c(w->out, "? ");
+    if (key->text.len == 0)
+        buf_add_c(w->out, "\"\"");
+    else
+        write_scalar(w, key);
+    if (!simple) {
+        buf_add_byte(w->out, '\n');
+        indent(w, depth);
+    }
+    buf_add_byte(w->out, ':');
 }
 
 static void write_node(struct writer *w, const struct yaml_node *node, int depth, bool at_dash);
@@ -97,8 +137,7 @@ static void write_node(struct writer *w, const struct yaml_node *node, int depth
         if (node->kind == YAML_SEQUENCE) {
             buf_add_byte(w->out, '-');
         } else {
-            write_scalar(w, node->keys[i]);
-            buf_add_byte(w->out, ':');
+            write_key(w, node->keys[i], depth);
         }
         write_value(w, node->values[i], depth, node->kind == YAML_SEQUENCE);
     }
