@@ -51,8 +51,11 @@ struct node {
     size_t pos; /* byte in the text that the whole source was parsed from */
     int line;
     union {
-        struct str text; /* TEXT; IDENTIFIER: name; CHAIN and FIELD: unused */
-        bool truth;      /* BOOL */
+        bool truth; /* BOOL */
+        struct {
+            struct str text;              /* TEXT; IDENTIFIER: name of the function */
+            const struct tmpl_func *func; /* IDENTIFIER */
+        };
         struct {
             struct node **items; /* LIST: nodes; COMMAND: words; PIPE: commands */
             size_t n, cap;

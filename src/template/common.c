@@ -61,7 +61,8 @@ int common_replace(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
     int r = regex_new(c->args[0].s, REGEX_SEARCH, &re, err);
 
     if (r < 0)
-        return err_in(err, r, "regexp: Compile(`" STR_FMT "`)", STR_ARG(c->args[0].s));
+        return err_in(err, r, "regexp: Compile(`" STR_FMT "`): error parsing regexp",
+                      STR_ARG(c->args[0].s));
     regex_replace_all(re, c->args[2].s, c->args[1].s, &b);
     return tmpl_take_buf(c->arena, &b, ret, err);
 }

@@ -260,17 +260,6 @@ static int eval_call(struct tmpl_exec *x, const struct tmpl_value *dot, const st
     return 0;
 }
 
-static int eval_function(struct tmpl_exec *x, const struct tmpl_value *dot, const struct node *n,
-                         const struct node *blamed, const struct words *w, struct tmpl_value *ret)
-{
-    const struct tmpl_func *f = function_find(x->tmpl->set->functions, n->text);
-
-    x->at = n;
-    if (!f)
-        return exec_fail(x, -EINVAL, "\"" STR_FMT "\" is not a defined function", STR_ARG(n->text));
-    return eval_call(x, dot, f, NULL, blamed, n->text, w, ret);
-}
-
 /* ---- fields ----------------------------------------------------------------------------------------- */
 
 static const struct tmpl_func *find_method(const struct tmpl_type *t, struct str name)
@@ -407,7 +396,9 @@ static int eval_operand(struct tmpl_exec *x, const struct tmpl_value *dot, const
         return eval_fields(x, dot, *dot, n, 0, w, ret);
     case NODE_VARIABLE: return eval_variable(x, dot, n, w, ret);
     case NODE_CHAIN: return eval_chain(x, dot, n, w, ret);
-    case NODE_IDENTIFIER: return eval_function(x, dot, n, blamed, w, ret);
+    case NODE_IDENTIFIER:
+        x->at = n;
+        return eval_call(x, dot, n->func, NULL, blamed, n->text, w, ret);
     default: return 1;
     }
 }

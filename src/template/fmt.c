@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/quote.h"
 #include "template/text_priv.h"
 
 static void print_value(struct fmt *f, const struct tmpl_value *v, uint32_t verb, int depth);
@@ -87,8 +88,10 @@ static void print_quoted(struct fmt *f, struct str s)
         buf_add_byte(&b, '`');
         buf_add_str(&b, s);
         buf_add_byte(&b, '`');
+    } else if (f->plus) {
+        text_add_quoted_ascii(&b, s);
     } else {
-        text_add_quoted_as(&b, s, f->plus ? QUOTE_ASCII : QUOTE_PLAIN);
+        quote_add_go(&b, s);
     }
     fmt_pad(f, buf_str(&b));
     buf_free(&b);

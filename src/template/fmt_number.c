@@ -69,7 +69,7 @@ static void add_character(struct fmt *f, uint64_t v, uint32_t verb)
     uint32_t c = v > 0x10FFFF ? 0xFFFD : (uint32_t)v;
 
     if (verb == 'q') {
-        text_add_quoted_char(&b, c, f->plus ? QUOTE_ASCII : QUOTE_PLAIN);
+        text_add_quoted_char(&b, c, f->plus);
     } else if (verb == 'c') {
         buf_add_utf8(&b, c);
     } else {

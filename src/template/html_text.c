@@ -7,6 +7,7 @@
 #include "template/html_priv.h"
 #include "template/text_priv.h"
 
+#define SHOWN_MAX   32 /* bytes of a text that a message quotes */
 #define SPACES      " \t\n\f\r"
 #define TAG_ENDS    "> \t\n\f/" /* what may stand behind </script */
 #define UNQUOTED_BAD "\"'<=`"   /* browsers differ on these in a value without quotes */
@@ -141,8 +142,8 @@ static int attr_name_len(struct str s, size_t *ret, struct err *err)
     size_t n = find_one_of(s, SPACES "=>'\"<");
 
     if (n < s.len && is_one_of(s.p[n], "'\"<"))
-        return err_set(err, -EINVAL, "'%c' in attribute name: \"%.32s\"", s.p[n],
-                       s.len > 32 ? "..." : "");
+        return err_set(err, -EINVAL, "'%c' in attribute name: \"%.*s\"", s.p[n],
+                       (int)(s.len < SHOWN_MAX ? s.len : SHOWN_MAX), s.p);
     *ret = n;
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/defs.h"
+#include "base/quote.h"
 #include "template/text_priv.h"
 #include "template/unicode.h"
 
@@ -318,7 +319,7 @@ static struct token lex_number(struct lexer *l)
         struct token t;
 
         buf_add_c(&b, "bad number syntax: ");
-        text_add_quoted(&b, str_n(l->in.p + l->start, l->pos - l->start));
+        quote_add_go(&b, str_n(l->in.p + l->start, l->pos - l->start));
         t = fail(l, arena_strdup(l->arena, buf_str(&b)));
         buf_free(&b);
         return t;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "template/ast_priv.h"
 
+#include "base/quote.h"
 #include "template/text_priv.h"
 
 static void print_branch(const struct node *n, const char *word, struct buf *out)
@@ -55,7 +56,7 @@ static void print_idents(const struct node *n, const char *before, struct buf *o
 static void print_template(const struct node *n, struct buf *out)
 {
     buf_add_c(out, "{{template ");
-    text_add_quoted(out, n->name);
+    quote_add_go(out, n->name);
     if (n->pipe) {
         buf_add_byte(out, ' ');
         node_print(n->pipe, out);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/must.h"
+#include "base/quote.h"
 #include "template/ast_priv.h"
 #include "template/text_priv.h"
 
@@ -14,7 +15,7 @@ static int fail(struct err *err, const char *words, struct str text)
 {
     struct buf b = {0};
 
-    text_add_quoted(&b, text);
+    quote_add_go(&b, text);
     err_set(err, -EINVAL, "%s: " STR_FMT, words, STR_ARG(buf_str(&b)));
     buf_free(&b);
     return -EINVAL;
@@ -98,15 +99,25 @@ static void parse_integer(struct str text, struct number *n)
     n->f = n->is_int ? (double)n->i : (double)v;
 }
 
+static bool is_hex_digit(char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
+}
+
+/* Each _ has to stand between digits. */
 static bool parse_float(struct str text, double *ret)
 {
     struct buf b = {0};
-    bool good;
+    bool good = true;
 
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; i < text.len; i++) {
         if (text.p[i] != '_')
             buf_add_byte(&b, text.p[i]);
-    good = text_parse_float(buf_str(&b), ret, NULL) == 0;
+        else if (i == 0 || i + 1 == text.len || !is_hex_digit(text.p[i - 1]) ||
+                 !is_hex_digit(text.p[i + 1]))
+            good = false;
+    }
+    good = good && text_parse_float(buf_str(&b), ret, NULL) == 0;
     buf_free(&b);
     return good;
 }

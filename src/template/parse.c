@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/quote.h"
 #include "template/ast_priv.h"
 #include "template/lex_priv.h"
 #include "template/text_priv.h"
@@ -111,7 +112,7 @@ static void add_token(struct buf *b, struct token t)
 
         for (uint32_t c; n < t.val.len && chars < 10; chars++)
             n += str_utf8_next(str_n(t.val.p + n, t.val.len - n), &c);
-        text_add_quoted(b, str_n(t.val.p, n));
+        quote_add_go(b, str_n(t.val.p, n));
         if (t.val.len > 10)
             buf_add_c(b, "...");
     }
@@ -239,7 +240,8 @@ static struct node *identifier_term(struct parser *p, struct token t)
     struct node *n = new_node(p, NODE_IDENTIFIER, t);
 
     n->text = t.val;
-    if (!function_find(p->functions, t.val))
+    n->func = function_find(p->functions, t.val);
+    if (!n->func)
         return fail(p, "function \"" STR_FMT "\" not defined", STR_ARG(t.val));
     return n;
 }
@@ -289,11 +291,13 @@ static struct node *parse_fields(struct parser *p, struct node *term)
 
     if (term->kind == NODE_BOOL || term->kind == NODE_STRING || term->kind == NODE_NUMBER ||
         term->kind == NODE_NIL || term->kind == NODE_DOT) {
-        struct buf b = {.max = ERR_MSG_MAX};
+        struct buf b = {.max = ERR_MSG_MAX}, quoted = {.max = ERR_MSG_MAX};
 
         node_print(term, &b);
-        fail(p, "unexpected . after term \"" STR_FMT "\"", STR_ARG(buf_str(&b)));
+        quote_add_go(&quoted, buf_str(&b));
+        fail(p, "unexpected . after term " STR_FMT, STR_ARG(buf_str(&quoted)));
         buf_free(&b);
+        buf_free(&quoted);
         return NULL;
     }
     while (peek(p).kind == TOKEN_FIELD) {

@@ -8,6 +8,7 @@
 
 #include "model/duration.h"
 #include "model/label_set.h"
+#include "base/quote.h"
 #include "template/common_priv.h"
 #include "template/exec_priv.h"
 #include "template/humanize_priv.h"
@@ -227,7 +228,7 @@ static int parse_duration(struct tmpl_call *c, struct tmpl_value *ret, struct er
         *ret = tmpl_float((double)d / 1000);
         return 0;
     }
-    text_add_quoted(&quoted, s);
+    quote_add_go(&quoted, s);
     if (s.len == 0)
         err_set(err, r, "empty duration string");
     else if (r == -EINVAL)

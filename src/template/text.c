@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/quote.h"
 #include "template/unicode.h"
 
 #define MAX_CODE_POINT 0x10FFFF
@@ -33,19 +34,19 @@ static void add_escaped(struct buf *b, uint32_t c)
         buf_addf(b, "\\U%08x", (unsigned)c);
 }
 
-static void add_in_quotes(struct buf *b, uint32_t c, char quote, enum quote_style style)
+static void add_in_quotes(struct buf *b, uint32_t c, char quote, bool ascii)
 {
     if (c == (unsigned char)quote || c == '\\') {
         buf_add_byte(b, '\\');
         buf_add_byte(b, (char)c);
-    } else if (unicode_is_print(c) && (style == QUOTE_PLAIN || c < 0x80)) {
+    } else if (unicode_is_print(c) && (!ascii || c < 0x80)) {
         buf_add_utf8(b, c);
     } else {
         add_escaped(b, c);
     }
 }
 
-void text_add_quoted_as(struct buf *b, struct str s, enum quote_style style)
+void text_add_quoted_ascii(struct buf *b, struct str s)
 {
     buf_add_byte(b, '"');
     for (size_t i = 0; i < s.len;) {
@@ -55,23 +56,18 @@ void text_add_quoted_as(struct buf *b, struct str s, enum quote_style style)
         if (n == 1 && c == REPLACEMENT)
             buf_addf(b, "\\x%02x", (unsigned)(unsigned char)s.p[i]);
         else
-            add_in_quotes(b, c, '"', style);
+            add_in_quotes(b, c, '"', true);
         i += n;
     }
     buf_add_byte(b, '"');
 }
 
-void text_add_quoted(struct buf *b, struct str s)
-{
-    text_add_quoted_as(b, s, QUOTE_PLAIN);
-}
-
-void text_add_quoted_char(struct buf *b, uint32_t c, enum quote_style style)
+void text_add_quoted_char(struct buf *b, uint32_t c, bool ascii)
 {
     if (c > MAX_CODE_POINT || is_surrogate(c))
         c = REPLACEMENT;
     buf_add_byte(b, '\'');
-    add_in_quotes(b, c, '\'', style);
+    add_in_quotes(b, c, '\'', ascii);
     buf_add_byte(b, '\'');
 }
 
@@ -234,7 +230,7 @@ int text_parse_float(struct str s, double *ret, struct err *err)
     if (!good || (isinf(v) && (digits.p[0] | 32) != 'i')) {
         struct buf b = {0};
 
-        text_add_quoted(&b, s);
+        quote_add_go(&b, s);
         err_set(err, -EINVAL, "strconv.ParseFloat: parsing " STR_FMT ": %s", STR_ARG(buf_str(&b)),
                 good ? "value out of range" : "invalid syntax");
         buf_free(&b);

@@ -12,11 +12,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum quote_style { QUOTE_PLAIN, QUOTE_ASCII /* %+q: nothing above ASCII is left as it is */ };
-
-void text_add_quoted(struct buf *b, struct str s); /* strconv.Quote */
-void text_add_quoted_as(struct buf *b, struct str s, enum quote_style style);
-void text_add_quoted_char(struct buf *b, uint32_t c, enum quote_style style); /* 'x' */
+/* Quoted, nothing above ASCII left as it is (%+q); quote_add_go() is the plain form. */
+void text_add_quoted_ascii(struct buf *b, struct str s);
+void text_add_quoted_char(struct buf *b, uint32_t c, bool ascii); /* 'x' */
 void text_add_code_point(struct buf *b, uint32_t c); /* %#U: U+0041 'A' */
 bool text_can_backquote(struct str s);
 

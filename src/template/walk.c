@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "base/quote.h"
 #include "template/exec_priv.h"
 #include "template/text_priv.h"
 
@@ -34,7 +35,7 @@ int exec_fail(struct tmpl_exec *x, int code, const char *fmt, ...)
     va_start(ap, fmt);
     buf_vaddf(&words, fmt, ap);
     va_end(ap);
-    text_add_quoted(&name, x->tree->name);
+    quote_add_go(&name, x->tree->name);
     node_print(x->at, &at);
     place_of(src, x->at->pos, &line, &column);
     err_set(x->err, code,
