@@ -21,6 +21,19 @@ static struct config *parse(const char *yaml)
     return c;
 }
 
+static void a_configuration_lives_until_its_last_reference_is_gone(void **unused)
+{
+    struct config *c = parse(
+        "scrape_configs: [{job_name: a, relabel_configs: [{target_label: b}]}]");
+    struct config *other = config_ref(c);
+
+    assert_ptr_equal(other, c);
+    config_unref(c);
+    assert_string_equal(other->scrapes[0].job_name, "a"); /* the address sanitizer watches */
+    config_unref(other);
+    config_unref(NULL);
+}
+
 static void an_empty_file_is_a_configuration_with_all_defaults(void **unused)
 {
     static const char *const empty[] = {"", "# nothing\n", "global:\n", "---\n",
@@ -151,6 +164,7 @@ static void a_job_keeps_params_headers_targets_and_files(void **unused)
     struct config *c = parse(
         "scrape_configs:\n"
         "- job_name: a\n"
+        "  fallback_scrape_protocol: PrometheusText0.0.4\n"
         "  params: {module: [http_2xx, b], empty: }\n"
         "  http_headers: {X-A: {values: [v1, v2], secrets: [s]}, X-B: {values: [1]}}\n"
         "  proxy_url: http://p:3128\n"
@@ -164,6 +178,7 @@ static void a_job_keeps_params_headers_targets_and_files(void **unused)
         "  - {files: [c.yml], refresh_interval: 30s}\n");
     const struct config_scrape *s = &c->scrapes[0];
 
+    assert_string_equal(s->fallback_scrape_protocol, "PrometheusText0.0.4");
     assert_int_equal(s->n_params, 2);
     assert_string_equal(s->params[0].name, "module");
     assert_int_equal(s->params[0].n_values, 2);
@@ -424,10 +439,11 @@ static void webhooks_have_alertmanagers_fields_and_our_own(void **unused)
         "    format: kubesphere\n"
         "    cluster: east\n"
         "    http_config: {authorization: {credentials: t}}\n"
-        "  - {url: <secret>, format: kubesphere, http_config: }\n");
+        "  - {url: <secret>, format: kubesphere, http_config: }\n"
+        "  - {url: 'https://u:p@[::1]:443?x', format: alertmanager}\n");
     const struct config_webhook *w = c->receivers[0].webhooks;
 
-    assert_int_equal(c->receivers[0].n_webhooks, 3);
+    assert_int_equal(c->receivers[0].n_webhooks, 4);
     assert_string_equal(w[0].url, "http://a/x?y=1");
     assert_true(w[0].send_resolved);
     assert_int_equal(w[0].format, WEBHOOK_ALERTMANAGER);
@@ -452,6 +468,8 @@ static void webhooks_have_alertmanagers_fields_and_our_own(void **unused)
     assert_string_equal(w[2].url, "<secret>");
     assert_string_equal(w[2].cluster, "default");
     assert_string_equal(w[2].http.proxy_url, "http://p");
+    assert_string_equal(w[3].url, "https://u:p@[::1]:443?x");
+    assert_int_equal(w[3].format, WEBHOOK_ALERTMANAGER);
     config_unref(c);
 }
 
@@ -597,6 +615,7 @@ static void a_file_that_is_not_there_says_so(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_configuration_lives_until_its_last_reference_is_gone),
         cmocka_unit_test(an_empty_file_is_a_configuration_with_all_defaults),
         cmocka_unit_test(a_job_has_the_defaults_of_prometheus),
         cmocka_unit_test(jobs_inherit_times_and_limits_wherever_global_stands),

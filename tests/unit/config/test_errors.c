@@ -303,6 +303,44 @@ static const struct {
      "alertmanager or kubesphere"},
     {HOOK("url: 'http://a', cluster: c"),
      "f:2:68: \"cluster\" has a meaning only with \"format: kubesphere\""},
+    /* the wrong kind of value, for readers that have their own way */
+    {JOB("relabel_configs: [{regex: [a]}]"),
+     "f:1:58: scrape_configs[0].relabel_configs[0].regex: found a list, expected a text"},
+    {JOB("relabel_configs: [{action: {}}]"),
+     "f:1:59: scrape_configs[0].relabel_configs[0].action: found a mapping, expected a text"},
+    {JOB("params: [a]"), "f:1:40: scrape_configs[0].params: found a list, expected a mapping"},
+    {JOB("static_configs: [{labels: a}]"),
+     "f:1:58: scrape_configs[0].static_configs[0].labels: found \"a\", expected a mapping"},
+    {JOB("static_configs: [{labels: {a: []}}]"),
+     "f:1:62: scrape_configs[0].static_configs[0].labels: found a list, expected a text"},
+    {JOB("http_headers: a"),
+     "f:1:46: scrape_configs[0].http_headers: found \"a\", expected a mapping"},
+    {JOB("proxy_url: [a]"), "f:1:43: scrape_configs[0].proxy_url: found a list, expected a text"},
+    {JOB("scrape_interval: [a]"),
+     "f:1:49: scrape_configs[0].scrape_interval: found a list, expected a text"},
+    {JOB("body_size_limit: {}"),
+     "f:1:49: scrape_configs[0].body_size_limit: found a mapping, expected a text"},
+    {JOB("native_histogram_min_bucket_factor: x"),
+     "f:1:68: scrape_configs[0].native_histogram_min_bucket_factor: found \"x\", expected a number"},
+    {JOB("metrics_path: a, honor_labels: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+     "f:1:63: scrape_configs[0].honor_labels: found "
+     "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"..., expected true or false"},
+    {CHILD("matchers: [[a]]"), "f:1:43: route.routes[0].matchers: found a list, expected a text"},
+    {CHILD("match: a"), "f:1:39: route.routes[0].match: found \"a\", expected a mapping"},
+    {CHILD("match: {a: []}"), "f:1:43: route.routes[0].match: found a list, expected a text"},
+    {HOOK("url: [a]"),
+     "f:2:47: receivers[0].webhook_configs[0].url: found a list, expected a text"},
+    {HOOK("url: 'http://a', timeout: [a]"),
+     "f:2:68: receivers[0].webhook_configs[0].timeout: found a list, expected a text"},
+    {HOOK("url: 'http://[::1/'"),
+     "f:2:47: receivers[0].webhook_configs[0].url: invalid URL: host and port are not valid"},
+    {HOOK("url: 'http://[::1]x/'"),
+     "f:2:47: receivers[0].webhook_configs[0].url: invalid URL: host and port are not valid"},
+    {"alerting: {alertmanagers: a}",
+     "f:1:27: alerting.alertmanagers: found \"a\", expected a list"},
+    {"global: {smtp_smarthost: [a]}",
+     "f:1:26: global.smtp_smarthost: found a list, expected a text"},
+    {"scrape_config_files: [[a]]", "f:1:23: found a list, expected a text"},
 };
 
 static void every_error_names_its_place_and_what_was_expected(void **unused)
@@ -359,6 +397,32 @@ static void aliases_cannot_make_a_small_file_large(void **unused)
     buf_free(&yaml);
 }
 
+static void lists_of_labels_have_a_limit(void **unused)
+{
+    static const struct {
+        const char *before, *after, *why;
+    } lists[] = {
+        {"global: {external_labels: {", "}}",
+         "f:1:27: global.external_labels: 1025 labels are more than 1024"},
+        {"receivers: [{name: d}]\nroute: {receiver: d, group_by: [", "]}",
+         "f:2:32: 1025 labels in group_by are more than 1024"},
+    };
+
+    for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+        struct buf yaml = {0};
+        struct err err = {0};
+        struct config *c;
+
+        buf_add_c(&yaml, lists[k].before);
+        for (int i = 0; i < 1025; i++)
+            buf_addf(&yaml, k == 0 ? "l%d: x, " : "l%d, ", i);
+        buf_add_c(&yaml, lists[k].after);
+        assert_int_equal(config_parse("f", buf_str(&yaml), &c, &err), -EINVAL);
+        assert_string_equal(err.msg, lists[k].why);
+        buf_free(&yaml);
+    }
+}
+
 static void compiled_patterns_have_a_limit(void **unused)
 {
     struct buf yaml = {0};
@@ -380,6 +444,7 @@ int main(void)
         cmocka_unit_test(every_error_names_its_place_and_what_was_expected),
         cmocka_unit_test(a_file_with_many_faults_tells_the_first_and_how_many_there_are),
         cmocka_unit_test(aliases_cannot_make_a_small_file_large),
+        cmocka_unit_test(lists_of_labels_have_a_limit),
         cmocka_unit_test(compiled_patterns_have_a_limit),
     };
 

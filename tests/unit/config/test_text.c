@@ -30,6 +30,8 @@ static const struct {
      "      \"n\": 5\n- job_name: d\n"},
     {"scrape_configs:\n- job_name: >-\n    folded\n    name\n  basic_auth:\n    username: u\n    password: |\n      multi\n      line\n",
      "scrape_configs:\n- job_name: \"folded name\"\n  basic_auth:\n    username: u\n    password: <secret>\n"},
+    {"scrape_configs:\n- {job_name: a, params: {? '' : [b]}}\n",
+     "scrape_configs:\n- job_name: a\n  params:\n    \"\":\n    - b\n"},
     {"scrape_configs:\n- job_name: plain\n\n    text\n",
      "scrape_configs:\n- job_name: \"plain\\ntext\"\n"},
 };
