@@ -26,15 +26,14 @@ static void add_escaped(struct buf *out, unsigned char c)
     buf_add(out, text, sizeof text);
 }
 
-static bool is_plain(unsigned char c, bool html)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' &&
-           !(html && (c == '<' || c == '>' || c == '&'));
-}
+/* Bytes that need a look: 1 always, 2 only when the text must be safe within HTML. */
+static const unsigned char special[256] = {
+    [0 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, [0x80 ... 0xff] = 1, ['<'] = 2, ['>'] = 2, ['&'] = 2,
+};
 
 void json_add_string(struct buf *out, struct str s, enum json_flags flags)
 {
-    bool html = flags & JSON_HTML_SAFE;
+    unsigned char mask = flags & JSON_HTML_SAFE ? 3 : 1;
     size_t from = 0, i = 0; /* [from, i) goes out as it is */
 
     buf_add_byte(out, '"');
@@ -43,7 +42,7 @@ void json_add_string(struct buf *out, struct str s, enum json_flags flags)
         size_t len = 1;
         uint32_t code_point = c;
 
-        if (is_plain(c, html)) {
+        if (!(special[c] & mask)) {
             i++;
             continue;
         }

@@ -9,7 +9,8 @@
 
 #include "base/num_priv.h"
 
-/* Whole numbers below this are exact in a double and print faster as integers. */
+/* Below this whole numbers are exact and print faster as integers; from here on there are no
+ * others. */
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
 
 static size_t copy(char *out, const char *text)
@@ -48,40 +49,29 @@ static size_t format_whole(double v, char *out)
     return sign + format_u64((uint64_t)fabs(v), out + sign);
 }
 
-/* Digits of which the first stands for 10^exponent, without any exponent. */
-static size_t lay_out_plain(const struct num_digits *d, char *out)
+/* A whole number that is not exact: the shortest digits, then zeroes instead of the rest. */
+static size_t format_large(double v, char *out)
 {
+    struct num_digits d;
     char *p = out;
-    int point = d->exponent + 1; /* digits before the point */
 
-    if (d->negative)
+    num_shortest_digits(v, &d);
+    if (d.negative)
         *p++ = '-';
-    if (point <= 0) {
-        *p++ = '0';
-        *p++ = '.';
-        memset(p, '0', (size_t)-point);
-        p += -point;
-        memcpy(p, d->digits, (size_t)d->n);
-        return (size_t)(p + d->n - out);
-    }
-    for (int i = 0; i < d->n || i < point; i++) {
-        if (i == point)
-            *p++ = '.';
-        *p++ = i < d->n ? d->digits[i] : '0';
-    }
-    return (size_t)(p - out);
+    memcpy(p, d.digits, (size_t)d.n);
+    memset(p + d.n, '0', (size_t)(d.exponent + 1 - d.n));
+    return (size_t)(p + d.exponent + 1 - out);
 }
 
 size_t num_format_f(double v, char *out)
 {
-    struct num_digits d;
+    double size = fabs(v);
 
     if (!isfinite(v))
         return format_special(v, out);
-    if (fabs(v) < EXACT_MAX && v == trunc(v))
-        return format_whole(v, out);
-    num_shortest_digits(v, &d);
-    return lay_out_plain(&d, out);
+    if (size >= EXACT_MAX)
+        return format_large(v, out);
+    return v == trunc(v) ? format_whole(v, out) : num_shortest_fixed(v, out);
 }
 
 size_t num_format_e(double v, char *out)
@@ -91,16 +81,11 @@ size_t num_format_e(double v, char *out)
 
 size_t num_format_short(double v, char *out)
 {
-    struct num_digits d;
+    double size = fabs(v);
 
-    if (!isfinite(v))
-        return format_special(v, out);
-    if (fabs(v) < 1e6 && v == trunc(v))
-        return format_whole(v, out);
-    num_shortest_digits(v, &d);
-    if (d.exponent < -4 || d.exponent > 5)
-        return num_shortest_e(v, out);
-    return lay_out_plain(&d, out);
+    if (size != 0 && (size < 1e-4 || size >= 1e6))
+        return num_format_e(v, out);
+    return num_format_f(v, out);
 }
 
 size_t num_format_sample(double v, char *out)

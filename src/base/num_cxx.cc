@@ -6,10 +6,18 @@
 #include <cstring>
 #include <string>
 
+#define FIXED_MAX 352 /* NUM_TEXT_MAX of num.h, which is C */
+
 size_t num_shortest_e(double v, char *out)
 {
     return static_cast<size_t>(std::to_chars(out, out + 32, v, std::chars_format::scientific).ptr -
                                out);
+}
+
+size_t num_shortest_fixed(double v, char *out)
+{
+    return static_cast<size_t>(
+        std::to_chars(out, out + FIXED_MAX, v, std::chars_format::fixed).ptr - out);
 }
 
 void num_shortest_digits(double v, num_digits *ret)

@@ -24,7 +24,10 @@ struct num_digits {
 /* Of a finite v. */
 void num_shortest_digits(double v, struct num_digits *ret);
 
-/* The same as text d.ddde±XX; returns its length, 24 at most. */
+/* Without an exponent, NUM_TEXT_MAX bytes at most. Not for large v, where it has more digits. */
+size_t num_shortest_fixed(double v, char *out);
+
+/* As text d.ddde±XX; returns its length, 24 at most. */
 size_t num_shortest_e(double v, char *out);
 
 /* Reads an unsigned decimal number that begins with a digit or a point; all of it must be used. */

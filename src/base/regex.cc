@@ -42,6 +42,11 @@ static bool is_meta(char c)
     return c != '\0' && strchr("\\.+*?()|[]{}^$", c);
 }
 
+static bool is_name_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 static std::string_view view(struct str s)
 {
     return std::string_view(s.p ? s.p : "", s.len);
@@ -152,6 +157,32 @@ static void find_shape(struct regex *re)
         find_affixes(p, re);
 }
 
+/*
+ * The pattern with (?<name>...) written as (?P<name>...): Go takes both, this RE2 only the second.
+ * Within classes and after a backslash a parenthesis is only a character.
+ */
+static std::string with_old_group_names(std::string_view p)
+{
+    std::string out;
+    bool in_class = false;
+
+    for (size_t i = 0; i < p.size(); i++) {
+        out += p[i];
+        if (p[i] == '\\' && i + 1 < p.size())
+            out += p[++i];
+        else if (p[i] == '[')
+            in_class = true;
+        else if (p[i] == ']')
+            in_class = false;
+        else if (!in_class && p.substr(i, 3) == "(?<" && i + 3 < p.size() &&
+                 is_name_byte(p[i + 3])) {
+            out += "?P";
+            i++;
+        }
+    }
+    return out;
+}
+
 /* ---- the C face ------------------------------------------------------------------------------ */
 
 int regex_new(struct str pattern, enum regex_flags flags, struct regex **ret, struct err *err)
@@ -167,7 +198,7 @@ int regex_new(struct str pattern, enum regex_flags flags, struct regex **ret, st
     options.set_log_errors(false);
     options.set_max_mem(REGEX_MEM_MAX);
     options.set_dot_nl(re->anchored);
-    re->engine = std::make_unique<re2::RE2>(re->pattern, options);
+    re->engine = std::make_unique<re2::RE2>(with_old_group_names(re->pattern), options);
     if (!re->engine->ok())
         return err_set(err, -EINVAL, "%s", re->engine->error().c_str());
     find_shape(re.get());
@@ -224,11 +255,6 @@ struct str regex_literal(const struct regex *re, size_t i)
 }
 
 /* ---- replacement texts ----------------------------------------------------------------------- */
-
-static bool is_name_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
 
 /* The name behind a dollar sign, name or {name}. False, with *p untouched, when there is none. */
 static bool take_name(std::string_view *p, std::string_view *ret)

@@ -17,6 +17,7 @@ struct label_reader {
     const char *p, *end;
     bool is_exemplar;
     bool named;              /* the metric's name was seen */
+    bool named_before;       /* it stands before the braces */
     struct str name;         /* of the metric, escapes as written */
     struct label_builder *b; /* NULL: only check */
     struct buf scratch;      /* for texts with escapes */
@@ -181,9 +182,9 @@ static int parse_one(struct label_reader *l, bool only_name)
 
         if (!is_name)
             return fail(l, "=");
+        if (l->named_before || (only_name && l->named))
+            return exposition_error(l->page, l->err, "metric has two names");
         if (only_name) {
-            if (l->named)
-                return exposition_error(l->page, l->err, "metric has two names");
             l->named = true;
             l->name = name;
         }
@@ -197,7 +198,7 @@ static int parse_one(struct label_reader *l, bool only_name)
     return only_name ? 0 : add_label(l, name, value);
 }
 
-/* Once around the braces: first for the metric's name and all checks, then for the labels. */
+/* Once around the braces, either for the metric's name or for the labels. */
 static int parse_braces(struct label_reader *l, bool only_name)
 {
     bool first = true, comma = false;
@@ -217,28 +218,32 @@ static int parse_braces(struct label_reader *l, bool only_name)
     return l->p == l->end ? 0 : fail(l, "the end of the labels");
 }
 
-static int parse(struct label_reader *l)
+static int take_metric_name(struct label_reader *l)
 {
-    const char *at = l->p, *braces;
+    const char *at = l->p;
     int e;
 
     while (l->p < l->end && exposition_bytes[(unsigned char)*l->p] & BYTE_NAME)
         l->p++;
     l->name = str_n(at, (size_t)(l->p - at));
-    l->named = l->name.len > 0;
-    braces = l->p;
-    e = parse_braces(l, true);
-    if (e < 0 || !l->b)
-        return e;
-    if (!l->named && !l->is_exemplar)
-        return exposition_error(l->page, l->err, "metric has no name");
-    if (l->named) {
-        e = add(l, LABEL_NAME, plain_text(l, l->name));
+    l->named = l->named_before = l->name.len > 0;
+    if (!l->named) { /* it may be the last thing in the braces: look there first */
+        at = l->p;
+        e = parse_braces(l, true);
         if (e < 0)
             return e;
+        l->p = at;
     }
-    l->p = braces;
-    return parse_braces(l, false);
+    if (!l->named)
+        return exposition_error(l->page, l->err, "metric has no name");
+    return l->b ? add(l, LABEL_NAME, plain_text(l, l->name)) : 0;
+}
+
+static int parse(struct label_reader *l)
+{
+    int e = l->is_exemplar ? 0 : take_metric_name(l);
+
+    return e < 0 ? e : parse_braces(l, false);
 }
 
 int exposition_parse_labels(const struct exposition_reader *r, struct str raw, bool is_exemplar,

@@ -70,6 +70,9 @@ static const struct {
     {"(a)(b)", "ab", true, true},
     {"a)|(b", NULL, false, false}, /* refused */
     {"(?P<n>a)", "a", true, true},
+    {"(?<n>a)", "a", true, true},
+    {"[(?<n>a)]+", "<(a)>", true, true},
+    {"\\(?<n", "<n", true, true},
     {"\\d+", "42", true, true},
     {"\xe8\xad\xa6.", "\xe8\xad\xa6\xe9\x92\x9f", true, true},
     {"a\\-b", "a-b", true, true},
@@ -154,6 +157,7 @@ static const struct {
     {"(.*):(.*)", "host:9100", "$$1 $3 $", "$1  $"},
     {"(.*):(.*)", "host:9100", "${1 ${} ${a-b} $-", "${1 ${} ${a-b} $-"},
     {"(?P<host>.*):.*", "h:1", "$host|${host}|$host_", "h|h|"},
+    {"(?<host>.*):.*", "h:1", "$host", "h"},
     {"(a)|(b)", "b", "[$1$2]", "[b]"},
     {"(.*)", "x", "$01", ""}, /* no number, and no group is called 01 */
     {"(.*)", "x", "$99999999999", ""},
