@@ -25,8 +25,7 @@
 #include "model/duration.h"
 #include "model/matcher.h"
 
-#define PROMQL_TEXT_MAX                                                                            \
-    (256u << 10) /* bytes of one expression; the largest seen in rule files has 9 KB */
+#define PROMQL_TEXT_MAX     (256u << 10) /* bytes of one expression; rule files have up to 9 KB */
 #define PROMQL_DEPTH_MAX    1000 /* nodes above each other; everybody recurses; a + b + c has 3 */
 #define PROMQL_PRETTY_WIDTH 100  /* characters; longer nodes are split by promql_print_pretty() */
 
@@ -149,8 +148,8 @@ struct promql_node {
             enum promql_aggregate op;
             bool without;
             struct promql_labels grouping;
-            struct promql_node
-                *param; /* NULL but for topk, bottomk, quantile, count_values, limit* */
+            /* NULL but for topk, bottomk, quantile, count_values, limitk, limit_ratio */
+            struct promql_node *param;
             struct promql_node *arg;
         } aggregate;
         struct {
@@ -207,8 +206,8 @@ void promql_expr_free(struct promql_expr *e);
 DEFINE_FREEP(promql_expr, struct promql_expr)
 
 /*
- * A selector alone, as match[] parameters have it: `foo{a="b"}`. Same results as promql_parse();
- * the root is a NODE_VECTOR.
+ * A selector alone, as match[] parameters have it: `foo{a="b"}`. Same results as promql_parse(),
+ * but one that selects everything, `{}`, is allowed. The root is a NODE_VECTOR.
  */
 int promql_parse_selector(struct str text, struct promql_expr **ret, struct err *err);
 

@@ -155,7 +155,7 @@ void token_describe(const struct lexer *l, struct token t, struct buf *out);
  */
 void token_unquote(struct str quoted, struct buf *out);
 
-/* ---- between lex.c and lex_series.c */
+/* ---- between lex.c, lex_series.c and token.c */
 
 int32_t lexer_peek(const struct lexer *l); /* -1: end of text; the code point otherwise */
 int32_t lexer_read(struct lexer *l);       /* the same, and goes on behind it */
@@ -177,6 +177,18 @@ static inline bool lex_is_digit(int32_t c)
 static inline bool lex_is_alpha(int32_t c)
 {
     return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* 16: is none */
+static inline int lex_hex_value(int32_t c)
+{
+    if (lex_is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return 16;
 }
 
 static inline bool lex_is_blank(int32_t c)

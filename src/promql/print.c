@@ -15,8 +15,15 @@
 #include "base/quote.h"
 #include "model/label_set.h"
 #include "promql/functions_table.h"
+#include "promql/lex.h"
 
 /* ---- pieces */
+
+/* Can stand without quotes in a list of labels, where inf and nan are numbers. */
+static bool is_bare_label(struct str name)
+{
+    return label_name_is_legacy(name) && lexer_keyword(name) != TOKEN_NUMBER;
+}
 
 static void print_labels(const struct promql_labels *labels, struct buf *out)
 {
@@ -24,7 +31,7 @@ static void print_labels(const struct promql_labels *labels, struct buf *out)
     for (size_t i = 0; i < labels->n; i++) {
         if (i > 0)
             buf_add_c(out, ", ");
-        if (label_name_is_legacy(labels->names[i]))
+        if (is_bare_label(labels->names[i]))
             buf_add_str(out, labels->names[i]);
         else
             quote_add_go(out, labels->names[i]);
@@ -195,6 +202,14 @@ static void print_aggregate_head(const struct promql_node *node, struct buf *out
     buf_add_byte(out, ' ');
 }
 
+/* +Inf ^ 2 would read back as +(Inf ^ 2). */
+static bool has_infinite_base(const struct promql_node *node)
+{
+    const struct promql_node *lhs = node->binary.lhs;
+
+    return node->binary.op == OP_POW && lhs->kind == NODE_NUMBER && isinf(lhs->number.v);
+}
+
 static void print_call(const struct promql_node *node, struct buf *out)
 {
     buf_addf(out, "%s(", node->call.fn->name);
@@ -223,7 +238,10 @@ void promql_print(const struct promql_node *node, struct buf *out)
         promql_print(node->unary.arg, out);
         break;
     case NODE_BINARY:
-        promql_print(node->binary.lhs, out);
+        if (has_infinite_base(node))
+            buf_add_c(out, "Inf");
+        else
+            promql_print(node->binary.lhs, out);
         buf_addf(out, " %s", promql_op_text(node->binary.op));
         print_matching(node, out);
         buf_add_byte(out, ' ');
@@ -309,7 +327,12 @@ static void pretty_aggregate(const struct pretty *p, const struct promql_node *n
 
 static void pretty_binary(const struct pretty *p, const struct promql_node *node, unsigned level)
 {
-    pretty_node(p, node->binary.lhs, level + 1);
+    if (has_infinite_base(node)) {
+        indent(p, level + 1);
+        buf_add_c(p->out, "Inf");
+    } else {
+        pretty_node(p, node->binary.lhs, level + 1);
+    }
     buf_add_byte(p->out, '\n');
     indent(p, level);
     buf_add_c(p->out, promql_op_text(node->binary.op));
