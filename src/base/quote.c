@@ -67,3 +67,21 @@ void quote_add_go(struct buf *out, struct str s)
         buf_add(out, s.p + from, i - from);
     buf_add_byte(out, '"');
 }
+
+static bool is_plain_in_url(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.' || c == '~';
+}
+
+void quote_add_url(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (is_plain_in_url(s.p[i]))
+            buf_add_byte(out, s.p[i]);
+        else if (s.p[i] == ' ')
+            buf_add_byte(out, '+');
+        else
+            buf_addf(out, "%%%02X", (unsigned char)s.p[i]);
+    }
+}

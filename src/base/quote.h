@@ -12,4 +12,7 @@
 
 void quote_add_go(struct buf *out, struct str s);
 
+/* Go's url.QueryEscape: letters, digits and -_.~ as they are, a blank as +, all else as %XX. */
+void quote_add_url(struct buf *out, struct str s);
+
 #endif
