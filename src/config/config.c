@@ -75,20 +75,6 @@ static struct config *config_new(const char *path, struct str folder)
     return c;
 }
 
-/* Aliases make a tree larger than its file; what is copied from it must have a limit. */
-static size_t expanded_bytes(const struct yaml_node *node)
-{
-    size_t sum = node->kind == YAML_SCALAR ? node->text.len : 0;
-
-    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->n && sum <= CONFIG_EXPANDED_MAX;
-         i++) {
-        if (node->kind == YAML_MAPPING)
-            sum += node->keys[i]->text.len;
-        sum += expanded_bytes(node->values[i]);
-    }
-    return sum;
-}
-
 static int decode(struct decoder *d, const struct yaml_node *root)
 {
     const struct field global = {.key = "global", .kind = FIELD_BLOCK, .block = &global_block};

@@ -14,12 +14,13 @@
 #include "base/regex.h"
 #include "config/field_priv.h"
 
-#define CONFIG_EXPANDED_MAX (64u << 20) /* bytes of all scalars, aliases counted where they stand  \
-                                         */
-#define CONFIG_ARENA_MAX (512u << 20)   /* bytes of all structs; route keys repeat their parents' */
-#define CONFIG_REGEX_MAX 20000 /* relabel steps and matchers; compiled, each takes some KB */
-#define CONFIG_QUOTE_MAX 60    /* bytes of a wrong value that a message repeats */
-#define CONFIG_WORDS_MAX 640   /* bytes of one message without its place */
+#define CONFIG_EXPANDED_MAX                                                                        \
+    (64u << 20)                       /* bytes of all scalars, aliases counted where they stand    \
+                                       */
+#define CONFIG_ARENA_MAX (512u << 20) /* bytes of all structs; route keys repeat their parents' */
+#define CONFIG_REGEX_MAX 20000        /* relabel steps and matchers; compiled, each takes some KB */
+#define CONFIG_QUOTE_MAX 60           /* bytes of a wrong value that a message repeats */
+#define CONFIG_WORDS_MAX 640          /* bytes of one message without its place */
 
 /* ---- what stands in `global` and is a default of other blocks ---- */
 
@@ -107,6 +108,10 @@ const char *decoder_path(struct decoder *d, struct str s);
 struct regex *decoder_regex(struct decoder *d, const struct yaml_node *at, struct str pattern);
 /* Counts n expressions that will be compiled; false with an error noted when they are too many. */
 bool decoder_may_compile(struct decoder *d, const struct yaml_node *at, size_t n);
+
+/* Aliases make a tree larger than its file: what is copied from it has the limit
+ * CONFIG_EXPANDED_MAX. */
+size_t expanded_bytes(const struct yaml_node *node);
 
 bool is_mapping(struct decoder *d, const struct yaml_node *node); /* or notes an error */
 bool is_list(struct decoder *d, const struct yaml_node *node);

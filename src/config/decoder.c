@@ -194,6 +194,19 @@ bool name_add(struct map *names, const char *name)
     return true;
 }
 
+size_t expanded_bytes(const struct yaml_node *node)
+{
+    size_t sum = node->kind == YAML_SCALAR ? node->text.len : 0;
+
+    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->n && sum <= CONFIG_EXPANDED_MAX;
+         i++) {
+        if (node->kind == YAML_MAPPING)
+            sum += node->keys[i]->text.len;
+        sum += expanded_bytes(node->values[i]);
+    }
+    return sum;
+}
+
 /* ---- what decoding yields -------------------------------------------------------------------- */
 
 void decoder_secret(struct decoder *d, const struct yaml_node *node)

@@ -55,6 +55,7 @@ static void include_file(struct decoder *d, const struct yaml_node *at, const ch
 {
     const struct yaml_doc *outside = d->doc;
     const char *slash = strrchr(path, '/');
+    const struct yaml_node *root;
     struct yaml_doc *doc;
     struct err why = {0};
     struct stat st;
@@ -72,10 +73,16 @@ static void include_file(struct decoder *d, const struct yaml_node *at, const ch
         return;
     }
     *VEC_PUSH(d->docs, d->n_docs, d->cap_docs) = doc;
+    root = yaml_root(doc, 0);
+    if (root && expanded_bytes(root) > CONFIG_EXPANDED_MAX) {
+        decoder_wrong_bare(d, at,
+                           "scrape_config_files: %s: more than %u bytes after aliases are expanded",
+                           path, CONFIG_EXPANDED_MAX);
+        return;
+    }
     d->doc = doc;
-    decode_block(d, &included_block, yaml_root(doc, 0), NULL, NULL);
-    add_list(d, yaml_root(doc, 0),
-             slash ? decoder_text(d, str_n(path, (size_t)(slash - path))) : ".", out);
+    decode_block(d, &included_block, root, d->config, NULL);
+    add_list(d, root, slash ? decoder_text(d, str_n(path, (size_t)(slash - path))) : ".", out);
     d->doc = outside;
 }
 
