@@ -45,8 +45,9 @@ static const struct tmpl_field fields[] = {
 
 /* Go's type has no name: its fields are listed in messages. */
 static const struct tmpl_type type_alert_data = {
-    .name = "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; "
-            "Value interface {} }",
+    .name =
+        "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; "
+        "Value interface {} }",
     .kind = TMPL_OBJECT,
     .fields = fields,
     .n_fields = ARRAY_LEN(fields),

@@ -2,8 +2,8 @@
 /*
  * ast - a parsed template: nodes, the trees that definitions give, and who owns them
  *
- * Nodes know their byte position in the text, so that an error can name line and column, and can be printed
- * back in the form in which messages quote them.
+ * Nodes know their byte position in the text, so that an error can name line and column, and can be
+ * printed back in the form in which messages quote them.
  */
 #ifndef TOCSIN_TEMPLATE_AST_PRIV_H
 #define TOCSIN_TEMPLATE_AST_PRIV_H
@@ -74,7 +74,7 @@ struct node {
             struct node *base; /* CHAIN */
         };
         struct {
-            struct str value; /* STRING: what it stands for */
+            struct str value;  /* STRING: what it stands for */
             struct str source; /* STRING and NUMBER: as written */
             struct number *number;
         };
@@ -93,8 +93,8 @@ struct source {
     struct arena arena; /* of everything below */
     struct str name;    /* of the text: what messages call it */
     struct str text;
-    struct tree *trees; /* definitions, the text itself last */
-    struct tree *main;  /* the text itself */
+    struct tree *trees;  /* definitions, the text itself last */
+    struct tree *main;   /* the text itself */
     struct source *next; /* of the same set, added before this one */
 };
 
@@ -104,7 +104,8 @@ struct template_set {
     struct source *newest; /* owned list */
 };
 
-struct template {
+struct template
+{
     atomic_uint refs;
     struct template_set *set; /* a reference */
     struct source source;
@@ -119,7 +120,8 @@ struct number *number_parse(struct str text, bool is_char, bool is_complex, stru
 void node_print(const struct node *n, struct buf *out);
 bool node_is_blank(const struct node *n); /* nothing but white space: defines nothing */
 
-const struct tmpl_func *function_find(const struct tmpl_functions *f, struct str name); /* or NULL */
+const struct tmpl_func *function_find(const struct tmpl_functions *f,
+                                      struct str name); /* or NULL */
 extern const struct tmpl_functions builtin_functions;
 
 /* The definition that counts for t, or NULL. */

@@ -23,7 +23,7 @@ int builtin_and_or(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
     return 0;
 }
 
-static int not(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
+static int not(struct tmpl_call * c, struct tmpl_value *ret, struct err *err)
 {
     *ret = tmpl_bool(!tmpl_is_true(&c->args[0]));
     return 0;
@@ -54,8 +54,8 @@ static int index_arg(const struct tmpl_value *v, size_t cap, size_t *ret, struct
     else if (tmpl_kind(v) == TMPL_UINT)
         i = (int64_t)v->u;
     else
-        return err_set(err, -EINVAL, "cannot index slice/array with %s%s", v->type ? "type " : "nil",
-                       v->type ? v->type->name : "");
+        return err_set(err, -EINVAL, "cannot index slice/array with %s%s",
+                       v->type ? "type " : "nil", v->type ? v->type->name : "");
     if (i < 0 || (uint64_t)i > cap)
         return err_set(err, -EINVAL, "index out of range: %lld", (long long)i);
     *ret = (size_t)i;
@@ -152,7 +152,8 @@ static int slice(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
     return 0;
 }
 
-/* ---- text ------------------------------------------------------------------------------------------- */
+/* ---- text
+ * ------------------------------------------------------------------------------------------- */
 
 static int print(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
@@ -192,8 +193,8 @@ int builtin_args_text(const struct tmpl_value *args, size_t n, struct buf *out, 
     return r;
 }
 
-static int escape(struct tmpl_call *c, void (*add)(struct buf *, struct str), struct tmpl_value *ret,
-                  struct err *err)
+static int escape(struct tmpl_call *c, void (*add)(struct buf *, struct str),
+                  struct tmpl_value *ret, struct err *err)
 {
     struct buf text = {.max = TMPL_STRING_MAX}, b = {.max = TMPL_STRING_MAX};
     int r = builtin_args_text(c->args, c->n, &text, err);
@@ -223,7 +224,8 @@ static int urlquery(struct tmpl_call *c, struct tmpl_value *ret, struct err *err
     return escape(c, text_add_url_query, ret, err);
 }
 
-/* ---- call ------------------------------------------------------------------------------------------- */
+/* ---- call
+ * ------------------------------------------------------------------------------------------- */
 
 static int call(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {

@@ -4,8 +4,8 @@
 #include "base/regex.h"
 #include "template/text_priv.h"
 
-static int convert(struct tmpl_call *c, void (*add)(struct buf *, struct str), struct tmpl_value *ret,
-                   struct err *err)
+static int convert(struct tmpl_call *c, void (*add)(struct buf *, struct str),
+                   struct tmpl_value *ret, struct err *err)
 {
     struct buf b = {.max = TMPL_STRING_MAX};
 

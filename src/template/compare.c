@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * eq ne lt le gt ge. Integers compare with integers whatever their sign, all else only with its own kind.
+ * eq ne lt le gt ge. Integers compare with integers whatever their sign, all else only with its own
+ * kind.
  */
 #include <errno.h>
 

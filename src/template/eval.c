@@ -7,6 +7,11 @@
 #include "template/exec_priv.h"
 #include "template/text_priv.h"
 
+/* What a call costs of TMPL_STEPS_MAX: functions compile regular expressions and read long strings.
+ */
+#define CALL_STEPS 8
+#define STEP_BYTES 256
+
 /* The words of a command: args[0] is the function or field itself. n == 0: a bare operand. */
 struct words {
     struct node *const *args;
@@ -19,7 +24,8 @@ static const struct words no_words = {NULL, 0, NULL};
 static int eval_arg(struct tmpl_exec *x, const struct tmpl_value *dot, const struct tmpl_type *type,
                     const struct node *n, struct tmpl_value *ret);
 
-/* ---- variables -------------------------------------------------------------------------------------- */
+/* ---- variables
+ * -------------------------------------------------------------------------------------- */
 
 void exec_push_var(struct tmpl_exec *x, struct str name, const struct tmpl_value *v)
 {
@@ -46,7 +52,8 @@ int exec_set_var(struct tmpl_exec *x, struct str name, const struct tmpl_value *
     return 0;
 }
 
-/* ---- types ------------------------------------------------------------------------------------------ */
+/* ---- types
+ * ------------------------------------------------------------------------------------------ */
 
 bool type_fits(const struct tmpl_type *have, const struct tmpl_type *want)
 {
@@ -58,10 +65,12 @@ bool type_fits(const struct tmpl_type *have, const struct tmpl_type *want)
 static bool can_be_nil(const struct tmpl_type *t)
 {
     switch (t->kind) {
-    case TMPL_ANY: case TMPL_RAW: case TMPL_LIST: case TMPL_MAP: case TMPL_FUNC:
-        return true;
-    default:
-        return false;
+    case TMPL_ANY:
+    case TMPL_RAW:
+    case TMPL_LIST:
+    case TMPL_MAP:
+    case TMPL_FUNC: return true;
+    default: return false;
     }
 }
 
@@ -85,7 +94,8 @@ static int validate(struct tmpl_exec *x, const struct tmpl_type *type, struct tm
     return 0;
 }
 
-/* ---- constants -------------------------------------------------------------------------------------- */
+/* ---- constants
+ * -------------------------------------------------------------------------------------- */
 
 /* The value of a number where nothing says which kind is wanted. */
 static int ideal_constant(struct tmpl_exec *x, const struct node *n, struct tmpl_value *ret)
@@ -176,7 +186,8 @@ static int typed_constant(struct tmpl_exec *x, const struct tmpl_type *type, con
     return 0;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------ */
+/* ---- calls
+ * ------------------------------------------------------------------------------------------ */
 
 /* The type of argument i. */
 static const struct tmpl_type *param_type(const struct tmpl_func *f, size_t i)
@@ -212,7 +223,8 @@ static int check_count(struct tmpl_exec *x, const struct tmpl_func *f, struct st
     size_t n = func_params(f), given = w->n > 0 ? w->n - 1 : 0, all = given + (w->final != NULL);
 
     if (f->variadic && all < n - 1)
-        return exec_fail(x, -EINVAL, "wrong number of args for " STR_FMT ": want at least %zu got %zu",
+        return exec_fail(x, -EINVAL,
+                         "wrong number of args for " STR_FMT ": want at least %zu got %zu",
                          STR_ARG(name), n - 1, given);
     if (!f->variadic && all != n)
         return exec_fail(x, -EINVAL, "wrong number of args for " STR_FMT ": want %zu got %zu",
@@ -249,6 +261,10 @@ static int eval_call(struct tmpl_exec *x, const struct tmpl_value *dot, const st
         call.n++;
     }
     call.args = args;
+    x->steps += CALL_STEPS;
+    for (size_t i = 0; i < call.n; i++)
+        if (tmpl_kind(&args[i]) == TMPL_STRING)
+            x->steps += (unsigned)(args[i].s.len / STEP_BYTES);
     if (self)
         call.self = *self;
     *ret = tmpl_none();
@@ -260,7 +276,8 @@ static int eval_call(struct tmpl_exec *x, const struct tmpl_value *dot, const st
     return 0;
 }
 
-/* ---- fields ----------------------------------------------------------------------------------------- */
+/* ---- fields
+ * ----------------------------------------------------------------------------------------- */
 
 static const struct tmpl_func *find_method(const struct tmpl_type *t, struct str name)
 {
@@ -270,8 +287,8 @@ static const struct tmpl_func *find_method(const struct tmpl_type *t, struct str
     return NULL;
 }
 
-static int map_field(struct tmpl_exec *x, const struct tmpl_value *map, struct str name, bool has_args,
-                     struct tmpl_value *ret)
+static int map_field(struct tmpl_exec *x, const struct tmpl_value *map, struct str name,
+                     bool has_args, struct tmpl_value *ret)
 {
     const struct tmpl_value *v = tmpl_map_get(map->map, name);
 
@@ -296,7 +313,8 @@ static int eval_field(struct tmpl_exec *x, const struct tmpl_value *dot, struct 
 
     if (!type) {
         if (x->env->missing_key == TMPL_MISSING_ERROR)
-            return exec_fail(x, -EINVAL, "nil data; no entry for key \"" STR_FMT "\"", STR_ARG(name));
+            return exec_fail(x, -EINVAL, "nil data; no entry for key \"" STR_FMT "\"",
+                             STR_ARG(name));
         *ret = tmpl_none();
         return 0;
     }
@@ -320,9 +338,9 @@ static int eval_field(struct tmpl_exec *x, const struct tmpl_value *dot, struct 
 }
 
 /* .A.B.C from `receiver` on; only the last one may have arguments. */
-static int eval_fields(struct tmpl_exec *x, const struct tmpl_value *dot, struct tmpl_value receiver,
-                       const struct node *node, size_t from, const struct words *w,
-                       struct tmpl_value *ret)
+static int eval_fields(struct tmpl_exec *x, const struct tmpl_value *dot,
+                       struct tmpl_value receiver, const struct node *node, size_t from,
+                       const struct words *w, struct tmpl_value *ret)
 {
     for (size_t i = from; i < node->n_idents; i++) {
         bool last = i + 1 == node->n_idents;
@@ -343,7 +361,8 @@ static int eval_fields(struct tmpl_exec *x, const struct tmpl_value *dot, struct
     return 0;
 }
 
-/* ---- operands and commands -------------------------------------------------------------------------- */
+/* ---- operands and commands
+ * -------------------------------------------------------------------------- */
 
 static int not_a_function(struct tmpl_exec *x, const struct words *w)
 {
@@ -391,9 +410,7 @@ static int eval_operand(struct tmpl_exec *x, const struct tmpl_value *dot, const
                         const struct node *blamed, const struct words *w, struct tmpl_value *ret)
 {
     switch (n->kind) {
-    case NODE_FIELD:
-        x->at = n;
-        return eval_fields(x, dot, *dot, n, 0, w, ret);
+    case NODE_FIELD: x->at = n; return eval_fields(x, dot, *dot, n, 0, w, ret);
     case NODE_VARIABLE: return eval_variable(x, dot, n, w, ret);
     case NODE_CHAIN: return eval_chain(x, dot, n, w, ret);
     case NODE_IDENTIFIER:

@@ -2,9 +2,9 @@
 /*
  * exec - one execution at work
  *
- * walk.c goes through the nodes and writes, eval.c computes pipelines, builtin.c holds the language's own
- * functions. `at` is the node that an error is about, moved along as Go moves it, because its place and text
- * are part of the message.
+ * walk.c goes through the nodes and writes, eval.c computes pipelines, builtin.c holds the
+ * language's own functions. `at` is the node that an error is about, moved along as Go moves it,
+ * because its place and text are part of the message.
  */
 #ifndef TOCSIN_TEMPLATE_EXEC_PRIV_H
 #define TOCSIN_TEMPLATE_EXEC_PRIV_H
@@ -29,7 +29,7 @@ struct tmpl_exec {
     struct err *err;
     struct variable *vars; /* stack, heap */
     size_t n_vars, cap_vars;
-    size_t vars_from; /* those below belong to callers and are not seen */
+    size_t vars_from;       /* those below belong to callers and are not seen */
     enum loop_exit leaving; /* break or continue on its way out */
     int depth;
     unsigned steps;
@@ -39,7 +39,8 @@ struct tmpl_exec {
 /* Sets err to "template: NAME:LINE:COLUMN: executing ... at <...>: WORDS" and returns code. */
 int exec_fail(struct tmpl_exec *x, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Counts a step; fails when a limit is passed. Every exec_enter that succeeds needs an exec_leave. */
+/* Counts a step; fails when a limit is passed. Every exec_enter that succeeds needs an exec_leave.
+ */
 int exec_enter(struct tmpl_exec *x);
 void exec_leave(struct tmpl_exec *x);
 

@@ -62,7 +62,8 @@ static void bad_verb(struct fmt *f, const struct tmpl_value *v, uint32_t verb)
     f->erroring = false;
 }
 
-/* ---- strings ---------------------------------------------------------------------------------------- */
+/* ---- strings
+ * ---------------------------------------------------------------------------------------- */
 
 /* The precision counts characters. */
 static struct str cut(const struct fmt *f, struct str s)
@@ -97,7 +98,8 @@ static void print_quoted(struct fmt *f, struct str s)
     buf_free(&b);
 }
 
-/* %x of a string: its bytes; "% x" with blanks between them, %#x with 0x. The precision counts bytes. */
+/* %x of a string: its bytes; "% x" with blanks between them, %#x with 0x. The precision counts
+ * bytes. */
 static void print_hex(struct fmt *f, struct str s, bool upper)
 {
     struct buf b = {.max = TMPL_STRING_MAX};
@@ -132,7 +134,8 @@ static bool print_string(struct fmt *f, struct str s, uint32_t verb)
     }
 }
 
-/* ---- values that hold others ------------------------------------------------------------------------ */
+/* ---- values that hold others
+ * ------------------------------------------------------------------------ */
 
 static void print_list(struct fmt *f, const struct tmpl_value *v, uint32_t verb, int depth)
 {
@@ -265,7 +268,8 @@ void fmt_arg(struct fmt *f, const struct tmpl_value *v, uint32_t verb)
     }
 }
 
-/* ---- whole calls ------------------------------------------------------------------------------------ */
+/* ---- whole calls
+ * ------------------------------------------------------------------------------------ */
 
 static int finish(struct fmt *f, struct err *err)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sprintf: %[flags][width][.precision][[argument]]verb. What is wrong is said in the output, as Go does:
+ * Sprintf: %[flags][width][.precision][[argument]]verb. What is wrong is said in the output, as Go
+ * does:
  * %!d(string=x), %!d(MISSING), %!(EXTRA int=2), %!(NOVERB), %!(BADWIDTH), %!d(BADINDEX).
  */
 #include <errno.h>
@@ -12,7 +13,7 @@ struct printf_state {
     struct str format;
     size_t i; /* byte in format */
     const struct tmpl_value *args;
-    size_t n, arg; /* arg: the next one */
+    size_t n, arg;  /* arg: the next one */
     bool reordered; /* [n] was used: no complaint about what is left over */
     bool good_index;
     bool after_index; /* the last thing read was [n] */

@@ -114,8 +114,8 @@ bool fmt_integer(struct fmt *f, uint64_t v, bool is_signed, uint32_t verb)
     }
 }
 
-/* C writes one exponent digit in hexadecimal floats, Go at least two; C has no -1 for "as many as needed"
- * there either, but leaving the precision out means just that. */
+/* C writes one exponent digit in hexadecimal floats, Go at least two; C has no -1 for "as many as
+ * needed" there either, but leaving the precision out means just that. */
 static void add_hex_float(struct buf *b, double v, bool upper, int prec)
 {
     struct buf c = {0};

@@ -7,7 +7,8 @@
 
 #include "template/value.h"
 
-#define FMT_NUMBER_MAX 1000000 /* width, precision and argument numbers above it are bad, as in Go */
+#define FMT_NUMBER_MAX                                                                             \
+    1000000 /* width, precision and argument numbers above it are bad, as in Go */
 
 /* One verb with its flags at work. */
 struct fmt {
@@ -17,8 +18,8 @@ struct fmt {
     bool has_width, has_prec;
     int width, prec;
     bool behind_pointer; /* an object is shown as {...} although Go has a pointer to it */
-    bool erroring; /* inside %!z(...): String methods are not asked */
-    bool too_deep; /* more than TMPL_NESTING_MAX levels */
+    bool erroring;       /* inside %!z(...): String methods are not asked */
+    bool too_deep;       /* more than TMPL_NESTING_MAX levels */
     struct arena scratch;
 };
 

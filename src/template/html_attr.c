@@ -6,9 +6,9 @@
 #include "template/text_priv.h"
 
 static const char *const url_attrs[] = {
-    "action",     "archive", "background", "cite",     "classid",  "codebase", "data",
-    "formaction", "href",    "icon",       "longdesc", "manifest", "poster",   "profile",
-    "src",        "usemap",  "xmlns",
+    "action", "archive",    "background", "cite",   "classid",  "codebase",
+    "data",   "formaction", "href",       "icon",   "longdesc", "manifest",
+    "poster", "profile",    "src",        "usemap", "xmlns",
 };
 
 /* Their names hold "src" but no URL. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk through a template without values: every branch has to end where the others end, and the whole in
- * plain text. What a called definition does to the context is remembered per definition and context.
+ * The walk through a template without values: every branch has to end where the others end, and the
+ * whole in plain text. What a called definition does to the context is remembered per definition
+ * and context.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #include "template/html_priv.h"
 #include "template/text_priv.h"
 
-#define HTML_CALLS_MAX 4096 /* (definition, context) pairs of one template; stock ones have some 20 */
+#define HTML_CALLS_MAX                                                                             \
+    4096 /* (definition, context) pairs of one template; stock ones have some 20 */
 
 struct called {
     const struct tree *tree;
@@ -27,6 +29,7 @@ struct check {
     struct html_context exits;
     bool has_exits;
     int depth;
+    unsigned steps;
     struct err *err;
 };
 
@@ -70,7 +73,8 @@ static int refuse(struct check *k, const struct node *n, const char *words)
 }
 
 /* What both ends have in common; false when they cannot go on together. */
-static bool join(const struct html_context *a, const struct html_context *b, struct html_context *ret)
+static bool join(const struct html_context *a, const struct html_context *b,
+                 struct html_context *ret)
 {
     struct html_context x = *a, y = *b;
 
@@ -135,7 +139,8 @@ static int check_loop_body(struct check *k, const struct node *n, struct html_co
         k->has_exits = false;
         r = check_node(k, &again, n->list);
         if (r == 0 && again.state != HTML_DEAD)
-            r = join_or_refuse(k, n, "loop body ends in another context than it began", c, &again, c);
+            r = join_or_refuse(k, n, "loop body ends in another context than it began", c, &again,
+                               c);
     }
     k->exits = outer;
     k->has_exits = outer_has;
@@ -198,8 +203,8 @@ static int check_node(struct check *k, struct html_context *c, const struct node
     struct err err = {0};
     int r = 0;
 
-    if (++k->depth > TMPL_DEPTH_MAX)
-        r = refuse(k, n, "templates call one another too deep");
+    if (++k->depth > TMPL_DEPTH_MAX || ++k->steps > TMPL_STEPS_MAX)
+        r = refuse(k, n, "too large, or templates call one another too deep");
     else if (n->kind == NODE_LIST)
         for (size_t i = 0; r == 0 && i < n->n && c->state != HTML_DEAD; i++)
             r = check_node(k, c, n->items[i]);
@@ -231,8 +236,7 @@ int html_check_template(const struct template *t, struct str name, struct err *e
     r = check_node(&k, &c, k.tree->root);
     mem_freep(&k.calls);
     if (r == 0 && c.state != HTML_TEXT)
-        return err_set(err, -EINVAL,
-                       "html/template:" STR_FMT ": ends in a non-text context: %s",
+        return err_set(err, -EINVAL, "html/template:" STR_FMT ": ends in a non-text context: %s",
                        STR_ARG(k.tree->source->name), state_names[c.state]);
     return r;
 }

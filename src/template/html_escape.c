@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Printed values in HTML mode: which escapers a place asks for, and the escapers. An unsafe value is replaced by
- * the word ZgotmplZ, as html/template has it, so that people who search for it find the cause.
+ * Printed values in HTML mode: which escapers a place asks for, and the escapers. An unsafe value
+ * is replaced by the word ZgotmplZ, as html/template has it, so that people who search for it find
+ * the cause.
  */
 #include <errno.h>
 
@@ -44,7 +45,8 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
 }
 
-/* ---- HTML ------------------------------------------------------------------------------------------- */
+/* ---- HTML
+ * ------------------------------------------------------------------------------------------- */
 
 /* Characters of `special` become &#NN;, & becomes &amp; unless the text is HTML already. */
 static void escape_html(struct printed *p, const char *special)
@@ -125,10 +127,11 @@ static void escape_unquoted(struct printed *p)
 static void filter_attr_name(struct printed *p)
 {
     static const char *const refused[] = {
-        "accept-charset", "async",      "challenge",      "charset",    "content",  "crossorigin",
-        "defer",          "enctype",    "form",           "formmethod", "formenctype",
-        "formnovalidate", "http-equiv", "keytype",        "language",   "method",   "novalidate",
-        "pattern",        "rel",        "sandbox",        "srcdoc",     "type",     "value",
+        "accept-charset", "async",          "challenge",  "charset", "content",
+        "crossorigin",    "defer",          "enctype",    "form",    "formmethod",
+        "formenctype",    "formnovalidate", "http-equiv", "keytype", "language",
+        "method",         "novalidate",     "pattern",    "rel",     "sandbox",
+        "srcdoc",         "type",           "value",
     };
     struct buf lower = {0};
     bool good = p->text.len > 0;
@@ -144,7 +147,8 @@ static void filter_attr_name(struct printed *p)
         set_failsafe(p, FAILSAFE);
 }
 
-/* ---- URLs ------------------------------------------------------------------------------------------- */
+/* ---- URLs
+ * ------------------------------------------------------------------------------------------- */
 
 static bool is_safe_url(struct str s)
 {
@@ -234,9 +238,11 @@ static void escape_srcset(struct printed *p)
     replace_text(p, &out);
 }
 
-/* ---- scripts and styles ----------------------------------------------------------------------------- */
+/* ---- scripts and styles
+ * ----------------------------------------------------------------------------- */
 
-/* A JavaScript literal: strings quoted, the rest as JSON, blanks around what could grow together. */
+/* A JavaScript literal: strings quoted, the rest as JSON, blanks around what could grow together.
+ */
 static void js_value(const struct tmpl_value *v, struct printed *p)
 {
     struct arena a = {0};
@@ -334,7 +340,8 @@ static bool css_value_is_safe(struct str s)
     return good;
 }
 
-/* ---- which of them ---------------------------------------------------------------------------------- */
+/* ---- which of them
+ * ---------------------------------------------------------------------------------- */
 
 static void escape_for_state(const struct html_context *c, const struct tmpl_value *v,
                              struct printed *p, bool query_done)
@@ -386,14 +393,14 @@ static struct str last_function(const struct node *pipe)
     return first->kind == NODE_IDENTIFIER ? first->text : STR("");
 }
 
-int html_add_value(const struct html_context *c, const struct node *pipe, const struct tmpl_value *v,
-                   struct buf *out, struct err *err)
+int html_add_value(const struct html_context *c, const struct node *pipe,
+                   const struct tmpl_value *v, struct buf *out, struct err *err)
 {
     struct printed p = {.text = {.max = TMPL_STRING_MAX}};
     struct str last = last_function(pipe);
     bool html_done = str_eq_c(last, "html") &&
-                     (c->state == HTML_TEXT || c->state == HTML_RCDATA || c->delim == DELIM_DOUBLE ||
-                      c->delim == DELIM_SINGLE);
+                     (c->state == HTML_TEXT || c->state == HTML_RCDATA ||
+                      c->delim == DELIM_DOUBLE || c->delim == DELIM_SINGLE);
     int r = 0;
 
     if (v->type == &tmpl_type_html)
@@ -423,8 +430,8 @@ static int check_escapers(const struct html_context *c, const struct node *pipe,
         bool html = first->kind == NODE_IDENTIFIER && str_eq_c(first->text, "html");
         bool query = first->kind == NODE_IDENTIFIER && str_eq_c(first->text, "urlquery");
 
-        if ((html || query) && (i + 1 < pipe->n || (html && c->state == HTML_ATTR &&
-                                                    c->delim == DELIM_SPACE)))
+        if ((html || query) &&
+            (i + 1 < pipe->n || (html && c->state == HTML_ATTR && c->delim == DELIM_SPACE)))
             return err_set(err, -EINVAL, "predefined escaper \"%s\" disallowed in template",
                            html ? "html" : "urlquery");
     }
@@ -448,8 +455,7 @@ int html_check_action(struct html_context *c, const struct node *pipe, struct er
             return err_set(err, -EINVAL, "value appears in an ambiguous context within a URL");
         break;
     case HTML_JS: c->slash = SLASH_DIVISION; break;
-    case HTML_JS_TEMPLATE:
-        return err_set(err, -EINVAL, "value appears in a JS template literal");
+    case HTML_JS_TEMPLATE: return err_set(err, -EINVAL, "value appears in a JS template literal");
     default: break;
     }
     return 0;

@@ -2,11 +2,11 @@
 /*
  * html - contextual escaping, as html/template does it
  *
- * The output of a template is followed by a small state machine that knows what an HTML parser would make of
- * the next byte: text, an attribute's value, a URL, a script's string ... Literal text moves the machine
- * along; a printed value is escaped for the state it falls into. Before an execution html_check.c goes through
- * the template once without values, so that one whose branches end in different states is refused even when
- * this execution would not notice.
+ * The output of a template is followed by a small state machine that knows what an HTML parser
+ * would make of the next byte: text, an attribute's value, a URL, a script's string ... Literal
+ * text moves the machine along; a printed value is escaped for the state it falls into. Before an
+ * execution html_check.c goes through the template once without values, so that one whose branches
+ * end in different states is refused even when this execution would not notice.
  */
 #ifndef TOCSIN_TEMPLATE_HTML_PRIV_H
 #define TOCSIN_TEMPLATE_HTML_PRIV_H
@@ -20,19 +20,19 @@ struct template;
 
 enum html_state {
     HTML_TEXT,
-    HTML_TAG,          /* inside < >, before an attribute's name */
+    HTML_TAG, /* inside < >, before an attribute's name */
     HTML_ATTR_NAME,
     HTML_AFTER_NAME,
     HTML_BEFORE_VALUE, /* behind = */
     HTML_COMMENT,
-    HTML_RCDATA,       /* inside textarea and title */
-    HTML_ATTR,         /* a value without meaning of its own */
+    HTML_RCDATA, /* inside textarea and title */
+    HTML_ATTR,   /* a value without meaning of its own */
     HTML_URL,
     HTML_SRCSET,
     HTML_JS,
     HTML_JS_DQ_STR,
     HTML_JS_SQ_STR,
-    HTML_JS_TEMPLATE,  /* `...`: nothing may be printed into it */
+    HTML_JS_TEMPLATE, /* `...`: nothing may be printed into it */
     HTML_JS_REGEXP,
     HTML_JS_BLOCK_COMMENT,
     HTML_JS_LINE_COMMENT,
@@ -64,7 +64,8 @@ struct html_context {
 
 bool html_context_eq(const struct html_context *a, const struct html_context *b);
 
-/* Moves c along the literal text and writes it to out (NULL: does not), comments and stray < dealt with. */
+/* Moves c along the literal text and writes it to out (NULL: does not), comments and stray < dealt
+ * with. */
 int html_text(struct html_context *c, struct str text, struct buf *out, struct err *err);
 
 /* What c becomes when a value is about to be printed: a value may begin an attribute. */
@@ -74,8 +75,8 @@ struct html_context html_nudge(struct html_context c);
 int html_check_action(struct html_context *c, const struct node *pipe, struct err *err);
 
 /* Writes v escaped for c (nudged, checked). `pipe` tells whether it is escaped already. */
-int html_add_value(const struct html_context *c, const struct node *pipe, const struct tmpl_value *v,
-                   struct buf *out, struct err *err);
+int html_add_value(const struct html_context *c, const struct node *pipe,
+                   const struct tmpl_value *v, struct buf *out, struct err *err);
 
 /* Goes through the definition that is to be executed; -EINVAL with html/template's words. */
 int html_check_template(const struct template *t, struct str name, struct err *err);

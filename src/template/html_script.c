@@ -42,9 +42,9 @@ static struct str last_word(struct str s)
 /* What a slash behind the script text s means. */
 static enum html_js_slash slash_behind(struct str s, enum html_js_slash before)
 {
-    static const char *const keywords[] = {"break",   "case",   "continue",   "delete", "do",
-                                           "else",    "finally", "in",        "instanceof",
-                                           "return",  "throw",  "try",        "typeof", "void"};
+    static const char *const keywords[] = {"break", "case",    "continue", "delete",     "do",
+                                           "else",  "finally", "in",       "instanceof", "return",
+                                           "throw", "try",     "typeof",   "void"};
     size_t same = 0;
     char c;
 
@@ -213,9 +213,10 @@ static size_t step_css(struct html_context *c, struct str s)
 
 static int step_css_string(struct html_context *c, struct str s, size_t *ret_used, struct err *err)
 {
-    const char *special = c->state == HTML_CSS_DQ_STR || c->state == HTML_CSS_DQ_URL   ? "\\\""
-                          : c->state == HTML_CSS_SQ_STR || c->state == HTML_CSS_SQ_URL ? "\\'"
-                                                                                       : "\\\t\n\f\r )";
+    const char *special = c->state == HTML_CSS_DQ_STR || c->state == HTML_CSS_DQ_URL ? "\\\""
+                          : c->state == HTML_CSS_SQ_STR || c->state == HTML_CSS_SQ_URL
+                              ? "\\'"
+                              : "\\\t\n\f\r )";
 
     for (size_t i = 0;; i++) {
         i += find_one_of(tail(s, i), special);

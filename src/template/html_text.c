@@ -7,10 +7,10 @@
 #include "template/html_priv.h"
 #include "template/text_priv.h"
 
-#define SHOWN_MAX   32 /* bytes of a text that a message quotes */
-#define SPACES      " \t\n\f\r"
-#define TAG_ENDS    "> \t\n\f/" /* what may stand behind </script */
-#define UNQUOTED_BAD "\"'<=`"   /* browsers differ on these in a value without quotes */
+#define SHOWN_MAX    32 /* bytes of a text that a message quotes */
+#define SPACES       " \t\n\f\r"
+#define TAG_ENDS     "> \t\n\f/" /* what may stand behind </script */
+#define UNQUOTED_BAD "\"'<=`"    /* browsers differ on these in a value without quotes */
 
 static const char *const element_names[] = {
     [ELEMENT_SCRIPT] = "script",
@@ -20,7 +20,7 @@ static const char *const element_names[] = {
 };
 
 static const enum html_state element_content[] = {
-    [ELEMENT_NONE] = HTML_TEXT,      [ELEMENT_SCRIPT] = HTML_JS,    [ELEMENT_STYLE] = HTML_CSS,
+    [ELEMENT_NONE] = HTML_TEXT,       [ELEMENT_SCRIPT] = HTML_JS,    [ELEMENT_STYLE] = HTML_CSS,
     [ELEMENT_TEXTAREA] = HTML_RCDATA, [ELEMENT_TITLE] = HTML_RCDATA,
 };
 
@@ -84,7 +84,8 @@ static bool is_comment(enum html_state s)
            s == HTML_CSS_BLOCK_COMMENT || s == HTML_CSS_LINE_COMMENT;
 }
 
-/* ---- where text leads ------------------------------------------------------------------------------- */
+/* ---- where text leads
+ * ------------------------------------------------------------------------------- */
 
 /* Bytes of a tag's name at the start of s, 0 when there is none. */
 static size_t tag_name(struct str s, enum html_element *ret)
@@ -165,7 +166,8 @@ static int step_tag(struct html_context *c, struct str s, size_t *ret_used, stru
     if (r < 0)
         return r;
     if (n == 0)
-        return err_set(err, -EINVAL, "expected space, attr name, or end of tag, but got '%c'", s.p[i]);
+        return err_set(err, -EINVAL, "expected space, attr name, or end of tag, but got '%c'",
+                       s.p[i]);
     *c = (struct html_context){.state = i + n == s.len ? HTML_ATTR_NAME : HTML_AFTER_NAME,
                                .element = c->element,
                                .attr = html_attr_type(str_n(s.p + i, n), c->element)};
@@ -248,7 +250,8 @@ static size_t find_element_end(const struct html_context *c, struct str s)
     if (c->element == ELEMENT_NONE)
         return s.len;
     /* Inside a script's string or comment it does not count: values there are escaped. */
-    if (c->element == ELEMENT_SCRIPT && c->state >= HTML_JS_DQ_STR && c->state <= HTML_JS_LINE_COMMENT)
+    if (c->element == ELEMENT_SCRIPT && c->state >= HTML_JS_DQ_STR &&
+        c->state <= HTML_JS_LINE_COMMENT)
         return s.len;
     name = element_names[c->element];
     for (size_t at = 0; at < s.len; at += 2) {
@@ -308,9 +311,13 @@ static int walk_value(struct html_context *c, struct str s, struct err *err)
 /* A script whose type is no JavaScript is left alone. */
 static bool is_js_type(struct str s)
 {
-    static const char *const types[] = {"module", "text/javascript", "application/javascript",
-                                        "application/json", "application/ecmascript",
-                                        "text/ecmascript", "application/ld+json"};
+    static const char *const types[] = {"module",
+                                        "text/javascript",
+                                        "application/javascript",
+                                        "application/json",
+                                        "application/ecmascript",
+                                        "text/ecmascript",
+                                        "application/ld+json"};
 
     s = str_trim(str_cut(&s, ';'));
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
@@ -322,7 +329,9 @@ static bool is_js_type(struct str s)
 /* Text inside an attribute's value: it goes on, or ends with its delimiter. */
 static int step_value(struct html_context *c, struct str s, size_t *ret_used, struct err *err)
 {
-    const char *ends = c->delim == DELIM_DOUBLE ? "\"" : c->delim == DELIM_SINGLE ? "'" : SPACES ">";
+    const char *ends = c->delim == DELIM_DOUBLE   ? "\""
+                       : c->delim == DELIM_SINGLE ? "'"
+                                                  : SPACES ">";
     size_t n = find_one_of(s, ends), bad;
     enum html_element element = c->element;
 
@@ -342,14 +351,14 @@ static int step_value(struct html_context *c, struct str s, size_t *ret_used, st
     return 0;
 }
 
-/* ---- what of it is written -------------------------------------------------------------------------- */
+/* ---- what of it is written
+ * -------------------------------------------------------------------------- */
 
 /* A < that begins no tag becomes &lt;. */
 static void add_text(struct str s, struct buf *out)
 {
     for (size_t i = 0; i < s.len; i++) {
-        if (s.p[i] == '<' &&
-            !(s.len - i >= 9 && strncasecmp(s.p + i, "<!doctype", 9) == 0))
+        if (s.p[i] == '<' && !(s.len - i >= 9 && strncasecmp(s.p + i, "<!doctype", 9) == 0))
             buf_add_c(out, "&lt;");
         else
             buf_add_byte(out, s.p[i]);
@@ -363,8 +372,8 @@ static size_t comment_sign_len(struct str s)
 }
 
 /* Comments are left out; in scripts and styles white space stays in their place. */
-static void add_segment(const struct html_context *from, const struct html_context *to, struct str s,
-                        struct buf *out)
+static void add_segment(const struct html_context *from, const struct html_context *to,
+                        struct str s, struct buf *out)
 {
     if (is_comment(from->state) && from->delim == DELIM_NONE) {
         bool lines = find_one_of(s, "\n\r") < s.len;

@@ -100,8 +100,8 @@ int humanize1024_fn(struct tmpl_call *c, struct tmpl_value *ret, struct err *err
     return finish(c, &b, ret, err);
 }
 
-/* Whole seconds as Go converts them: what is too large becomes the smallest integer, and is then printed
- * with the minus signs that its remainders have. */
+/* Whole seconds as Go converts them: what is too large becomes the smallest integer, and is then
+ * printed with the minus signs that its remainders have. */
 static int64_t whole_seconds(double v)
 {
     return v < 0x1p63 ? (int64_t)v : INT64_MIN;
@@ -171,9 +171,10 @@ static int float_to_time(double v, struct tmpl_time *ret, struct err *err)
     char text[NUM_TEXT_MAX];
 
     if (ns >= 0x1p63 || ns < -0x1p63)
-        return err_set(err, -ERANGE,
-                       "%.*s cannot be represented as a nanoseconds timestamp since it overflows int64",
-                       (int)num_format_short(v, text), text);
+        return err_set(
+            err, -ERANGE,
+            "%.*s cannot be represented as a nanoseconds timestamp since it overflows int64",
+            (int)num_format_short(v, text), text);
     *ret = tmpl_time_of_ns((int64_t)ns / NS_PER_MS * NS_PER_MS);
     return 0;
 }

@@ -113,7 +113,8 @@ static struct tmpl_value sorted_pairs(struct arena *a, const struct tmpl_value *
     }
     for (size_t i = 0; i < used; i++)
         items[i] = tmpl_object(&type_pair, &labels[i]);
-    return tmpl_list(kv->type == &kv_alertmanager ? &pairs_alertmanager : &pairs_notification_manager,
+    return tmpl_list(kv->type == &kv_alertmanager ? &pairs_alertmanager
+                                                  : &pairs_notification_manager,
                      items, used);
 }
 

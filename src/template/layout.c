@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Go's time layouts: an example of the reference time, Mon Jan 2 15:04:05 MST 2006, in the wanted form. Each
- * element below is looked for at the current byte, longest first; what is no element is copied.
+ * Go's time layouts: an example of the reference time, Mon Jan 2 15:04:05 MST 2006, in the wanted
+ * form. Each element below is looked for at the current byte, longest first; what is no element is
+ * copied.
  */
 #include "template/time_priv.h"
 
@@ -10,16 +11,39 @@
 #include "template/zone_priv.h"
 
 enum element {
-    LONG_MONTH, MONTH, ZERO_MONTH, NUM_MONTH,
-    LONG_WEEKDAY, WEEKDAY,
-    ZERO_DAY, UNDER_DAY, DAY, ZERO_YEARDAY, UNDER_YEARDAY,
-    LONG_YEAR, YEAR,
-    HOUR, ZERO_HOUR12, HOUR12,
-    ZERO_MINUTE, MINUTE, ZERO_SECOND, SECOND,
-    PM_UPPER, PM_LOWER,
+    LONG_MONTH,
+    MONTH,
+    ZERO_MONTH,
+    NUM_MONTH,
+    LONG_WEEKDAY,
+    WEEKDAY,
+    ZERO_DAY,
+    UNDER_DAY,
+    DAY,
+    ZERO_YEARDAY,
+    UNDER_YEARDAY,
+    LONG_YEAR,
+    YEAR,
+    HOUR,
+    ZERO_HOUR12,
+    HOUR12,
+    ZERO_MINUTE,
+    MINUTE,
+    ZERO_SECOND,
+    SECOND,
+    PM_UPPER,
+    PM_LOWER,
     ZONE_NAME,
-    ZONE_SECONDS, ZONE_COLON_SECONDS, ZONE_MINUTES, ZONE_COLON, ZONE_HOURS,
-    ISO_SECONDS, ISO_COLON_SECONDS, ISO_MINUTES, ISO_COLON, ISO_HOURS,
+    ZONE_SECONDS,
+    ZONE_COLON_SECONDS,
+    ZONE_MINUTES,
+    ZONE_COLON,
+    ZONE_HOURS,
+    ISO_SECONDS,
+    ISO_COLON_SECONDS,
+    ISO_MINUTES,
+    ISO_COLON,
+    ISO_HOURS,
 };
 
 static const struct layout_element {
@@ -62,10 +86,11 @@ static const struct layout_element {
     {"Z07", ISO_HOURS, false},
 };
 
-const char *const time_months[12] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
+const char *const time_months[12] = {"January",   "February", "March",    "April",
+                                     "May",       "June",     "July",     "August",
+                                     "September", "October",  "November", "December"};
 const char *const time_weekdays[7] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                       "Thursday", "Friday", "Saturday"};
+                                      "Thursday", "Friday", "Saturday"};
 
 static void add_offset(struct buf *b, int32_t offset, bool colon, bool minutes, bool seconds)
 {
@@ -140,7 +165,8 @@ static bool is_digit(struct str s, size_t i)
     return i < s.len && s.p[i] >= '0' && s.p[i] <= '9';
 }
 
-/* .000 or ,000: that many decimals; .999: at most that many. Bytes of it, or 0 when s begins otherwise. */
+/* .000 or ,000: that many decimals; .999: at most that many. Bytes of it, or 0 when s begins
+ * otherwise. */
 static size_t fraction_len(struct str s)
 {
     size_t n = 1;

@@ -16,10 +16,12 @@ static const struct keyword {
     const char *word;
     enum token_kind kind;
 } keywords[] = {
-    {"block", TOKEN_BLOCK}, {"break", TOKEN_BREAK},       {"continue", TOKEN_CONTINUE},
-    {"define", TOKEN_DEFINE}, {"else", TOKEN_ELSE},       {"end", TOKEN_END},
-    {"false", TOKEN_BOOL},  {"if", TOKEN_IF},             {"nil", TOKEN_NIL},
-    {"range", TOKEN_RANGE}, {"template", TOKEN_TEMPLATE}, {"true", TOKEN_BOOL},
+    {"block", TOKEN_BLOCK},       {"break", TOKEN_BREAK},
+    {"continue", TOKEN_CONTINUE}, {"define", TOKEN_DEFINE},
+    {"else", TOKEN_ELSE},         {"end", TOKEN_END},
+    {"false", TOKEN_BOOL},        {"if", TOKEN_IF},
+    {"nil", TOKEN_NIL},           {"range", TOKEN_RANGE},
+    {"template", TOKEN_TEMPLATE}, {"true", TOKEN_BOOL},
     {"with", TOKEN_WITH},
 };
 
@@ -210,11 +212,18 @@ static bool at_terminator(const struct lexer *l)
     uint32_t c = peek(l, &width);
 
     switch (c) {
-    case ' ': case '\t': case '\r': case '\n': case END_OF_TEXT:
-    case '.': case ',': case '|': case ':': case ')': case '(':
-        return true;
-    default:
-        return at(l, l->pos, "}}");
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+    case END_OF_TEXT:
+    case '.':
+    case ',':
+    case '|':
+    case ':':
+    case ')':
+    case '(': return true;
+    default: return at(l, l->pos, "}}");
     }
 }
 
@@ -247,7 +256,8 @@ static struct token lex_identifier(struct lexer *l)
     return emit(l, TOKEN_IDENTIFIER);
 }
 
-/* .name or $name; the sign is read already. Alone they are the dot and the data of the whole template. */
+/* .name or $name; the sign is read already. Alone they are the dot and the data of the whole
+ * template. */
 static struct token lex_field_or_variable(struct lexer *l, enum token_kind kind)
 {
     if (at_terminator(l))
@@ -328,7 +338,8 @@ static struct token lex_number(struct lexer *l)
 }
 
 /* A string or character up to its closing quote, on one line. */
-static struct token lex_quoted(struct lexer *l, char quote, enum token_kind kind, const char *unclosed)
+static struct token lex_quoted(struct lexer *l, char quote, enum token_kind kind,
+                               const char *unclosed)
 {
     for (;;) {
         uint32_t c = next(l);
@@ -357,27 +368,18 @@ static struct token lex_raw_string(struct lexer *l)
 static struct token lex_sign(struct lexer *l, uint32_t c)
 {
     switch (c) {
-    case END_OF_TEXT:
-        return fail(l, "unclosed action");
-    case '=':
-        return emit(l, TOKEN_ASSIGN);
+    case END_OF_TEXT: return fail(l, "unclosed action");
+    case '=': return emit(l, TOKEN_ASSIGN);
     case ':':
         if (next(l) != '=')
             return fail(l, "expected :=");
         return emit(l, TOKEN_DECLARE);
-    case '|':
-        return emit(l, TOKEN_PIPE);
-    case '"':
-        return lex_quoted(l, '"', TOKEN_STRING, "unterminated quoted string");
-    case '\'':
-        return lex_quoted(l, '\'', TOKEN_CHAR_CONSTANT, "unterminated character constant");
-    case '`':
-        return lex_raw_string(l);
-    case '$':
-        return lex_field_or_variable(l, TOKEN_VARIABLE);
-    case '(':
-        l->parens++;
-        return emit(l, TOKEN_LEFT_PAREN);
+    case '|': return emit(l, TOKEN_PIPE);
+    case '"': return lex_quoted(l, '"', TOKEN_STRING, "unterminated quoted string");
+    case '\'': return lex_quoted(l, '\'', TOKEN_CHAR_CONSTANT, "unterminated character constant");
+    case '`': return lex_raw_string(l);
+    case '$': return lex_field_or_variable(l, TOKEN_VARIABLE);
+    case '(': l->parens++; return emit(l, TOKEN_LEFT_PAREN);
     case ')':
         if (--l->parens < 0)
             return fail(l, "unexpected right paren");

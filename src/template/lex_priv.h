@@ -2,9 +2,10 @@
 /*
  * lex - a template text as tokens
  *
- * Outside {{ }} everything is one TOKEN_TEXT; inside, white space is a token too, because `.a .b` and `.a.b`
- * mean different things. Trim markers and comments are dealt with here and never seen by the parser. After
- * TOKEN_ERROR (val is the message) or TOKEN_EOF the lexer has nothing more to say.
+ * Outside {{ }} everything is one TOKEN_TEXT; inside, white space is a token too, because `.a .b`
+ * and `.a.b` mean different things. Trim markers and comments are dealt with here and never seen by
+ * the parser. After TOKEN_ERROR (val is the message) or TOKEN_EOF the lexer has nothing more to
+ * say.
  */
 #ifndef TOCSIN_TEMPLATE_LEX_PRIV_H
 #define TOCSIN_TEMPLATE_LEX_PRIV_H
@@ -61,11 +62,11 @@ struct token {
 
 struct lexer {
     struct str in;
-    size_t pos;   /* of the next byte to look at */
-    size_t start; /* of the token being read */
-    int line;     /* at `start` */
-    int parens;   /* open ones in this action */
-    bool inside;  /* between {{ and }} */
+    size_t pos;          /* of the next byte to look at */
+    size_t start;        /* of the token being read */
+    int line;            /* at `start` */
+    int parens;          /* open ones in this action */
+    bool inside;         /* between {{ and }} */
     struct arena *arena; /* for messages */
 };
 

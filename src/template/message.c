@@ -21,10 +21,10 @@ static struct tmpl_value string_of(struct str s)
     return tmpl_str(s.p ? s : STR(""));
 }
 
-/* ---- Alertmanager ----------------------------------------------------------------------------------- */
+/* ---- Alertmanager
+ * ----------------------------------------------------------------------------------- */
 
-GETTER(alert_status, struct message_alert,
-       tmpl_str(o->resolved ? STR("resolved") : STR("firing")))
+GETTER(alert_status, struct message_alert, tmpl_str(o->resolved ? STR("resolved") : STR("firing")))
 GETTER(alert_labels, struct message_alert, tmpl_labels(a, &kv_alertmanager, o->labels))
 GETTER(alert_annotations, struct message_alert, tmpl_labels(a, &kv_alertmanager, o->annotations))
 GETTER(alert_starts_at, struct message_alert, tmpl_time(a, o->starts_at))
@@ -132,7 +132,8 @@ struct tmpl_value tmpl_alertmanager_data(struct arena *a, const struct message *
     return tmpl_object(&type_data, m);
 }
 
-/* ---- notification-manager --------------------------------------------------------------------------- */
+/* ---- notification-manager
+ * --------------------------------------------------------------------------- */
 
 /* The first of the annotations that has text. */
 static struct str pick(const struct message_alert *alert, struct str one, struct str two,
@@ -236,8 +237,7 @@ static struct tmpl_value nm_group_labels(struct arena *a, const struct message *
 
 GETTER(nm_alerts, struct message, alert_list(a, o, &type_nm_alerts, &type_nm_alert))
 GETTER(nm_group, struct message, nm_group_labels(a, o))
-GETTER(nm_common_labels, struct message,
-       tmpl_labels(a, &kv_notification_manager, o->common_labels))
+GETTER(nm_common_labels, struct message, tmpl_labels(a, &kv_notification_manager, o->common_labels))
 GETTER(nm_common_annotations, struct message,
        tmpl_labels(a, &kv_notification_manager, o->common_annotations))
 
@@ -269,7 +269,8 @@ struct tmpl_value tmpl_notification_manager_data(struct arena *a, const struct m
     return tmpl_object(&type_nm_data, m);
 }
 
-/* ---- notification-manager's functions --------------------------------------------------------------- */
+/* ---- notification-manager's functions
+ * --------------------------------------------------------------- */
 
 /* Quotes get a backslash before them: the Feishu templates put values into YAML strings. */
 static int escape(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
@@ -321,4 +322,5 @@ static const struct tmpl_func funcs[] = {
     {.name = "translate", .fn = translate, .params = {STRING}},
 };
 
-const struct tmpl_functions template_notification_manager_functions = {funcs, ARRAY_LEN(funcs), NULL};
+const struct tmpl_functions template_notification_manager_functions = {funcs, ARRAY_LEN(funcs),
+                                                                       NULL};

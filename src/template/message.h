@@ -2,9 +2,9 @@
 /*
  * message - the data of notification templates: Alertmanager's and notification-manager's
  *
- * The caller fills a struct message from its notification and gets the value that is the templates' dot. The
- * same value written by tmpl_add_json() is the body of Alertmanager's webhook without version and groupKey.
- * Everything is borrowed until the execution is over.
+ * The caller fills a struct message from its notification and gets the value that is the templates'
+ * dot. The same value written by tmpl_add_json() is the body of Alertmanager's webhook without
+ * version and groupKey. Everything is borrowed until the execution is over.
  */
 #ifndef TOCSIN_TEMPLATE_MESSAGE_H
 #define TOCSIN_TEMPLATE_MESSAGE_H
@@ -21,7 +21,7 @@ struct message_alert {
     struct tmpl_time ends_at;
     struct str generator_url;
     struct str fingerprint; /* Alertmanager's, or notification-manager's id */
-    struct str status;      /* notification-manager: shown as .Status; Alertmanager goes by `resolved` */
+    struct str status; /* notification-manager: shown as .Status; Alertmanager goes by `resolved` */
 };
 
 struct message {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constants of the language: Go's number and character literals. One constant may be an integer, an unsigned
- * one and a float at the same time; 1e3 is an integer too, where one is wanted.
+ * Constants of the language: Go's number and character literals. One constant may be an integer, an
+ * unsigned one and a float at the same time; 1e3 is an integer too, where one is wanted.
  */
 #include <errno.h>
 #include <string.h>

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/quote.h"
 #include "model/duration.h"
 #include "model/label_set.h"
-#include "base/quote.h"
 #include "template/common_priv.h"
 #include "template/exec_priv.h"
 #include "template/humanize_priv.h"
@@ -67,12 +67,14 @@ struct tmpl_value tmpl_sample(struct arena *a, const struct label_set *labels, d
     return new_sample(a, labels, tmpl_float(value));
 }
 
-struct tmpl_value tmpl_sample_histogram(struct arena *a, const struct label_set *labels, struct str text)
+struct tmpl_value tmpl_sample_histogram(struct arena *a, const struct label_set *labels,
+                                        struct str text)
 {
     return new_sample(a, labels, tmpl_histogram(text));
 }
 
-/* ---- query results ---------------------------------------------------------------------------------- */
+/* ---- query results
+ * ---------------------------------------------------------------------------------- */
 
 static int query(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
@@ -152,7 +154,8 @@ static int sort_by_label(struct tmpl_call *c, struct tmpl_value *ret, struct err
     return 0;
 }
 
-/* ---- strings ---------------------------------------------------------------------------------------- */
+/* ---- strings
+ * ---------------------------------------------------------------------------------------- */
 
 /* host:port or [host]:port; false when there is no port or the host is in doubt. */
 static bool split_host_port(struct str s, struct str *ret_host, struct str *ret_port)
@@ -237,7 +240,8 @@ static int parse_duration(struct tmpl_call *c, struct tmpl_value *ret, struct er
     return r;
 }
 
-/* ---- links ------------------------------------------------------------------------------------------ */
+/* ---- links
+ * ------------------------------------------------------------------------------------------ */
 
 static int link_to(struct tmpl_call *c, int tab, struct tmpl_value *ret, struct err *err)
 {
@@ -283,7 +287,8 @@ static int path_prefix(struct tmpl_call *c, struct tmpl_value *ret, struct err *
     return 0;
 }
 
-/* ---- other ------------------------------------------------------------------------------------------ */
+/* ---- other
+ * ------------------------------------------------------------------------------------------ */
 
 static int args_fn(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
@@ -327,10 +332,10 @@ static int tmpl_fn_call(struct tmpl_call *c, struct tmpl_value *ret, struct err 
     return r;
 }
 
-#define ANY      &tmpl_type_any
-#define STRING   &tmpl_type_string
-#define SAMPLE   &type_sample
-#define RESULT   &type_result
+#define ANY    &tmpl_type_any
+#define STRING &tmpl_type_string
+#define SAMPLE &type_sample
+#define RESULT &type_result
 
 static const struct tmpl_func funcs[] = {
     {.name = "args", .fn = args_fn, .params = {ANY}, .variadic = true},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The templates that Alertmanager's receivers name when the site says nothing else. They give the same texts as
- * Alertmanager's own; the mail page has the same parts in a plainer dress.
+ * The templates that Alertmanager's receivers name when the site says nothing else. They give the
+ * same texts as Alertmanager's own; the mail page has the same parts in a plainer dress.
  */
 #include "template/template.h"
 

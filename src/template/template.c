@@ -28,10 +28,12 @@ static void source_init(struct source *src, struct str name, struct str text)
 {
     arena_init(&src->arena, 0);
     src->name = arena_str(&src->arena, name);
-    src->text = text.len > TMPL_TEXT_MAX ? (struct str){"", text.len} : arena_str(&src->arena, text);
+    src->text = text.len > TMPL_TEXT_MAX ? (struct str){"", text.len}
+                                         : arena_str(&src->arena, text);
 }
 
-/* ---- sets ------------------------------------------------------------------------------------------- */
+/* ---- sets
+ * ------------------------------------------------------------------------------------------- */
 
 struct template_set *template_set_new(const struct tmpl_functions *functions)
 {
@@ -104,10 +106,11 @@ const struct tree *template_tree(const struct template *t, struct str name)
     return found;
 }
 
-/* ---- templates -------------------------------------------------------------------------------------- */
+/* ---- templates
+ * -------------------------------------------------------------------------------------- */
 
-int template_parse(struct template_set *set, struct str name, struct str text, struct template **ret,
-                   struct err *err)
+int template_parse(struct template_set *set, struct str name, struct str text,
+                   struct template **ret, struct err *err)
 {
     struct template *t = mem_zalloc(sizeof *t);
     int r;

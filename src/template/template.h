@@ -2,16 +2,20 @@
 /*
  * template - Go's text/template language, for annotations, labels and messages
  *
- * A text is parsed once into an immutable `struct template` and executed any number of times, by any thread.
- * Templates that several texts share (Alertmanager's template files, the stock templates) are gathered in a
- * `struct template_set` first; a text's own definitions go before those of its set.
+ * A text is parsed once into an immutable `struct template` and executed any number of times, by
+ * any thread. Templates that several texts share (Alertmanager's template files, the stock
+ * templates) are gathered in a `struct template_set` first; a text's own definitions go before
+ * those of its set.
  *
- * What functions a text may call is a chain of tables given when it is parsed. Ready tables: Prometheus',
- * Alertmanager's and notification-manager's; a room adds its own in front (a name found first wins):
+ * What functions a text may call is a chain of tables given when it is parsed. Ready tables:
+ * Prometheus', Alertmanager's and notification-manager's; a room adds its own in front (a name
+ * found first wins):
  *
- *     static const struct tmpl_functions mine = {funcs, ARRAY_LEN(funcs), &template_alertmanager_functions};
+ *     static const struct tmpl_functions mine = {funcs, ARRAY_LEN(funcs),
+ * &template_alertmanager_functions};
  *
- * All error texts are Go's: "template: NAME:LINE: ..." when parsing, "template: NAME:LINE:COLUMN: executing
+ * All error texts are Go's: "template: NAME:LINE: ..." when parsing, "template: NAME:LINE:COLUMN:
+ * executing
  * \"NAME\" at <NODE>: ..." when executing.
  */
 #ifndef TOCSIN_TEMPLATE_TEMPLATE_H
@@ -24,16 +28,17 @@ struct label_set;
 struct template;
 struct template_set;
 
-#define TMPL_TEXT_MAX (4u << 20) /* bytes of one text; stock and site templates are some 50 KB */
-#define TMPL_NODES_MAX 200000    /* nodes of one parsed text */
-#define TMPL_PARSE_DEPTH_MAX 200 /* parentheses and if/range/with/block inside one another */
-#define TMPL_DEPTH_MAX 1000      /* the same when executing, templates that call templates included */
-#define TMPL_STEPS_MAX 2000000   /* nodes visited by one execution: some seconds at worst */
+#define TMPL_TEXT_MAX        (4u << 20) /* bytes of one text; stock and site templates are some 50 KB */
+#define TMPL_NODES_MAX       200000     /* nodes of one parsed text */
+#define TMPL_PARSE_DEPTH_MAX 200        /* parentheses and if/range/with/block inside one another */
+#define TMPL_DEPTH_MAX       1000 /* the same when executing, templates that call templates included */
+#define TMPL_STEPS_MAX       2000000 /* nodes visited by one execution: some seconds at worst */
 
 struct tmpl_functions {
     const struct tmpl_func *funcs;
     size_t n;
-    const struct tmpl_functions *next; /* looked up after these; NULL: only the language's own are left */
+    const struct tmpl_functions
+        *next; /* looked up after these; NULL: only the language's own are left */
 };
 
 extern const struct tmpl_functions template_prometheus_functions;
@@ -54,23 +59,26 @@ struct tmpl_env {
     struct str external_url; /* Prometheus: externalURL, pathPrefix */
 
     /* Prometheus' query: an instant vector, as values made by tmpl_sample(), all in `arena`. */
-    int (*query)(void *self, struct str expr, struct arena *arena, struct tmpl_list *ret, struct err *err);
+    int (*query)(void *self, struct str expr, struct arena *arena, struct tmpl_list *ret,
+                 struct err *err);
     void *query_self;
 
     void *self; /* for the functions of the calling room */
-    /* notification-manager's language pack: the text for `key`, or STR_NONE; NULL: no translation. */
+    /* notification-manager's language pack: the text for `key`, or STR_NONE; NULL: no translation.
+     */
     struct str (*translate)(void *self, struct str key);
     bool chinese; /* notification-manager's `message` prefers summaryCn */
 };
 
-/* ---- sets of texts that are shared by name --------------------------------------------------------- */
+/* ---- sets of texts that are shared by name
+ * --------------------------------------------------------- */
 
 /* One reference. `functions` must outlive the set and all templates parsed with it. */
 struct template_set *template_set_new(const struct tmpl_functions *functions);
 
 /*
- * Parses a file; its definitions and the text itself (under `name`, the file's base name) replace earlier
- * ones of the same names, unless they are blank. Only before the set is shared.
+ * Parses a file; its definitions and the text itself (under `name`, the file's base name) replace
+ * earlier ones of the same names, unless they are blank. Only before the set is shared.
  */
 int template_set_add(struct template_set *set, struct str name, struct str text, struct err *err);
 struct template_set *template_set_ref(struct template_set *set);
@@ -80,18 +88,20 @@ static inline void template_set_unrefp(struct template_set **p)
     template_set_unref(*p);
 }
 
-/* The stock templates that Alertmanager's receivers name by default (slack.default.title, email.default.html
+/* The stock templates that Alertmanager's receivers name by default (slack.default.title,
+ * email.default.html
  * ...) and those of notification-manager (nm.default.text ...); add them first. */
 extern const struct str template_alertmanager_stock, template_notification_manager_stock;
 
-/* ---- one text --------------------------------------------------------------------------------------- */
+/* ---- one text
+ * --------------------------------------------------------------------------------------- */
 
 /*
- * Parses `text` (copied). `set` gives its functions and shared definitions; it is referenced. Returns 0 and
- * one reference, or -EINVAL with "template: NAME:LINE: ...".
+ * Parses `text` (copied). `set` gives its functions and shared definitions; it is referenced.
+ * Returns 0 and one reference, or -EINVAL with "template: NAME:LINE: ...".
  */
-int template_parse(struct template_set *set, struct str name, struct str text, struct template **ret,
-                   struct err *err);
+int template_parse(struct template_set *set, struct str name, struct str text,
+                   struct template **ret, struct err *err);
 struct template *template_ref(struct template *t);
 void template_unref(struct template *t); /* NULL is fine */
 static inline void template_unrefp(struct template **p)
@@ -100,19 +110,23 @@ static inline void template_unrefp(struct template **p)
 }
 
 /*
- * Appends what the text (or the definition called `name`, when it has a length) gives for `data`. Values
- * live in `arena`, which should have a maximum. Stops with -E2BIG when out->max, the arena's maximum or one
- * of the limits above is passed, else with what the template did wrong (-EINVAL); `out` then holds what
- * came before.
+ * Appends what the text (or the definition called `name`, when it has a length) gives for `data`.
+ * Values live in `arena`, which should have a maximum. Stops with -E2BIG when out->max, the arena's
+ * maximum or one of the limits above is passed, else with what the template did wrong (-EINVAL);
+ * `out` then holds what came before.
  */
 int template_execute(const struct template *t, struct str name, const struct tmpl_value *data,
-                     const struct tmpl_env *env, struct arena *arena, struct buf *out, struct err *err);
+                     const struct tmpl_env *env, struct arena *arena, struct buf *out,
+                     struct err *err);
 
-/* ---- Prometheus' rules ------------------------------------------------------------------------------ */
+/* ---- Prometheus' rules
+ * ------------------------------------------------------------------------------ */
 
-/* Samples that `query` returns, as first, value, label ... take them. A histogram is given by its text. */
+/* Samples that `query` returns, as first, value, label ... take them. A histogram is given by its
+ * text. */
 struct tmpl_value tmpl_sample(struct arena *a, const struct label_set *labels, double value);
-struct tmpl_value tmpl_sample_histogram(struct arena *a, const struct label_set *labels, struct str text);
+struct tmpl_value tmpl_sample_histogram(struct arena *a, const struct label_set *labels,
+                                        struct str text);
 struct tmpl_value tmpl_histogram(struct str text); /* prints as `text`, is no number */
 
 struct template_alert {
@@ -123,17 +137,17 @@ struct template_alert {
 };
 
 /*
- * A label or annotation text of alert `alert_name`: template "__alert_<name>" with $labels, $externalLabels,
- * $externalURL and $value defined before it. This is also the check at load time; the error text is
- * "error parsing template __alert_<name>: ...".
+ * A label or annotation text of alert `alert_name`: template "__alert_<name>" with $labels,
+ * $externalLabels, $externalURL and $value defined before it. This is also the check at load time;
+ * the error text is "error parsing template __alert_<name>: ...".
  */
 int template_parse_alert(struct template_set *set, struct str alert_name, struct str text,
                          struct template **ret, struct err *err);
 
 /*
- * Appends the expansion. When it fails, `out` gets "<error expanding template: ...>" instead, which is what
- * Prometheus puts into the label or annotation; the return value is only for counting. `env` need not set
- * external_url and missing_key.
+ * Appends the expansion. When it fails, `out` gets "<error expanding template: ...>" instead, which
+ * is what Prometheus puts into the label or annotation; the return value is only for counting.
+ * `env` need not set external_url and missing_key.
  */
 int template_expand_alert(const struct template *t, const struct template_alert *alert,
                           const struct tmpl_env *env, struct arena *arena, struct buf *out);

@@ -11,7 +11,8 @@
 
 #define MAX_CODE_POINT 0x10FFFF
 #define REPLACEMENT    0xFFFD
-#define FLOAT_TEXT_MAX 512 /* bytes of a number text that is looked at; longer ones are no numbers */
+#define FLOAT_TEXT_MAX                                                                             \
+    512 /* bytes of a number text that is looked at; longer ones are no numbers */
 
 static bool is_surrogate(uint32_t c)
 {
@@ -146,15 +147,10 @@ static bool unquote_escape(struct str *s, char quote, uint32_t *ret, bool *raw_b
     }
     *s = str_n(s->p + 1, s->len - 1);
     switch (c) {
-    case 'x':
-        *raw_byte = true;
-        return take_digits(s, 16, 2, ret);
-    case 'u':
-        return take_digits(s, 16, 4, ret) && !is_surrogate(*ret);
-    case 'U':
-        return take_digits(s, 16, 8, ret) && *ret <= MAX_CODE_POINT && !is_surrogate(*ret);
-    default:
-        return false;
+    case 'x': *raw_byte = true; return take_digits(s, 16, 2, ret);
+    case 'u': return take_digits(s, 16, 4, ret) && !is_surrogate(*ret);
+    case 'U': return take_digits(s, 16, 8, ret) && *ret <= MAX_CODE_POINT && !is_surrogate(*ret);
+    default: return false;
     }
 }
 

@@ -15,17 +15,17 @@
 /* Quoted, nothing above ASCII left as it is (%+q); quote_add_go() is the plain form. */
 void text_add_quoted_ascii(struct buf *b, struct str s);
 void text_add_quoted_char(struct buf *b, uint32_t c, bool ascii); /* 'x' */
-void text_add_code_point(struct buf *b, uint32_t c); /* %#U: U+0041 'A' */
+void text_add_code_point(struct buf *b, uint32_t c);              /* %#U: U+0041 'A' */
 bool text_can_backquote(struct str s);
 
-/* Reads one character of a quoted string: s is advanced, *raw_byte set when it is one byte of \x or \ooo.
- * False when it is no good. */
+/* Reads one character of a quoted string: s is advanced, *raw_byte set when it is one byte of \x or
+ * \ooo. False when it is no good. */
 bool text_unquote_char(struct str *s, char quote, uint32_t *ret, bool *raw_byte);
 
 /* "..." or `...` to what it stands for; false: bad escapes. */
 bool text_unquote(struct str quoted, struct buf *out);
 
-void text_add_html(struct buf *b, struct str s);      /* & < > " ' as entities */
+void text_add_html(struct buf *b, struct str s); /* & < > " ' as entities */
 void text_add_js(struct buf *b, struct str s);
 void text_add_url_query(struct buf *b, struct str s); /* blank becomes + */
 int text_query_unescape(struct str s, struct buf *out, struct err *err);

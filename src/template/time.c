@@ -58,7 +58,8 @@ static const struct tmpl_type type_location = {.name = "time.Location",
                                                .n_methods = 1,
                                                .print = print_zone};
 
-/* ---- durations -------------------------------------------------------------------------------------- */
+/* ---- durations
+ * -------------------------------------------------------------------------------------- */
 
 static void print_duration(const struct tmpl_value *v, struct buf *out)
 {
@@ -91,8 +92,7 @@ DURATION_METHOD(duration_seconds, tmpl_float(parts_of(ns, NS_PER_S)))
 DURATION_METHOD(duration_milliseconds, int64_value(ns / NS_PER_MS))
 DURATION_METHOD(duration_microseconds, int64_value(ns / 1000))
 DURATION_METHOD(duration_nanoseconds, int64_value(ns))
-DURATION_METHOD(duration_abs,
-                tmpl_duration(ns == INT64_MIN ? INT64_MAX : ns < 0 ? -ns : ns))
+DURATION_METHOD(duration_abs, tmpl_duration(ns == INT64_MIN ? INT64_MAX : ns < 0 ? -ns : ns))
 
 static int duration_truncate(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
@@ -138,7 +138,8 @@ const struct tmpl_type tmpl_type_duration = {.name = "time.Duration",
                                              .n_methods = ARRAY_LEN(duration_methods),
                                              .print = print_duration};
 
-/* ---- points in time --------------------------------------------------------------------------------- */
+/* ---- points in time
+ * --------------------------------------------------------------------------------- */
 
 struct tmpl_value tmpl_time(struct arena *a, struct tmpl_time t)
 {
@@ -167,7 +168,8 @@ static __int128 total_ns(const struct tmpl_time *t)
     return (__int128)t->seconds * NS_PER_S + t->nanos;
 }
 
-static int set_total_ns(__int128 ns, const struct zone *zone, struct tmpl_time *ret, struct err *err)
+static int set_total_ns(__int128 ns, const struct zone *zone, struct tmpl_time *ret,
+                        struct err *err)
 {
     __int128 seconds = ns / NS_PER_S, nanos = ns % NS_PER_S;
 
@@ -304,7 +306,8 @@ static int time_add_date(struct tmpl_call *c, struct tmpl_value *ret, struct err
 }
 
 /* Multiples of d are counted from Go's zero time. */
-static int time_to_multiple(struct tmpl_call *c, bool nearest, struct tmpl_value *ret, struct err *err)
+static int time_to_multiple(struct tmpl_call *c, bool nearest, struct tmpl_value *ret,
+                            struct err *err)
 {
     const struct tmpl_time *t = time_of(&c->self);
     __int128 d = c->args[0].i, ns = total_ns(t), rest;

@@ -54,8 +54,8 @@ static int ranked_cmp(const void *a, const void *b)
     return c != 0 ? c : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
-struct tmpl_value tmpl_map(struct arena *a, const struct tmpl_type *type, const struct tmpl_pair *pairs,
-                           size_t n)
+struct tmpl_value tmpl_map(struct arena *a, const struct tmpl_type *type,
+                           const struct tmpl_pair *pairs, size_t n)
 {
     struct ranked *sorted = arena_array(a, n, sizeof *sorted);
     struct tmpl_pair *out = arena_array(a, n, sizeof *out);
@@ -72,7 +72,8 @@ struct tmpl_value tmpl_map(struct arena *a, const struct tmpl_type *type, const 
     return (struct tmpl_value){.type = type, .map = m};
 }
 
-struct tmpl_value tmpl_labels(struct arena *a, const struct tmpl_type *type, const struct label_set *ls)
+struct tmpl_value tmpl_labels(struct arena *a, const struct tmpl_type *type,
+                              const struct label_set *ls)
 {
     size_t n = ls ? label_set_count(ls) : 0;
     struct tmpl_pair *pairs = arena_array(a, n, sizeof *pairs);

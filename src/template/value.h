@@ -2,10 +2,11 @@
 /*
  * value - what a template computes with
  *
- * A value is a type and a payload; both are borrowed and live in the arena of the execution or longer. The
- * type carries the name that Go gives it (error messages and %T show it), its fields and methods. Rooms that
- * hand data to templates describe their structs by constant types: a table of fields and methods, each with
- * a callback. Values never change after they are made: any thread may read them.
+ * A value is a type and a payload; both are borrowed and live in the arena of the execution or
+ * longer. The type carries the name that Go gives it (error messages and %T show it), its fields
+ * and methods. Rooms that hand data to templates describe their structs by constant types: a table
+ * of fields and methods, each with a callback. Values never change after they are made: any thread
+ * may read them.
  */
 #ifndef TOCSIN_TEMPLATE_VALUE_H
 #define TOCSIN_TEMPLATE_VALUE_H
@@ -24,9 +25,9 @@ struct tmpl_call;
 struct tmpl_value;
 struct zone;
 
-#define TMPL_PARAMS_MAX 4          /* parameters that a function names one by one */
-#define TMPL_STRING_MAX (1u << 20) /* bytes of one string made by a function */
-#define TMPL_NESTING_MAX 64        /* lists in lists that are printed or compared */
+#define TMPL_PARAMS_MAX  4          /* parameters that a function names one by one */
+#define TMPL_STRING_MAX  (1u << 20) /* bytes of one string made by a function */
+#define TMPL_NESTING_MAX 64         /* lists in lists that are printed or compared */
 
 enum tmpl_kind {
     TMPL_ANY, /* of types only: a parameter or element of any type (Go's interface {}) */
@@ -43,14 +44,15 @@ enum tmpl_kind {
     TMPL_FUNC,
 };
 
-/* Sets *ret and returns 0; or fails with words, without "error calling ...": the engine adds that. */
+/* Sets *ret and returns 0; or fails with words, without "error calling ...": the engine adds that.
+ */
 typedef int tmpl_fn(struct tmpl_call *call, struct tmpl_value *ret, struct err *err);
 
 struct tmpl_func {
     const char *name;
     tmpl_fn *fn;
     const struct tmpl_type *params[TMPL_PARAMS_MAX]; /* up to the first NULL */
-    bool variadic;                                   /* the last parameter may come any number of times */
+    bool variadic; /* the last parameter may come any number of times */
 };
 
 struct tmpl_field {
@@ -70,7 +72,7 @@ struct tmpl_type {
     const struct tmpl_func *methods;
     size_t n_methods;
     void (*print)(const struct tmpl_value *v, struct buf *out); /* its String method, or NULL */
-    void (*json)(const struct tmpl_value *v, struct buf *out);  /* its own form in toJson, or NULL */
+    void (*json)(const struct tmpl_value *v, struct buf *out); /* its own form in toJson, or NULL */
 };
 
 struct tmpl_list {
@@ -121,9 +123,9 @@ struct tmpl_time {
     const struct zone *zone;
 };
 
-extern const struct tmpl_type tmpl_type_any, tmpl_type_raw, tmpl_type_bool, tmpl_type_int, tmpl_type_int64,
-    tmpl_type_uint8, tmpl_type_uint64, tmpl_type_float64, tmpl_type_complex128, tmpl_type_string,
-    tmpl_type_strings /* []string */, tmpl_type_anys /* []interface {} */,
+extern const struct tmpl_type tmpl_type_any, tmpl_type_raw, tmpl_type_bool, tmpl_type_int,
+    tmpl_type_int64, tmpl_type_uint8, tmpl_type_uint64, tmpl_type_float64, tmpl_type_complex128,
+    tmpl_type_string, tmpl_type_strings /* []string */, tmpl_type_anys /* []interface {} */,
     tmpl_type_string_map /* map[string]string */, tmpl_type_any_map /* map[string]interface {} */,
     tmpl_type_func, tmpl_type_time, tmpl_type_duration /* nanoseconds */,
     tmpl_type_html /* a string that passes unescaped as HTML */, tmpl_type_url /* ... as URL */;
@@ -158,8 +160,8 @@ static inline struct tmpl_value tmpl_duration(int64_t ns)
     return (struct tmpl_value){.type = &tmpl_type_duration, .i = ns};
 }
 
-static inline struct tmpl_value tmpl_list(const struct tmpl_type *type, const struct tmpl_value *items,
-                                          size_t n)
+static inline struct tmpl_value tmpl_list(const struct tmpl_type *type,
+                                          const struct tmpl_value *items, size_t n)
 {
     return (struct tmpl_value){.type = type, .list = {items, n}};
 }
@@ -177,10 +179,12 @@ static inline enum tmpl_kind tmpl_kind(const struct tmpl_value *v) /* TMPL_ANY: 
 /* A string that holds what `b` has; b is freed. -E2BIG when b overflowed. */
 int tmpl_take_buf(struct arena *a, struct buf *b, struct tmpl_value *ret, struct err *err);
 
-/* A map of n pairs in any order; of equal keys the last counts. The pairs are copied, the keys are not. */
-struct tmpl_value tmpl_map(struct arena *a, const struct tmpl_type *type, const struct tmpl_pair *pairs,
-                           size_t n);
-struct tmpl_value tmpl_labels(struct arena *a, const struct tmpl_type *type, const struct label_set *ls);
+/* A map of n pairs in any order; of equal keys the last counts. The pairs are copied, the keys are
+ * not. */
+struct tmpl_value tmpl_map(struct arena *a, const struct tmpl_type *type,
+                           const struct tmpl_pair *pairs, size_t n);
+struct tmpl_value tmpl_labels(struct arena *a, const struct tmpl_type *type,
+                              const struct label_set *ls);
 const struct tmpl_value *tmpl_map_get(const struct tmpl_map *m, struct str key); /* NULL: absent */
 
 struct tmpl_value tmpl_time(struct arena *a, struct tmpl_time t);
@@ -189,7 +193,8 @@ struct tmpl_time tmpl_time_of_ns(unix_ns t); /* in UTC; UNIX_NS_ZERO gives Go's 
 /* The zero of a type, what a missing map key yields: "" , 0, false, empty list, no value ... */
 struct tmpl_value tmpl_zero(const struct tmpl_type *type);
 bool tmpl_is_true(const struct tmpl_value *v);
-struct str tmpl_type_name(struct arena *a, const struct tmpl_value *v); /* %T; "<nil>" without a value */
+struct str tmpl_type_name(struct arena *a,
+                          const struct tmpl_value *v); /* %T; "<nil>" without a value */
 
 /* Appends v as Go's fmt.Sprint does. -E2BIG when lists are nested too deep. */
 int tmpl_print(const struct tmpl_value *v, struct buf *out, struct err *err);

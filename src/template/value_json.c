@@ -17,7 +17,9 @@ static int add_float(double f, struct buf *out, struct err *err)
 
     if (!isfinite(f))
         return err_set(err, -EINVAL, "json: unsupported value: %s",
-                       isnan(f) ? "NaN" : f > 0 ? "+Inf" : "-Inf");
+                       isnan(f) ? "NaN"
+                       : f > 0  ? "+Inf"
+                                : "-Inf");
     n = num_format_sample(f, text);
     if (n >= 4 && text[n - 4] == 'e' && text[n - 3] == '-' && text[n - 2] == '0') {
         text[n - 2] = text[n - 1];

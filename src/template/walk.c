@@ -135,10 +135,11 @@ static int walk_if_or_with(struct tmpl_exec *x, const struct tmpl_value *dot, co
     return r;
 }
 
-/* ---- range ------------------------------------------------------------------------------------------ */
+/* ---- range
+ * ------------------------------------------------------------------------------------------ */
 
-static int set_loop_vars(struct tmpl_exec *x, const struct node *pipe, const struct tmpl_value *index,
-                         const struct tmpl_value *elem)
+static int set_loop_vars(struct tmpl_exec *x, const struct node *pipe,
+                         const struct tmpl_value *index, const struct tmpl_value *elem)
 {
     size_t n = pipe->n_decls;
     int r = 0;
@@ -256,7 +257,8 @@ static int walk_range(struct tmpl_exec *x, const struct tmpl_value *dot, const s
     return r < 0 ? r : 0;
 }
 
-/* ---- templates -------------------------------------------------------------------------------------- */
+/* ---- templates
+ * -------------------------------------------------------------------------------------- */
 
 /* Runs a tree with `data` as dot and $; nothing of the caller's variables is seen in it. */
 static int run_tree(struct tmpl_exec *x, const struct tree *tree, const struct tmpl_value *data)
@@ -341,7 +343,8 @@ int exec_walk(struct tmpl_exec *x, const struct tmpl_value *dot, const struct no
 }
 
 int template_execute(const struct template *t, struct str name, const struct tmpl_value *data,
-                     const struct tmpl_env *env, struct arena *arena, struct buf *out, struct err *err)
+                     const struct tmpl_env *env, struct arena *arena, struct buf *out,
+                     struct err *err)
 {
     struct tmpl_exec x = {
         .tmpl = t,

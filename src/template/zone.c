@@ -4,11 +4,12 @@
  *
  *     "TZif" version(1) reserved(15)
  *     isutcnt isstdcnt leapcnt timecnt typecnt charcnt   uint32 each
- *     timecnt times, timecnt type numbers (uint8), typecnt types {int32 offset, uint8 dst, uint8 abbreviation},
- *     charcnt bytes of abbreviations, leapcnt leap seconds, isstdcnt + isutcnt bytes
+ *     timecnt times, timecnt type numbers (uint8), typecnt types {int32 offset, uint8 dst, uint8
+ * abbreviation}, charcnt bytes of abbreviations, leapcnt leap seconds, isstdcnt + isutcnt bytes
  *
- * Times have 4 bytes. From version 2 on the same follows once more with times of 8 bytes, which is the part
- * that counts, and then a line feed, the rule for later times (see zone_rule.c), a line feed.
+ * Times have 4 bytes. From version 2 on the same follows once more with times of 8 bytes, which is
+ * the part that counts, and then a line feed, the rule for later times (see zone_rule.c), a line
+ * feed.
  */
 #include "template/zone_priv.h"
 
@@ -34,7 +35,7 @@ struct zone {
     struct str name;
     struct zone *next; /* in the list of loaded zones */
     size_t n_times;
-    int64_t *times;    /* ascending: from here on types[kinds[i]] is in force */
+    int64_t *times; /* ascending: from here on types[kinds[i]] is in force */
     uint8_t *kinds;
     size_t n_types;
     struct zone_type *types;
@@ -46,10 +47,18 @@ struct zone {
 static const struct builtin_zone {
     const char *name, *rule;
 } builtin_zones[] = {
-    {"Asia/Shanghai", "CST-8"},    {"Asia/Chongqing", "CST-8"}, {"Asia/Harbin", "CST-8"},
-    {"PRC", "CST-8"},              {"Asia/Urumqi", "<+06>-6"},  {"Asia/Hong_Kong", "HKT-8"},
-    {"Asia/Macau", "CST-8"},       {"Asia/Taipei", "CST-8"},    {"Asia/Singapore", "<+08>-8"},
-    {"Asia/Tokyo", "JST-9"},       {"Asia/Seoul", "KST-9"},     {"Etc/UTC", "UTC0"},
+    {"Asia/Shanghai", "CST-8"},
+    {"Asia/Chongqing", "CST-8"},
+    {"Asia/Harbin", "CST-8"},
+    {"PRC", "CST-8"},
+    {"Asia/Urumqi", "<+06>-6"},
+    {"Asia/Hong_Kong", "HKT-8"},
+    {"Asia/Macau", "CST-8"},
+    {"Asia/Taipei", "CST-8"},
+    {"Asia/Singapore", "<+08>-8"},
+    {"Asia/Tokyo", "JST-9"},
+    {"Asia/Seoul", "KST-9"},
+    {"Etc/UTC", "UTC0"},
     {"GMT", "GMT0"},
 };
 
@@ -84,8 +93,9 @@ static bool read_counts(struct str s, struct counts *ret)
 {
     if (s.len < HEADER_BYTES || memcmp(s.p, "TZif", 4) != 0)
         return false;
-    *ret = (struct counts){big_endian(s.p + 20, 4), big_endian(s.p + 24, 4), big_endian(s.p + 28, 4),
-                           big_endian(s.p + 32, 4), big_endian(s.p + 36, 4), big_endian(s.p + 40, 4)};
+    *ret = (struct counts){big_endian(s.p + 20, 4), big_endian(s.p + 24, 4),
+                           big_endian(s.p + 28, 4), big_endian(s.p + 32, 4),
+                           big_endian(s.p + 36, 4), big_endian(s.p + 40, 4)};
     return true;
 }
 
@@ -100,7 +110,8 @@ static size_t block_bytes(const struct counts *c, size_t time_size, size_t left)
 
 static bool read_block(struct zone *z, const struct counts *c, const char *p, size_t time_size)
 {
-    const char *kinds = p + c->time * time_size, *types = kinds + c->time, *chars = types + c->type * 6;
+    const char *kinds = p + c->time * time_size, *types = kinds + c->time,
+               *chars = types + c->type * 6;
 
     z->times = mem_array(c->time, sizeof *z->times);
     z->kinds = mem_array(c->time, sizeof *z->kinds);
@@ -120,7 +131,8 @@ static bool read_block(struct zone *z, const struct counts *c, const char *p, si
 
         if (at >= c->chars)
             return false;
-        z->types[i] = (struct zone_type){(int32_t)big_endian(types + i * 6, 4), types[i * 6 + 4] != 0,
+        z->types[i] = (struct zone_type){(int32_t)big_endian(types + i * 6, 4),
+                                         types[i * 6 + 4] != 0,
                                          str_n(chars + at, strnlen(chars + at, c->chars - at))};
     }
     return true;

@@ -4,8 +4,8 @@
  *
  *     CST-8      <+0530>-5:30      CET-1CEST,M3.5.0,M10.5.0/3
  *
- * Name and offset (hours west of Greenwich) of standard time, name and perhaps offset of summer time, its first
- * and last day and the time of the day.
+ * Name and offset (hours west of Greenwich) of standard time, name and perhaps offset of summer
+ * time, its first and last day and the time of the day.
  */
 #ifndef TOCSIN_TEMPLATE_ZONE_RULE_PRIV_H
 #define TOCSIN_TEMPLATE_ZONE_RULE_PRIV_H

@@ -19,8 +19,8 @@ struct run_case {
 };
 
 /*
- * The data of the language's tests: .s "text", .n 3, .f 1.5, .yes true, .list [a b c], .nums [1 2 3],
- * .m {k: v}, .deep {in: {x: 5}, nil: no value}, .zero 0, .empty ""
+ * The data of the language's tests: .s "text", .n 3, .f 1.5, .yes true, .list [a b c], .nums [1 2
+ * 3], .m {k: v}, .deep {in: {x: 5}, nil: no value}, .zero 0, .empty ""
  */
 static inline struct tmpl_value run_data(struct arena *a)
 {
@@ -86,7 +86,8 @@ static inline void run_cases(const struct tmpl_functions *functions, const struc
 
         if (!good) {
             print_error("%s\n  want: %s\n  got:  %.*s\n        %s\n", cases[i].text,
-                        cases[i].out ? cases[i].out : cases[i].err, STR_ARG(buf_str(&out)), err.msg);
+                        cases[i].out ? cases[i].out : cases[i].err, STR_ARG(buf_str(&out)),
+                        err.msg);
             bad++;
         }
         buf_free(&out);

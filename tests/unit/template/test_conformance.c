@@ -23,7 +23,8 @@ static void differs(struct score *s, const char *name, const char *want, struct 
     print_error("%s\n  want: %s\n  got:  %.*s\n  %s\n", name, want, (int)got.len, got.p, err->msg);
 }
 
-/* ---- Alertmanager ----------------------------------------------------------------------------------- */
+/* ---- Alertmanager
+ * ----------------------------------------------------------------------------------- */
 
 static struct label *labels_of(struct arena *a, const struct json *object, size_t *ret_n);
 
@@ -130,8 +131,8 @@ static int render_row(const struct json *row, const struct json *data, struct bu
     env.html = str_eq_c(json_text(json_get(row, "mode")), "html");
     read_message(&a, data, &m);
     for (size_t i = 0; r == 0 && i < json_len(defs); i++)
-        r = template_set_add(set, str_c(arena_printf(&a, "defs%zu", i)), json_text(json_at(defs, i)),
-                             err);
+        r = template_set_add(set, str_c(arena_printf(&a, "defs%zu", i)),
+                             json_text(json_at(defs, i)), err);
     if (r == 0)
         r = template_parse(set, STR(""), json_text(json_get(row, "text")), &t, err);
     if (r == 0) {
@@ -196,7 +197,8 @@ static void renders_what_alertmanager_renders(void **state)
     assert_int_equal(score.bad, 0);
 }
 
-/* ---- Prometheus ------------------------------------------------------------------------------------- */
+/* ---- Prometheus
+ * ------------------------------------------------------------------------------------- */
 
 /* Numbers of the data file come as numbers, as numeric text, or as the name of a Go constant. */
 static struct tmpl_value input_of(const struct json *v)
@@ -232,7 +234,8 @@ struct result {
     size_t n;
 };
 
-static int answer(void *self, struct str expr, struct arena *a, struct tmpl_list *ret, struct err *err)
+static int answer(void *self, struct str expr, struct arena *a, struct tmpl_list *ret,
+                  struct err *err)
 {
     struct result *q = self;
     size_t n = json_len(q->samples);
@@ -401,8 +404,8 @@ static bool rule_texts_parse(struct str rule)
         value = str_trim(value);
         if (value.len < 2 || value.p[0] != '"' || key.len == 0)
             continue;
-        good &= template_parse_alert(set, STR("InstanceDown"), str_n(value.p + 1, value.len - 2), &t,
-                                     NULL) == 0;
+        good &= template_parse_alert(set, STR("InstanceDown"), str_n(value.p + 1, value.len - 2),
+                                     &t, NULL) == 0;
         template_unref(t);
     }
     template_set_unref(set);
@@ -431,7 +434,8 @@ static void refuses_the_rule_texts_that_prometheus_refuses(void **state)
     }
     json_doc_free(doc);
     buf_free(&text);
-    print_message("rules/rule_template_parsing.json: %d of %d\n", score.good, score.good + score.bad);
+    print_message("rules/rule_template_parsing.json: %d of %d\n", score.good,
+                  score.good + score.bad);
     assert_int_equal(score.bad, 0);
 }
 

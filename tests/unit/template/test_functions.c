@@ -7,32 +7,41 @@
 #include "model/label_set.h"
 #include "tests/unit/template/run.h"
 
-/* ---- Alertmanager ----------------------------------------------------------------------------------- */
+/* ---- Alertmanager
+ * ----------------------------------------------------------------------------------- */
 
 static void has_alertmanagers_functions(void **state)
 {
     static const struct tmpl_env env = {.missing_key = TMPL_MISSING_ZERO, .now = 1000000000};
     static const struct run_case cases[] = {
         {"{{ toUpper \"aéя中\" }} {{ toLower \"AÉЯ\" }}", "AÉЯ中 aéя", NULL},
-        {"{{ title \"hELLO wORLD don't www.x-y ünder_score\" }}", "Hello World Don't Www.x-Y Ünder_score", NULL},
+        {"{{ title \"hELLO wORLD don't www.x-y ünder_score\" }}",
+         "Hello World Don't Www.x-Y Ünder_score", NULL},
         {"[{{ trimSpace \" \\t\\u3000 a b\\n\" }}]", "[a b]", NULL},
         {"{{ join \"-\" (stringSlice \"a\" \"b\") }}{{ join \"-\" (stringSlice) }}", "a-b", NULL},
         {"{{ match \"^a+$\" \"aaa\" }} {{ match \"b\" \"aaa\" }}", "true false", NULL},
-        {"{{ reReplaceAll \"(\\\\w+)@(?P<d>\\\\w+)\" \"${d} at $1\" \"me@home you@work\" }}", "home at me work at you", NULL},
+        {"{{ reReplaceAll \"(\\\\w+)@(?P<d>\\\\w+)\" \"${d} at $1\" \"me@home you@work\" }}",
+         "home at me work at you", NULL},
         {"{{ urlUnescape \"a+b%20c%e4%b8%ad\" }}", "a b c中", NULL},
         {"{{ safeHtml \"<b>\" }}{{ safeUrl \"x:<y>\" }}", "<b>x:<y>", NULL},
-        {"{{ toJson (list 1 1.5 1e-7 \"<a>\\n\\u2028\" true nil (dict \"z\" 1 \"a\" 2)) }}", "[1,1.5,1e-7,\"\\u003ca\\u003e\\n\\u2028\",true,null,{\"a\":2,\"z\":1}]", NULL},
-        {"{{ toJson (stringSlice) }} {{ toJson (list) }} {{ toJson (dict) }} {{ toJson now }}", "null [] {} \"1970-01-01T00:00:01Z\"", NULL},
+        {"{{ toJson (list 1 1.5 1e-7 \"<a>\\n\\u2028\" true nil (dict \"z\" 1 \"a\" 2)) }}",
+         "[1,1.5,1e-7,\"\\u003ca\\u003e\\n\\u2028\",true,null,{\"a\":2,\"z\":1}]", NULL},
+        {"{{ toJson (stringSlice) }} {{ toJson (list) }} {{ toJson (dict) }} {{ toJson now }}",
+         "null [] {} \"1970-01-01T00:00:01Z\"", NULL},
         {"{{ append (list 1) 2 \"x\" }} {{ (dict \"a\" 1 \"a\" 2).a }}", "[1 2 x] 2", NULL},
-        {"{{ humanizeDuration 90061 }} {{ humanizeDuration \"0.0123\" }} {{ humanizeDuration 12.345 }} {{ humanizeDuration (since now) }}", "1d 1h 1m 1s 12.3ms 12.35s 0s", NULL},
+        {"{{ humanizeDuration 90061 }} {{ humanizeDuration \"0.0123\" }} {{ humanizeDuration 12.345 }} {{ humanizeDuration (since now) }}",
+         "1d 1h 1m 1s 12.3ms 12.35s 0s", NULL},
         {"{{ date \"2006\" (tz \"UTC\" now) }}", "1970", NULL},
-        {"{{ urlUnescape \"%zz\" }}", NULL, "error calling urlUnescape: invalid URL escape \"%zz\""},
+        {"{{ urlUnescape \"%zz\" }}", NULL,
+         "error calling urlUnescape: invalid URL escape \"%zz\""},
         {"{{ match \"(\" \"a\" }}", NULL, "error calling match: error parsing regexp"},
-        {"{{ reReplaceAll \"[\" \"\" \"a\" }}", NULL, "error calling reReplaceAll: regexp: Compile(`[`)"},
+        {"{{ reReplaceAll \"[\" \"\" \"a\" }}", NULL,
+         "error calling reReplaceAll: regexp: Compile(`[`)"},
         {"{{ dict 1 2 }}", NULL, "dict keys must be strings"},
         {"{{ dict \"a\" }}", NULL, "dict requires an even number of arguments"},
         {"{{ append \"a\" 1 }}", NULL, "can't handle \"a\" for arg of type []interface {}"},
-        {"{{ join \",\" .nums }}", NULL, "wrong type for value; expected []string; got []interface {}"},
+        {"{{ join \",\" .nums }}", NULL,
+         "wrong type for value; expected []string; got []interface {}"},
         {"{{ toJson 1i }}", NULL, "json: unsupported type: complex128"},
         {"{{ humanizeDuration true }}", NULL, "can't convert bool to float"},
         {"{{ query \"up\" }}", NULL, "function \"query\" not defined"},
@@ -41,7 +50,8 @@ static void has_alertmanagers_functions(void **state)
     run_cases(&template_alertmanager_functions, &env, cases, ARRAY_LEN(cases));
 }
 
-/* ---- Prometheus ------------------------------------------------------------------------------------- */
+/* ---- Prometheus
+ * ------------------------------------------------------------------------------------- */
 
 static int two_samples(void *self, struct str expr, struct arena *a, struct tmpl_list *ret,
                        struct err *err)
@@ -69,24 +79,38 @@ static void has_prometheus_functions(void **state)
         .query_self = sets,
     };
     static const struct run_case cases[] = {
-        {"{{ query \"x\" | first | value }} {{ query \"x\" | first | label \"job\" }} {{ query \"x\" | first | strvalue }}", "2 b text", NULL},
-        {"{{ range query \"x\" | sortByLabel \"job\" }}{{ .Labels.job }}={{ .Value }};{{ end }}", "a=1;b=2;", NULL},
-        {"{{ with query \"none\" }}x{{ else }}empty{{ end }}{{ len (query \"x\") }}", "empty2", NULL},
-        {"{{ define \"d\" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template \"d\" (args 1 \"b\") }}{{ tmpl \"d\" (args 3 4) }}", "1-b3-4", NULL},
-        {"{{ title \"aa bb CC\" }} {{ pathPrefix }} {{ externalURL }}", "Aa Bb CC /a/b https://h:9090/a/b?x=/c", NULL},
-        {"{{ stripPort \"[::1]:80\" }} {{ stripPort \"h:80\" }} {{ stripPort \"h\" }} {{ stripPort \"a:b:c\" }}", "::1 h h a:b:c", NULL},
-        {"{{ stripDomain \"a.b.c:80\" }} {{ stripDomain \"a.b\" }} {{ stripDomain \"1.2.3.4:5\" }} {{ stripDomain \"::1\" }}", "a:80 a 1.2.3.4:5 ::1", NULL},
-        {"{{ graphLink \"a b\" }} {{ tableLink \"up\" }}", "/graph?g0.expr=a+b&g0.tab=0 /graph?g0.expr=up&g0.tab=1", NULL},
-        {"{{ parseDuration \"1h30m\" }} {{ humanizePercentage 0.1234 }} {{ humanize 0.00001 }} {{ humanize1024 2048 }}", "5400 12.34% 10u 2ki", NULL},
-        {"{{ (toTime 1.5).Format \"05.0\" }} {{ humanizeTimestamp \"0x1p4\" }}", "01.5 1970-01-01 00:00:16 +0000 UTC", NULL},
+        {"{{ query \"x\" | first | value }} {{ query \"x\" | first | label \"job\" }} {{ query \"x\" | first | strvalue }}",
+         "2 b text", NULL},
+        {"{{ range query \"x\" | sortByLabel \"job\" }}{{ .Labels.job }}={{ .Value }};{{ end }}",
+         "a=1;b=2;", NULL},
+        {"{{ with query \"none\" }}x{{ else }}empty{{ end }}{{ len (query \"x\") }}", "empty2",
+         NULL},
+        {"{{ define \"d\" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template \"d\" (args 1 \"b\") }}{{ tmpl \"d\" (args 3 4) }}",
+         "1-b3-4", NULL},
+        {"{{ title \"aa bb CC\" }} {{ pathPrefix }} {{ externalURL }}",
+         "Aa Bb CC /a/b https://h:9090/a/b?x=/c", NULL},
+        {"{{ stripPort \"[::1]:80\" }} {{ stripPort \"h:80\" }} {{ stripPort \"h\" }} {{ stripPort \"a:b:c\" }}",
+         "::1 h h a:b:c", NULL},
+        {"{{ stripDomain \"a.b.c:80\" }} {{ stripDomain \"a.b\" }} {{ stripDomain \"1.2.3.4:5\" }} {{ stripDomain \"::1\" }}",
+         "a:80 a 1.2.3.4:5 ::1", NULL},
+        {"{{ graphLink \"a b\" }} {{ tableLink \"up\" }}",
+         "/graph?g0.expr=a+b&g0.tab=0 /graph?g0.expr=up&g0.tab=1", NULL},
+        {"{{ parseDuration \"1h30m\" }} {{ humanizePercentage 0.1234 }} {{ humanize 0.00001 }} {{ humanize1024 2048 }}",
+         "5400 12.34% 10u 2ki", NULL},
+        {"{{ (toTime 1.5).Format \"05.0\" }} {{ humanizeTimestamp \"0x1p4\" }}",
+         "01.5 1970-01-01 00:00:16 +0000 UTC", NULL},
         {"{{ query \"bad(\" }}", NULL, "error calling query: parse error"},
-        {"{{ query \"none\" | first }}", NULL, "error calling first: first() called on vector with no elements"},
-        {"{{ \"x\" | first }}", NULL, "wrong type for value; expected template.queryResult; got string"},
-        {"{{ \"x\" | value }}", NULL, "wrong type for value; expected *template.sample; got string"},
+        {"{{ query \"none\" | first }}", NULL,
+         "error calling first: first() called on vector with no elements"},
+        {"{{ \"x\" | first }}", NULL,
+         "wrong type for value; expected template.queryResult; got string"},
+        {"{{ \"x\" | value }}", NULL,
+         "wrong type for value; expected *template.sample; got string"},
         {"{{ parseDuration \"x\" }}", NULL, "not a valid duration string: \"x\""},
         {"{{ toTime \"1e30\" }}", NULL, "1e+30 cannot be represented as a nanoseconds timestamp"},
         {"{{ tmpl \"nope\" 1 }}", NULL, "no template \"nope\""},
-        {"{{ define \"d\" }}{{ .x.y }}{{ end }}{{ tmpl \"d\" 1 }}", NULL, "error calling tmpl: template: t:1:21: executing \"d\" at <.x.y>"},
+        {"{{ define \"d\" }}{{ .x.y }}{{ end }}{{ tmpl \"d\" 1 }}", NULL,
+         "error calling tmpl: template: t:1:21: executing \"d\" at <.x.y>"},
     };
     static const struct tmpl_env alone = {0};
     static const struct run_case alone_cases[] = {
@@ -102,11 +126,16 @@ static void has_prometheus_functions(void **state)
 static void expands_alert_texts_and_puts_errors_into_them(void **state)
 {
     static const struct run_case cases[] = {
-        {"{{ $labels.job }} {{ $externalLabels.site }} {{ $externalURL }} {{ $value }}", "redis s1 http://h 250", NULL},
+        {"{{ $labels.job }} {{ $externalLabels.site }} {{ $externalURL }} {{ $value }}",
+         "redis s1 http://h 250", NULL},
         {"{{ .Labels.job }}{{ $labels.none }}|{{ .Value | humanize }}", "redis|250", NULL},
         {"plain", "plain", NULL},
-        {"{{ .Nope.Foo }}", "<error expanding template: error executing template __alert_A \"b\": template: __alert_A \"b\":1:120: executing \"__alert_A \\\"b\\\"\" at <.Nope.Foo>: can't evaluate field Nope in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }>", NULL},
-        {"before {{ query \"x\" }}", "<error expanding template: error executing template __alert_A \"b\": template: __alert_A \"b\":1:122: executing \"__alert_A \\\"b\\\"\" at <query \"x\">: error calling query: queries are not available here>", NULL},
+        {"{{ .Nope.Foo }}",
+         "<error expanding template: error executing template __alert_A \"b\": template: __alert_A \"b\":1:120: executing \"__alert_A \\\"b\\\"\" at <.Nope.Foo>: can't evaluate field Nope in type struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }>",
+         NULL},
+        {"before {{ query \"x\" }}",
+         "<error expanding template: error executing template __alert_A \"b\": template: __alert_A \"b\":1:122: executing \"__alert_A \\\"b\\\"\" at <query \"x\">: error calling query: queries are not available here>",
+         NULL},
     };
     const struct label labels[] = {{STR("job"), STR("redis")}}, site[] = {{STR("site"), STR("s1")}};
     struct template_alert alert = {
@@ -125,7 +154,8 @@ static void expands_alert_texts_and_puts_errors_into_them(void **state)
         struct arena a;
 
         arena_init(&a, RUN_VALUES_MAX);
-        assert_int_equal(template_parse_alert(set, STR("A \"b\""), str_c(cases[i].text), &t, NULL), 0);
+        assert_int_equal(template_parse_alert(set, STR("A \"b\""), str_c(cases[i].text), &t, NULL),
+                         0);
         template_expand_alert(t, &alert, &env, &a, &out);
         assert_string_equal(out.p, cases[i].out);
         template_unref(t);
@@ -133,13 +163,16 @@ static void expands_alert_texts_and_puts_errors_into_them(void **state)
         arena_deinit(&a);
     }
     assert_int_equal(template_parse_alert(set, STR("A"), STR("{{ $wrong }}"), &t, &err), -EINVAL);
-    assert_string_equal(err.msg, "error parsing template __alert_A: template: __alert_A:1: undefined variable \"$wrong\"");
+    assert_string_equal(
+        err.msg,
+        "error parsing template __alert_A: template: __alert_A:1: undefined variable \"$wrong\"");
     template_set_unref(set);
     label_set_unref(alert.labels);
     label_set_unref(alert.external_labels);
 }
 
-/* ---- messages --------------------------------------------------------------------------------------- */
+/* ---- messages
+ * --------------------------------------------------------------------------------------- */
 
 static struct str to_chinese(void *self, struct str key)
 {
@@ -229,16 +262,22 @@ static void writes_what_notification_manager_writes(void **state)
         bool chinese;
         const char *want;
     } cases[] = {
-        {"{{ template \"nm.default.text\" . }}", false, "[firing] over 200 MB\n  alertname: Redis <1>\n  severity: critical\n\n"},
-        {"{{ template \"nm.default.text\" . }}", true, "[触发中] 超过200MB\n  告警名称: Redis <1>\n  severity: critical\n\n"},
+        {"{{ template \"nm.default.text\" . }}", false,
+         "[firing] over 200 MB\n  alertname: Redis <1>\n  severity: critical\n\n"},
+        {"{{ template \"nm.default.text\" . }}", true,
+         "[触发中] 超过200MB\n  告警名称: Redis <1>\n  severity: critical\n\n"},
         {"{{ template \"nm.default.subject\" . }}", false, "[firing] over 200 MB"},
-        {"{{ template \"nm.default.markdown\" . }}", false, "### [firing] over 200 MB\n- alertname: Redis <1>\n- severity: critical\n\n"},
+        {"{{ template \"nm.default.markdown\" . }}", false,
+         "### [firing] over 200 MB\n- alertname: Redis <1>\n- severity: critical\n\n"},
         {"{{ template \"nm.feishu.post\" . }}", false,
          "\nen_us:\n  content:\n    - - tag: text\n        text: \"[firing] over 200 MB\"\n    - - tag: text\n        text: '  alertname: Redis <1>'\n"
          "    - - tag: text\n        text: '  severity: critical'\n    - - tag: text\n        text: ' '"},
-        {"{{ .GroupLabels }} {{ .Status }} {{ len .Alerts.Firing }} {{ (index .Alerts 0).MessageCN }}", false, "map[alertname:Redis <1> namespace:] firing 1 超过200MB"},
-        {"{{ escape \"it's \\\"x\\\"\" }} {{ translate \"FIRING\" }} {{ translate \"Other\" }}", true, "it\\'s \\\"x\\\" 触发中 Other"},
-        {"{{ (index .Alerts 0).ID }} {{ (index .Alerts 0).Labels.rule_id }} {{ (index .Alerts 0).Labels.Names }}", false, "13756484288041546268 7 [alertname severity]"},
+        {"{{ .GroupLabels }} {{ .Status }} {{ len .Alerts.Firing }} {{ (index .Alerts 0).MessageCN }}",
+         false, "map[alertname:Redis <1> namespace:] firing 1 超过200MB"},
+        {"{{ escape \"it's \\\"x\\\"\" }} {{ translate \"FIRING\" }} {{ translate \"Other\" }}",
+         true, "it\\'s \\\"x\\\" 触发中 Other"},
+        {"{{ (index .Alerts 0).ID }} {{ (index .Alerts 0).Labels.rule_id }} {{ (index .Alerts 0).Labels.Names }}",
+         false, "13756484288041546268 7 [alertname severity]"},
     };
     struct fixture f;
 
@@ -260,7 +299,8 @@ static void writes_mail_pages_with_every_value_escaped(void **state)
     struct buf am = {0}, nm = {0};
 
     make_message(&f);
-    render(&template_alertmanager_functions, template_alertmanager_stock, "{{ template \"email.default.html\" . }}", false, &f.m, &am);
+    render(&template_alertmanager_functions, template_alertmanager_stock,
+           "{{ template \"email.default.html\" . }}", false, &f.m, &am);
     assert_non_null(strstr(am.p, "1 alert for alertname=Redis &lt;1&gt;\n"));
     assert_non_null(strstr(am.p, "bgcolor=\"#E6522C\""));
     assert_non_null(strstr(am.p, "<a href=\"http://am/#/alerts?receiver=ops\""));
@@ -269,7 +309,8 @@ static void writes_mail_pages_with_every_value_escaped(void **state)
     assert_null(strstr(am.p, "Resolved"));
     assert_null(strstr(am.p, "<1>"));
 
-    render(&template_notification_manager_functions, template_notification_manager_stock, "{{ template \"nm.default.html\" . }}", true, &f.m, &nm);
+    render(&template_notification_manager_functions, template_notification_manager_stock,
+           "{{ template \"nm.default.html\" . }}", true, &f.m, &nm);
     assert_non_null(strstr(nm.p, "<strong>[触发中] 超过200MB</strong>"));
     assert_non_null(strstr(nm.p, "告警名称: Redis &lt;1&gt;<br>"));
     assert_null(strstr(nm.p, "rule_id"));
@@ -277,7 +318,8 @@ static void writes_mail_pages_with_every_value_escaped(void **state)
     f.alert.resolved = true;
     f.m.status = STR("resolved");
     buf_reset(&am);
-    render(&template_alertmanager_functions, template_alertmanager_stock, "{{ template \"email.default.html\" . }}", false, &f.m, &am);
+    render(&template_alertmanager_functions, template_alertmanager_stock,
+           "{{ template \"email.default.html\" . }}", false, &f.m, &am);
     assert_non_null(strstr(am.p, "bgcolor=\"#68B90F\""));
     assert_non_null(strstr(am.p, "[1] Resolved"));
     buf_free(&am);

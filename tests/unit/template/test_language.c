@@ -46,7 +46,8 @@ static void reads_constants_as_go_does(void **state)
         {"{{ 9223372036854775807 }} {{ -9223372036854775808 }}",
          "9223372036854775807 -9223372036854775808", NULL},
         {"{{ +5 }} {{ -0 }} {{ .5 }}", "5 0 0.5", NULL},
-        {"{{ 'a' }} {{ '\\n' }} {{ '\\x41' }} {{ '\\u4e2d' }} {{ '\\'' }}", "97 10 65 20013 39", NULL},
+        {"{{ 'a' }} {{ '\\n' }} {{ '\\x41' }} {{ '\\u4e2d' }} {{ '\\'' }}", "97 10 65 20013 39",
+         NULL},
         {"{{ \"a\\tb\\\"\\u4e2d\\U0001F600\\x41\\101\" }}", "a\tb\"中😀AA", NULL},
         {"{{ `a\\n\nb` }}", "a\\n\nb", NULL},
         {"{{ true }} {{ false }}", "true false", NULL},
@@ -78,9 +79,11 @@ static void walks_fields_maps_and_variables(void **state)
         {"{{ .deep.in.x }}", "5", NULL},
         {"{{ $x := .deep }}{{ $x.in.x }}", "5", NULL},
         {"{{ (index .list 1) }}{{ (.deep).in.x }}", "b5", NULL},
-        {"{{ .deep.nil.x }}", NULL, "t:1:8: executing \"t\" at <.deep.nil.x>: nil pointer evaluating interface {}.x"},
+        {"{{ .deep.nil.x }}", NULL,
+         "t:1:8: executing \"t\" at <.deep.nil.x>: nil pointer evaluating interface {}.x"},
         {"{{ .m.k.x }}", NULL, "can't evaluate field x in type string"},
-        {"{{ .s.x }}", NULL, "template: t:1:5: executing \"t\" at <.s.x>: can't evaluate field x in type string"},
+        {"{{ .s.x }}", NULL,
+         "template: t:1:5: executing \"t\" at <.s.x>: can't evaluate field x in type string"},
         {"\n\n ab{{ .s.x }}", NULL, "template: t:3:8: executing"},
         {"{{ .m.k 1 }}", NULL, "k is not a method but has arguments"},
         {"{{ 1 | .m.k }}", NULL, "k is not a method but has arguments"},
@@ -115,12 +118,14 @@ static void treats_missing_keys_as_the_option_says(void **state)
 static void scopes_variables(void **state)
 {
     static const struct run_case cases[] = {
-        {"{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ $x := 3 }}{{ $x }}{{ end }}{{ $x }}", "32", NULL},
+        {"{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ $x := 3 }}{{ $x }}{{ end }}{{ $x }}", "32",
+         NULL},
         {"{{ with $x := 5 }}{{ $x }}{{ . }}{{ end }}", "55", NULL},
         {"{{ if true }}{{ $y := 1 }}{{ end }}{{ $y }}", NULL, "undefined variable \"$y\""},
         {"{{ $x = 1 }}", NULL, "undefined variable: $x"},
         {"{{ define \"d\" }}{{ $x }}{{ end }}{{ $x := 1 }}", NULL, "undefined variable \"$x\""},
-        {"{{ $x := 1 }}{{ template \"d\" 2 }}{{ define \"d\" }}{{ $ }}{{ . }}{{ end }}", "22", NULL},
+        {"{{ $x := 1 }}{{ template \"d\" 2 }}{{ define \"d\" }}{{ $ }}{{ . }}{{ end }}", "22",
+         NULL},
         {"{{ $a, $b := 1 }}", NULL, "too many declarations in command"},
         {"{{ range $a, $b, $c := .list }}{{ end }}", NULL, "too many declarations in range"},
         {"{{ range $a, 1 := .list }}{{ end }}", NULL, "range can only initialize variables"},
@@ -159,19 +164,25 @@ static void loops(void **state)
         {"{{ range $i, $v := .list }}{{ $i }}{{ $v }}{{ end }}", "0a1b2c", NULL},
         {"{{ range $k, $v := .m }}{{ $k }}={{ $v }}{{ end }}", "k=v", NULL},
         {"{{ range 3 }}{{ . }}{{ end }}{{ range $i := 2 }}{{ $i }}{{ end }}", "01201", NULL},
-        {"{{ range 0 }}x{{ else }}none{{ end }}{{ range -1 }}x{{ else }}neg{{ end }}", "noneneg", NULL},
+        {"{{ range 0 }}x{{ else }}none{{ end }}{{ range -1 }}x{{ else }}neg{{ end }}", "noneneg",
+         NULL},
         {"{{ range .none }}x{{ else }}none{{ end }}", "none", NULL},
         {"{{ range .nums }}{{ if eq . 2 }}{{ continue }}{{ end }}{{ . }}{{ end }}", "13", NULL},
-        {"{{ range .nums }}{{ if eq . 2 }}{{ break }}{{ end }}{{ . }}{{ else }}x{{ end }}", "1", NULL},
+        {"{{ range .nums }}{{ if eq . 2 }}{{ break }}{{ end }}{{ . }}{{ else }}x{{ end }}", "1",
+         NULL},
         {"{{ range .nums }}{{ range 2 }}{{ break }}{{ end }}{{ . }}{{ end }}", "123", NULL},
-        {"{{ $i := 9 }}{{ $v := 9 }}{{ range $i, $v = .list }}{{ end }}{{ $i }}{{ $v }}", "2c", NULL},
+        {"{{ $i := 9 }}{{ $v := 9 }}{{ range $i, $v = .list }}{{ end }}{{ $i }}{{ $v }}", "2c",
+         NULL},
         {"{{ range $x := .list }}{{ $x = 1 }}{{ end }}{{ .list }}", "[a b c]", NULL},
         {"{{ break }}", NULL, "{{break}} outside {{range}}"},
-        {"{{ range .list }}{{ else }}{{ continue }}{{ end }}", NULL, "{{continue}} outside {{range}}"},
-        {"{{ range .list }}{{ block \"b\" . }}{{ break }}{{ end }}{{ end }}", NULL, "outside {{range}}"},
+        {"{{ range .list }}{{ else }}{{ continue }}{{ end }}", NULL,
+         "{{continue}} outside {{range}}"},
+        {"{{ range .list }}{{ block \"b\" . }}{{ break }}{{ end }}{{ end }}", NULL,
+         "outside {{range}}"},
         {"{{ break 1 }}", NULL, "unexpected \"1\" in {{break}}"},
         {"{{ range .s }}{{ end }}", NULL, "range can't iterate over text"},
-        {"{{ range $i, $j := 3 }}{{ end }}", NULL, "can't use 3 to iterate over more than one variable"},
+        {"{{ range $i, $j := 3 }}{{ end }}", NULL,
+         "can't use 3 to iterate over more than one variable"},
     };
 
     RUN(&zero_env, cases);
@@ -180,19 +191,24 @@ static void loops(void **state)
 static void defines_and_calls_templates(void **state)
 {
     static const struct run_case cases[] = {
-        {"{{ define \"a\" }}<{{ . }}>{{ end }}{{ template \"a\" .s }}{{ template `a` }}", "<text><<no value>>", NULL},
+        {"{{ define \"a\" }}<{{ . }}>{{ end }}{{ template \"a\" .s }}{{ template `a` }}",
+         "<text><<no value>>", NULL},
         {"{{ block \"b\" .n }}[{{ . }}]{{ end }}{{ template \"b\" 4 }}", "[3][4]", NULL},
         {"{{ define \"a\" }}1{{ end }}{{ define \"a\" }} {{ end }}{{ template \"a\" }}", "1", NULL},
         {"{{ define \"a\" }} {{ end }}{{ define \"a\" }}1{{ end }}{{ template \"a\" }}", "1", NULL},
-        {"{{ define \"a\" }}1{{ end }}{{ define \"a\" }}2{{ end }}", NULL, "multiple definition of template \"a\""},
-        {"{{ template \"x\" . }}", NULL, "t:1:12: executing \"t\" at <{{template \"x\" .}}>: template \"x\" not defined"},
-        {"{{ define \"a\" }}{{ .s.x }}{{ end }}{{ template \"a\" . }}", NULL, "executing \"a\" at <.s.x>"},
+        {"{{ define \"a\" }}1{{ end }}{{ define \"a\" }}2{{ end }}", NULL,
+         "multiple definition of template \"a\""},
+        {"{{ template \"x\" . }}", NULL,
+         "t:1:12: executing \"t\" at <{{template \"x\" .}}>: template \"x\" not defined"},
+        {"{{ define \"a\" }}{{ .s.x }}{{ end }}{{ template \"a\" . }}", NULL,
+         "executing \"a\" at <.s.x>"},
         {"{{ define a }}{{ end }}", NULL, "unexpected \"a\" in define clause"},
         {"{{ if 1 }}{{ define \"a\" }}{{ end }}{{ end }}", NULL, "unexpected <define> in command"},
         {"{{ block \"a\" }}{{ end }}", NULL, "missing value for block clause"},
         {"{{ define \"a\" }}{{ else }}{{ end }}", NULL, "unexpected {{else}} in define clause"},
         {"{{ define \"r\" }}{{ if . }}{{ . }}{{ template \"r\" (slice . 1) }}{{ end }}{{ end }}"
-         "{{ template \"r\" \"abc\" }}", "abcbcc", NULL},
+         "{{ template \"r\" \"abc\" }}",
+         "abcbcc", NULL},
     };
 
     RUN(&zero_env, cases);
@@ -214,7 +230,8 @@ static void pipes_values_into_functions(void **state)
         {"{{ eq }}", NULL, "wrong number of args for eq: want at least 1 got 0"},
         {"{{ toUpper 1 }}", NULL, "t:1:11: executing \"t\" at <1>: expected string; found 1"},
         {"{{ toUpper .n }}", NULL, "at <.n>: wrong type for value; expected string; got int"},
-        {"{{ .n | toUpper }}", NULL, "at <toUpper>: wrong type for value; expected string; got int"},
+        {"{{ .n | toUpper }}", NULL,
+         "at <toUpper>: wrong type for value; expected string; got int"},
         {"{{ toUpper nil }}", NULL, "cannot assign nil to string"},
         {"{{ toUpper .none }}", NULL, "invalid value; expected string"},
         {"{{ printf 1 }}", NULL, "expected string; found 1"},
@@ -234,7 +251,8 @@ static void compares(void **state)
          "true true false", NULL}, /* signed with unsigned */
         {"{{ eq true false }} {{ eq 1i 1i }} {{ eq nil nil }} {{ eq 1 nil }} {{ eq .m nil }}",
          "false true true false false", NULL},
-        {"{{ eq 1 1.0 }}", NULL, "error calling eq: incompatible types for comparison: int and float64"},
+        {"{{ eq 1 1.0 }}", NULL,
+         "error calling eq: incompatible types for comparison: int and float64"},
         {"{{ eq 1 \"1\" }}", NULL, "incompatible types for comparison: int and string"},
         {"{{ lt true false }}", NULL, "invalid type for comparison"},
         {"{{ lt .m .m }}", NULL, "invalid type for comparison"},
@@ -251,8 +269,10 @@ static void compares(void **state)
 static void indexes_slices_and_calls(void **state)
 {
     static const struct run_case cases[] = {
-        {"{{ index .list 0 }}{{ index .m \"k\" }}{{ index .deep \"in\" \"x\" }}{{ index .m \"z\" }}|", "av5|", NULL},
-        {"{{ slice .list 1 2 }}{{ slice .s 1 3 }}{{ slice .list 0 1 2 }}{{ slice .list 3 }}", "[b]ex[a][]", NULL},
+        {"{{ index .list 0 }}{{ index .m \"k\" }}{{ index .deep \"in\" \"x\" }}{{ index .m \"z\" }}|",
+         "av5|", NULL},
+        {"{{ slice .list 1 2 }}{{ slice .s 1 3 }}{{ slice .list 0 1 2 }}{{ slice .list 3 }}",
+         "[b]ex[a][]", NULL},
         {"{{ len .list }}{{ len .m }}{{ len \"中\" }}", "313", NULL},
         {"{{ index .list 3 }}", NULL, "index out of range"},
         {"{{ index .list 4 }}", NULL, "index out of range: 4"},
@@ -278,7 +298,8 @@ static void escapes_text(void **state)
 {
     static const struct run_case cases[] = {
         {"{{ html \"<a href='x'>&\\\"\" }}", "&lt;a href=&#39;x&#39;&gt;&amp;&#34;", NULL},
-        {"{{ js \"a'b\\\"\\\\<>&=\\n中\\u200b\" }}", "a\\'b\\\"\\\\\\u003C\\u003E\\u0026\\u003D\\u000A中\\u200B", NULL},
+        {"{{ js \"a'b\\\"\\\\<>&=\\n中\\u200b\" }}",
+         "a\\'b\\\"\\\\\\u003C\\u003E\\u0026\\u003D\\u000A中\\u200B", NULL},
         {"{{ urlquery \"a b&c=d/中~-_.\" }}", "a+b%26c%3Dd%2F%E4%B8%AD~-_.", NULL},
         {"{{ html nil }}{{ html 1 2 \"a\" }}", "&lt;no value&gt;1 2a", NULL},
         {"{{ print 1 2 \"a\" \"b\" 3 nil }}|{{ println 1 \"a\" }}|", "1 2ab3 <nil>|1 a\n|", NULL},
@@ -297,19 +318,31 @@ static void shares_definitions_of_a_set_and_prefers_its_own(void **state)
     struct arena a;
 
     arena_init(&a, RUN_VALUES_MAX);
-    assert_int_equal(template_set_add(set, STR("one"), STR("{{ define \"x\" }}1{{ end }}{{ define \"y\" }}{{ template \"x\" }}{{ end }}"), NULL), 0);
-    assert_int_equal(template_set_add(set, STR("two"), STR("whole {{ define \"x\" }}2{{ end }}"), NULL), 0);
-    assert_int_equal(template_set_add(set, STR("three"), STR("{{ define \"x\" }} {{ end }}"), NULL), 0);
+    assert_int_equal(
+        template_set_add(
+            set, STR("one"),
+            STR("{{ define \"x\" }}1{{ end }}{{ define \"y\" }}{{ template \"x\" }}{{ end }}"),
+            NULL),
+        0);
+    assert_int_equal(
+        template_set_add(set, STR("two"), STR("whole {{ define \"x\" }}2{{ end }}"), NULL), 0);
+    assert_int_equal(template_set_add(set, STR("three"), STR("{{ define \"x\" }} {{ end }}"), NULL),
+                     0);
     assert_int_equal(template_set_add(set, STR("bad"), STR("{{ end }}"), &err), -EINVAL);
     assert_string_equal(err.msg, "template: bad:1: unexpected {{end}}");
 
     /* The newest that is not blank counts, also for older files; a file itself is a definition. */
-    assert_int_equal(template_parse(set, STR(""), STR("{{ template \"y\" }}{{ template \"two\" }}"), &t, NULL), 0);
+    assert_int_equal(
+        template_parse(set, STR(""), STR("{{ template \"y\" }}{{ template \"two\" }}"), &t, NULL),
+        0);
     assert_int_equal(template_execute(t, STR_NONE, &none, &zero_env, &a, &out, NULL), 0);
     assert_string_equal(out.p, "2whole ");
     template_unref(t);
 
-    assert_int_equal(template_parse(set, STR(""), STR("{{ define \"x\" }}3{{ end }}{{ template \"y\" }}"), &t, NULL), 0);
+    assert_int_equal(template_parse(set, STR(""),
+                                    STR("{{ define \"x\" }}3{{ end }}{{ template \"y\" }}"), &t,
+                                    NULL),
+                     0);
     template_set_unref(set); /* the template holds it */
     buf_reset(&out);
     assert_int_equal(template_execute(t, STR_NONE, &none, &zero_env, &a, &out, NULL), 0);
@@ -328,16 +361,22 @@ static void stops_at_its_limits(void **state)
 {
     struct buf deep = {0};
     static const struct run_case cases[] = {
-        {"{{ define \"r\" }}{{ template \"r\" }}{{ end }}{{ template \"r\" }}", NULL, "exceeded maximum template depth"},
+        {"{{ define \"r\" }}{{ template \"r\" }}{{ end }}{{ template \"r\" }}", NULL,
+         "exceeded maximum template depth"},
         {"{{ range 9000000000 }}{{ end }}", NULL, "steps"},
         {"{{ range 3000000 }}0123456789{{ end }}", NULL, "output is larger than"},
         {"{{ printf \"%20000000d\" 1 }}", "%!(NOVERB)%!(EXTRA int=1)", NULL},
         {"{{ printf \"%999999d%999999d\" 1 1 }}", NULL, "string longer than"},
-        {"{{ $s := \"0123456789\" }}{{ range 40 }}{{ $s = printf \"%s%s\" $s $s }}{{ end }}", NULL, "string longer than"},
-        {"{{ $x := list }}{{ range 100 }}{{ $x = list $x }}{{ end }}{{ $x }}", NULL, "nested more than"},
-        {"{{ $x := list }}{{ range 100 }}{{ $x = list $x }}{{ end }}{{ toJson $x }}", NULL, "nested more than"},
-        {"{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ $x }}", NULL, "output is larger than"},
-        {"{{ range 1000000 }}{{ $x := list 1 2 3 4 5 6 7 8 }}{{ end }}", NULL, "values need too much memory"},
+        {"{{ $s := \"0123456789\" }}{{ range 40 }}{{ $s = printf \"%s%s\" $s $s }}{{ end }}", NULL,
+         "string longer than"},
+        {"{{ $x := list }}{{ range 100 }}{{ $x = list $x }}{{ end }}{{ $x }}", NULL,
+         "nested more than"},
+        {"{{ $x := list }}{{ range 100 }}{{ $x = list $x }}{{ end }}{{ toJson $x }}", NULL,
+         "nested more than"},
+        {"{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ $x }}", NULL,
+         "output is larger than"},
+        {"{{ range 1000000 }}{{ $x := list 1 2 3 4 5 6 7 8 }}{{ end }}", NULL,
+         "values need too much memory"},
     };
 
     RUN(&zero_env, cases);

@@ -113,7 +113,7 @@ static void reads_the_rules_of_posix(void **state)
     } cases[] = {
         {"CST-8", 0, 28800, false},
         {"<+0530>-5:30", 0, 19800, false},
-        {"EST5EDT", 1784116800, -14400, true}, /* the rule of the USA: 2026-07-15 */
+        {"EST5EDT", 1784116800, -14400, true},                 /* the rule of the USA: 2026-07-15 */
         {"EST5EDT,M3.2.0,M11.1.0", 1768478400, -18000, false}, /* 2026-01-15 */
         {"EST5EDT,M3.2.0,M11.1.0", 1772953199, -18000, false}, /* 2026-03-08T06:59:59Z */
         {"EST5EDT,M3.2.0,M11.1.0", 1772953200, -14400, true},
@@ -189,11 +189,14 @@ static void has_the_methods_of_times_and_durations(void **state)
          "2026 February 2 4 8:11:28.817147387", NULL},
         {"{{ $t := now.UTC }}{{ $t.Weekday }} {{ $t.YearDay }} {{ $t.Unix }} {{ $t.UnixMilli }} {{ $t.UnixMicro }} {{ $t.UnixNano }}",
          "Wednesday 35 1770192688 1770192688817 1770192688817147 1770192688817147387", NULL},
-        {"{{ $t := now.UTC }}{{ ($t.Add 28800e9).Format \"15:04\" }} {{ ($t.AddDate 0 1 25).Format \"2006-01-02\" }}", "16:11 2026-03-29", NULL},
+        {"{{ $t := now.UTC }}{{ ($t.Add 28800e9).Format \"15:04\" }} {{ ($t.AddDate 0 1 25).Format \"2006-01-02\" }}",
+         "16:11 2026-03-29", NULL},
         {"{{ $t := now.UTC }}{{ $u := $t.Add 1500000000 }}{{ $u.Sub $t }} {{ $t.Before $u }} {{ $t.After $u }} {{ $t.Equal $t }} {{ $t.Compare $u }} {{ $t.IsZero }}",
          "1.5s true false true -1 false", NULL},
-        {"{{ $t := now.UTC }}{{ ($t.Truncate 3600000000000).Format \"15:04:05\" }} {{ ($t.Round 60000000000).Format \"15:04:05\" }}", "08:00:00 08:11:00", NULL},
-        {"{{ $t := tz \"Asia/Shanghai\" now }}{{ $t.Location }} {{ $t.Hour }} {{ (now.In $t.Location).Hour }} {{ $t.UTC.Hour }} {{ $t.IsDST }}", "Asia/Shanghai 16 16 8 false", NULL},
+        {"{{ $t := now.UTC }}{{ ($t.Truncate 3600000000000).Format \"15:04:05\" }} {{ ($t.Round 60000000000).Format \"15:04:05\" }}",
+         "08:00:00 08:11:00", NULL},
+        {"{{ $t := tz \"Asia/Shanghai\" now }}{{ $t.Location }} {{ $t.Hour }} {{ (now.In $t.Location).Hour }} {{ $t.UTC.Hour }} {{ $t.IsDST }}",
+         "Asia/Shanghai 16 16 8 false", NULL},
         {"{{ $d := since (now.Add -5400500000000) }}{{ $d }} {{ $d.Hours }} {{ $d.Minutes }} {{ $d.Seconds }} {{ $d.Milliseconds }}",
          "1h30m0.5s 1.500138888888889 90.00833333333334 5400.5 5400500", NULL},
         {"{{ $d := since (now.Add -5400500000000) }}{{ $d.Round 1000000000 }} {{ $d.Truncate 60000000000 }} {{ $d.Abs }} {{ $d.String }} {{ printf \"%d %s\" $d $d }}",
@@ -203,7 +206,8 @@ static void has_the_methods_of_times_and_durations(void **state)
         {"{{ now.Nope }}", NULL, "can't evaluate field Nope in type time.Time"},
         {"{{ now.Add \"1h\" }}", NULL, "expected integer; found \"1h\""},
         {"{{ tz \"No/Where\" now }}", NULL, "error calling tz: unknown time zone No/Where"},
-        {"{{ $t := now }}{{ range 100000 }}{{ $t = $t.AddDate 100000 0 0 }}{{ end }}", NULL, "time out of range"},
+        {"{{ $t := now }}{{ range 100000 }}{{ $t = $t.AddDate 100000 0 0 }}{{ end }}", NULL,
+         "time out of range"},
     };
 
     run_cases(&template_alertmanager_functions, &env, cases, ARRAY_LEN(cases));
