@@ -3,8 +3,6 @@
  * The functions that aggregate the samples of a window: ..._over_time()
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "promql/range_priv.h"
 
@@ -138,38 +136,13 @@ int range_avg(struct eval *e, struct range_call *c, const struct window *w, size
 
 /* ---- those that look at floats only */
 
-/* False: there are no floats. Says so when there are histograms beside them. */
-static bool floats_of(struct eval *e, struct range_call *c, const struct window *w)
+bool floats_of(struct eval *e, struct range_call *c, const struct window *w)
 {
     if (w->n == 0)
         return false;
     if (w->nh)
         note_histograms_ignored(e, c->at, c->name);
     return true;
-}
-
-int range_min(struct eval *e, struct range_call *c, const struct window *w, size_t k,
-              struct answer *ret, struct err *err)
-{
-    if (!floats_of(e, c, w))
-        return 0;
-    ret->v = w->v[0];
-    for (size_t i = 1; i < w->n; i++)
-        if (w->v[i] < ret->v || isnan(ret->v))
-            ret->v = w->v[i];
-    return 1;
-}
-
-int range_max(struct eval *e, struct range_call *c, const struct window *w, size_t k,
-              struct answer *ret, struct err *err)
-{
-    if (!floats_of(e, c, w))
-        return 0;
-    ret->v = w->v[0];
-    for (size_t i = 1; i < w->n; i++)
-        if (w->v[i] > ret->v || isnan(ret->v))
-            ret->v = w->v[i];
-    return 1;
 }
 
 int range_ts_of_min(struct eval *e, struct range_call *c, const struct window *w, size_t k,
@@ -229,76 +202,5 @@ int range_stddev(struct eval *e, struct range_call *c, const struct window *w, s
     if (!floats_of(e, c, w))
         return 0;
     ret->v = sqrt(variance(w->v, w->n));
-    return 1;
-}
-
-/* ---- order statistics */
-
-static int by_value_nan_first(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    if (isnan(x) || isnan(y))
-        return !!isnan(y) - !!isnan(x);
-    return (x > y) - (x < y);
-}
-
-double quantile_of(double q, double *values, size_t n)
-{
-    double rank, low, high, weight;
-
-    if (isnan(q))
-        return NAN;
-    if (q < 0)
-        return -INFINITY;
-    if (q > 1)
-        return INFINITY;
-    qsort(values, n, sizeof *values, by_value_nan_first);
-    rank = q * (double)(n - 1);
-    low = fmax(0, floor(rank));
-    high = fmin((double)(n - 1), low + 1);
-    weight = rank - floor(rank);
-    return values[(size_t)low] * (1 - weight) + values[(size_t)high] * weight;
-}
-
-void check_quantile(struct eval *e, const struct promql_node *at, double q)
-{
-    if (!(q >= 0 && q <= 1))
-        note_number(e, at, "quantile value should be between 0 and 1, got ", q);
-}
-
-/* A copy of the window's floats that may be sorted. */
-static double *copy_floats(struct eval *e, struct range_call *c, const struct window *w)
-{
-    if (w->n > c->cap_sorted) {
-        c->cap_sorted = 2 * w->n;
-        c->sorted = arena_array(e->arena, c->cap_sorted, sizeof *c->sorted);
-    }
-    memcpy(c->sorted, w->v, w->n * sizeof *c->sorted);
-    return c->sorted;
-}
-
-int range_quantile(struct eval *e, struct range_call *c, const struct window *w, size_t k,
-                   struct answer *ret, struct err *err)
-{
-    if (!floats_of(e, c, w))
-        return 0;
-    check_quantile(e, c->args[0], c->scalars[0][k]);
-    ret->v = quantile_of(c->scalars[0][k], copy_floats(e, c, w), w->n);
-    return 1;
-}
-
-int range_mad(struct eval *e, struct range_call *c, const struct window *w, size_t k,
-              struct answer *ret, struct err *err)
-{
-    double *v, median;
-
-    if (!floats_of(e, c, w))
-        return 0;
-    v = copy_floats(e, c, w);
-    median = quantile_of(0.5, v, w->n);
-    for (size_t i = 0; i < w->n; i++)
-        v[i] = fabs(v[i] - median);
-    ret->v = quantile_of(0.5, v, w->n);
     return 1;
 }

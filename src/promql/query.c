@@ -227,6 +227,7 @@ static int take_matrix(struct eval *e, const struct promql_node *root, const str
             r = eval_hold(e, ranges->track.n + ranges->track.nh, err);
         if (r < 0)
             return r;
+        e->stats->samples_read += ranges->track.n + ranges->track.nh;
         if (m.name == NAME_LATER)
             m.name = NAME_GONE;
         if (ranges->track.n + ranges->track.nh > 0)

@@ -9,9 +9,11 @@ static const struct range_function {
     enum promql_function_id id;
     range_fn *fn;
     bool is_rate, is_counter, keeps_name;
+    void (*begin)(struct eval *e, struct range_call *c);
+    void (*end)(struct eval *e, struct range_call *c, bool floats);
 } functions[] = {
-    {FN_RATE, range_rate, .is_rate = true, .is_counter = true},
-    {FN_INCREASE, range_rate, .is_counter = true},
+    {FN_RATE, range_rate, true, true, .begin = rate_begin, .end = rate_end},
+    {FN_INCREASE, range_rate, false, true, .begin = rate_begin, .end = rate_end},
     {FN_DELTA, range_rate},
     {FN_IRATE, range_irate, .is_rate = true},
     {FN_IDELTA, range_irate},
@@ -23,14 +25,14 @@ static const struct range_function {
     {FN_TS_OF_LAST_OVER_TIME, range_ts_of_last},
     {FN_SUM_OVER_TIME, range_sum},
     {FN_AVG_OVER_TIME, range_avg},
-    {FN_MIN_OVER_TIME, range_min},
-    {FN_MAX_OVER_TIME, range_max},
+    {FN_MIN_OVER_TIME, range_min, .begin = order_begin},
+    {FN_MAX_OVER_TIME, range_max, .begin = order_begin},
     {FN_TS_OF_MIN_OVER_TIME, range_ts_of_min},
     {FN_TS_OF_MAX_OVER_TIME, range_ts_of_max},
     {FN_STDDEV_OVER_TIME, range_stddev},
     {FN_STDVAR_OVER_TIME, range_stdvar},
-    {FN_QUANTILE_OVER_TIME, range_quantile},
-    {FN_MAD_OVER_TIME, range_mad},
+    {FN_QUANTILE_OVER_TIME, range_quantile, .begin = order_begin},
+    {FN_MAD_OVER_TIME, range_mad, .begin = order_begin},
     {FN_DERIV, range_deriv},
     {FN_PREDICT_LINEAR, range_predict_linear},
     {FN_DOUBLE_EXPONENTIAL_SMOOTHING, range_smoothing},
@@ -71,6 +73,7 @@ static int range_fill(struct eval *e, struct vec *v, size_t i, struct row *row, 
         ranges_window(c->ranges, v->grid, k, &cursor, &w);
         if (w.n + w.nh == 0)
             continue;
+        e->stats->samples_read += w.n + (w.nh ? w.nh * hist_samples(w.h[0]) : 0);
         r = c->fn(e, c, &w, k, &answer, err);
         if (r < 0)
             return r;
@@ -123,10 +126,9 @@ int call_over_range(struct eval *e, const struct promql_node *node, const struct
     c->fn = f->fn;
     c->is_rate = f->is_rate;
     c->is_counter = f->is_counter;
-    if (f->fn == range_rate) {
-        c->begin = rate_begin;
-        c->end = rate_end;
-    }
+    c->begin = f->begin;
+    c->end = f->end;
+    c->steps = grid->n;
     v = vec_new(e, grid, c->ranges->n);
     for (size_t i = 0; i < v->n; i++)
         v->metrics[i] = c->ranges->metrics[i];

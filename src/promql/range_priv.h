@@ -12,6 +12,7 @@
 #include "promql/annotations.h"
 #include "promql/eval_priv.h"
 
+struct order_statistics;
 struct range_call;
 
 struct answer {
@@ -25,6 +26,7 @@ typedef int range_fn(struct eval *e, struct range_call *c, const struct window *
 
 struct range_call {
     range_fn *fn;
+    size_t steps;
     void (*begin)(struct eval *e, struct range_call *c); /* a new track; may be NULL */
     void (*end)(struct eval *e, struct range_call *c,
                 bool floats); /* after it; floats: any was answered */
@@ -40,9 +42,7 @@ struct range_call {
      * the window */
     size_t *resets;
     size_t n_resets, cap_resets, next_reset;
-    /* of quantiles: room for values to be sorted */
-    double *sorted;
-    size_t cap_sorted;
+    struct order_statistics *order; /* of min, max and quantile: order_statistics.c */
 };
 
 range_fn range_rate, range_irate, range_changes, range_resets;
@@ -51,6 +51,10 @@ range_fn range_count, range_present, range_last, range_ts_of_last, range_sum, ra
     range_mad;
 range_fn range_deriv, range_predict_linear, range_smoothing;
 
+/* False: there are no floats. Says so when there are histograms beside them. */
+bool floats_of(struct eval *e, struct range_call *c, const struct window *w);
+
+void order_begin(struct eval *e, struct range_call *c);
 void rate_begin(struct eval *e, struct range_call *c);
 void rate_end(struct eval *e, struct range_call *c, bool floats);
 
@@ -68,7 +72,7 @@ static inline void add_exactly(double inc, double *sum, double *lost)
     *sum = t;
 }
 
-/* Interpolated quantile of n > 0 values, which get sorted (NaN first). */
+/* Interpolated quantile of n > 0 values, NaN being the least. Changes their order. */
 double quantile_of(double q, double *values, size_t n);
 
 /* The warning that q asks for, if it does. */

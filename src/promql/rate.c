@@ -18,8 +18,6 @@ void rate_begin(struct eval *e, struct range_call *c)
     const struct track *t = &c->ranges->track;
 
     c->n_resets = c->next_reset = 0;
-    if (!c->is_counter)
-        return;
     for (size_t i = 1; i < t->n; i++) {
         if (!(t->v[i] < t->v[i - 1]))
             continue;
@@ -45,7 +43,7 @@ void rate_end(struct eval *e, struct range_call *c, bool floats)
 {
     struct str type;
 
-    if (!c->is_counter || !floats || c->name.len == 0)
+    if (!floats || c->name.len == 0)
         return;
     if (!e->opts.type_and_unit_labels) {
         if (!looks_like_counter(c->name))

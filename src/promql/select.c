@@ -220,9 +220,6 @@ static int matrix_load(struct eval *e, struct ranges *r, size_t i, struct err *e
     if (e->columns.histograms)
         reserve_histograms(e, s, e->columns.n);
     split_columns(&e->columns, s, &r->track);
-    e->stats->samples_read += r->track.n;
-    for (size_t j = 0; j < r->track.nh; j++)
-        e->stats->samples_read += hist_samples(r->track.h[j]);
     return 0;
 }
 

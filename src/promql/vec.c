@@ -152,28 +152,44 @@ int vec_compute(struct eval *e, struct vec *v, struct err *err)
 
 /* ---- names that go */
 
-static bool has_metadata(const struct label_set *ls)
+/* The name of a series and whether it has __type__ or __unit__. Labels are sorted: these come first. */
+static struct str name_of(const struct label_set *ls, bool *metadata)
 {
-    return label_set_get(ls, STR("__type__")).len > 0 || label_set_get(ls, STR("__unit__")).len > 0;
+    struct str name = STR_NONE;
+
+    *metadata = false;
+    for (size_t i = 0, n = label_set_count(ls); i < n; i++) {
+        struct label l = label_set_at(ls, i);
+
+        if (l.name.len == 0 || l.name.p[0] > '_')
+            break;
+        if (str_eq(l.name, LABEL_NAME))
+            name = l.value;
+        else if (label_is_reserved(l.name))
+            *metadata = true;
+    }
+    return name;
 }
 
-/* Could two series look the same without their names? Not when all have the same name. */
+/* Could two series look the same without their names? Not when all have the same, or none any more. */
 static bool may_clash(const struct vec *v)
 {
-    struct str name;
+    struct str name = STR_NONE, other;
+    size_t gone = 0;
+    bool metadata;
 
-    if (v->n < 2)
-        return false;
-    name = label_set_get(v->metrics[0].labels, LABEL_NAME);
     for (size_t i = 0; i < v->n; i++) {
-        const struct metric *m = &v->metrics[i];
-
-        if (m->name == NAME_GONE)
+        if (v->metrics[i].name == NAME_GONE) {
+            gone++;
             continue;
-        if (!str_eq(label_set_get(m->labels, LABEL_NAME), name) || has_metadata(m->labels))
-            return true;
+        }
+        other = name_of(v->metrics[i].labels, &metadata);
+        if (i == 0)
+            name = other;
+        if (gone || metadata || !str_eq(name, other))
+            return v->n > 1;
     }
-    return v->metrics[0].name == NAME_GONE;
+    return gone > 0 && gone < v->n;
 }
 
 int vec_drop_name(struct eval *e, struct vec *v, enum on_clash on_clash, struct err *err)
