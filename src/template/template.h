@@ -32,7 +32,7 @@ struct template_set;
 #define TMPL_NODES_MAX       200000     /* nodes of one parsed text */
 #define TMPL_PARSE_DEPTH_MAX 200        /* parentheses and if/range/with/block inside one another */
 #define TMPL_DEPTH_MAX       1000 /* the same when executing, templates that call templates included */
-#define TMPL_STEPS_MAX       2000000 /* nodes visited by one execution: some seconds at worst */
+#define TMPL_STEPS_MAX       2000000 /* nodes visited and, dearer, calls made: some seconds at worst */
 
 struct tmpl_functions {
     const struct tmpl_func *funcs;
