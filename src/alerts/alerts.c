@@ -189,7 +189,7 @@ static bool needs_disk(const struct held *h, unix_ns now)
 
     if (stays_gone(h, now))
         return false;
-    return !h->saved || h->dirty || h->saved_end != resolved ||
+    return !h->alert || h->gone || h->dirty || h->saved_end != resolved ||
            !alert_same_content(h->alert, h->posted) ||
            (resolved && h->alert->ends_at != h->posted->ends_at);
 }

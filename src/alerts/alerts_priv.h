@@ -64,8 +64,7 @@ struct held {
     bool gone; /* over and in no group any more: only remembered, to recognise a repeated end */
     unix_ns gone_at;
 
-    bool saved;     /* the keeper has a record of it */
-    bool saved_end; /* and the record says that it is resolved */
+    bool saved_end; /* the record (there is one unless it is gone) says that it is resolved */
     bool dirty;     /* in alerts.dirty_alerts: a gone one is to be deleted, another one's end to be
                        saved */
 
@@ -160,7 +159,7 @@ static inline bool held_is_resolved(const struct held *h, unix_ns now)
 
 struct held *store_get(const struct alerts *a, const struct label_set *labels);
 struct held *store_add(struct alerts *a, const struct label_set *labels);
-/* For a record that is read back. NULL: its key or its labels are taken. */
+/* For a record that is read back. NULL: its labels are taken. */
 struct held *store_add_as(struct alerts *a, const struct label_set *labels, uint32_t twin);
 void store_remove(struct alerts *a, struct held *h); /* frees it */
 void store_deinit(struct alerts *a);

@@ -125,8 +125,7 @@ static void leave(struct alerts *a, struct held *h, struct group *g, bool told, 
     h->gone = true;
     h->gone_at = now;
     a->n_present--;
-    if (h->saved)
-        journal_alert(a, h);
+    journal_alert(a, h);
 }
 
 void group_settle(struct alerts *a, struct group *g, const bool *muted, unix_ns now, unix_ns next)

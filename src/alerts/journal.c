@@ -100,7 +100,6 @@ static void written(struct alerts *a, unix_ns now)
         struct held *h = a->dirty_alerts[i];
 
         h->dirty = false;
-        h->saved = !h->gone;
         h->saved_end = true;
     }
     a->n_dirty_alerts = 0;
@@ -113,10 +112,8 @@ static void written(struct alerts *a, unix_ns now)
     for (size_t i = 0; i < a->n_posted; i++) {
         struct held *h = a->posted[i];
 
-        if (!h->write_posted)
-            continue;
-        h->saved = true;
-        h->saved_end = alert_is_resolved(h->posted, now);
+        if (h->write_posted)
+            h->saved_end = alert_is_resolved(h->posted, now);
     }
 }
 
@@ -186,7 +183,6 @@ static int load_alert(struct str key, struct str value, void *arg)
     }
     if (h) {
         h->alert = as_of_now(l, al, resolved);
-        h->saved = true;
         h->saved_end = resolved;
         l->a->n_present++;
     } else {
@@ -201,12 +197,8 @@ static int load_entry(struct str key, struct str value, void *arg)
     const struct loading *l = arg;
     struct err err = {0};
     struct log_entry *e = NULL;
-    int r = record_entry_read(key, value, &e, &err);
 
-    if (r >= 0 && nflog_get(l->a, key))
-        r = err_set(&err, -EEXIST, "this group and integration was read already");
-    if (r < 0) {
-        log_entry_free(e);
+    if (record_entry_read(key, value, &e, &err) < 0) {
         damaged(TABLE_NFLOG, key, &err);
         return 0;
     }

@@ -172,17 +172,20 @@ static int read_labels(const struct json *o, const char *key, const struct label
     return 0;
 }
 
-/* The key is the check sum of the labels. */
+/* The key is the check sum of the labels, and has one way to be written. */
 static int read_twin(struct str key, const struct label_set *labels, uint32_t *ret, struct err *err)
 {
-    struct str hex = str_cut(&key, '-');
-    uint64_t fingerprint, twin = 0;
+    CLEANUP(buf_free) struct buf canonical = {0};
+    struct str twin = key;
+    uint64_t n = 0;
 
-    if (!hex_read(hex, &fingerprint) || fingerprint != alert_fingerprint(labels))
-        return err_set(err, -EBADMSG, "the key is not the fingerprint of the labels");
-    if (key.len > 0 && (!num_parse_u64(key, &twin) || twin > UINT32_MAX))
+    str_cut(&twin, '-');
+    if (twin.len > 0 && (!num_parse_u64(twin, &n) || n > UINT32_MAX))
         return err_set(err, -EBADMSG, "expected a number after the fingerprint in the key");
-    *ret = (uint32_t)twin;
+    record_alert_key(alert_fingerprint(labels), (uint32_t)n, &canonical);
+    if (!str_eq(key, buf_str(&canonical)))
+        return err_set(err, -EBADMSG, "the key is not the fingerprint of the labels");
+    *ret = (uint32_t)n;
     return 0;
 }
 

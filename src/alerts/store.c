@@ -80,11 +80,9 @@ struct held *store_add(struct alerts *a, const struct label_set *labels)
 
 struct held *store_add_as(struct alerts *a, const struct label_set *labels, uint32_t twin)
 {
-    struct record_key k = {alert_fingerprint(labels), twin};
-
-    if (store_get(a, labels) || map_get(&a->held_by_key, record_key_hash(k), has_record_key, &k))
+    if (store_get(a, labels))
         return NULL;
-    return add(a, labels, k);
+    return add(a, labels, (struct record_key){alert_fingerprint(labels), twin});
 }
 
 static void held_free(struct held *h)

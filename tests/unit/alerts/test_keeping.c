@@ -2,6 +2,8 @@
 /* What survives a restart, a crash at a bad moment, and a disk that is full. */
 #include "tests/unit/alerts/world.h"
 
+#include "model/selfmetrics.h"
+
 #define LONG " @end=999999"
 
 static const char plain[] =
@@ -31,6 +33,22 @@ static void a_restart_forgets_no_alert_and_repeats_nothing(void **state)
                "440 d/0 {job=\"x\"} some alerts resolved: A- B+\n");
 }
 
+static void after_a_restart_one_old_alert_hastens_its_group(void **state)
+{
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x" LONG},
+        {110, POST,
+         "alertname=B job=x" LONG "; alertname=C job=x" LONG "; alertname=D job=x" LONG
+         "; alertname=E job=x" LONG "; alertname=F job=x" LONG "; alertname=G job=x" LONG},
+        {120, RESTART, NULL},
+        {200, END, NULL},
+    };
+
+    world_play(plain, acts,
+               "30 d/0 {job=\"x\"} first notification: A+\n"
+               "120 d/0 {job=\"x\"} new alerts added: A+ B+ C+ D+ E+ F+ G+\n");
+}
+
 static void after_a_restart_a_firing_alert_has_time_to_be_reported(void **state)
 {
     static const struct act acts[] = {
@@ -45,6 +63,40 @@ static void after_a_restart_a_firing_alert_has_time_to_be_reported(void **state)
     world_play(plain, acts,
                "30 d/0 {job=\"x\"} first notification: A+ B+\n"
                "600 d/0 {job=\"x\"} some alerts resolved: A- B+\n"); /* resolve_timeout after 300 */
+}
+
+static void an_end_that_is_near_is_put_off_at_a_restart(void **state)
+{
+    static const char often[] =
+        "route: {receiver: d, group_by: [job], group_interval: 1m, repeat_interval: 1h}\n"
+        "receivers: [{name: d, webhook_configs: [{url: 'http://192.0.2.1/d'}]}]\n";
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x @end=100"},
+        {50, POST, "alertname=A job=x @start=0 @end=500"}, /* in memory only */
+        {99, RESTART, NULL},
+        {350, POST, "alertname=A job=x @start=0 @end=900"},
+        {1000, END, NULL},
+    };
+
+    world_play(often, acts,
+               "30 d/0 {job=\"x\"} first notification: A+\n"
+               "939 d/0 {job=\"x\"} all alerts resolved: A-\n");
+}
+
+static void after_a_restart_with_the_clock_set_back_a_repetition_is_not_put_off(void **state)
+{
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x" LONG},
+        {49, FAIL_WRITES, "-1"}, /* so that the one that sees the clock go back writes nothing */
+        {50, CLOCK, "-7200"},
+        {-7150, FAIL_WRITES, "0"},
+        {-7150, RESTART, NULL},
+        {-3000, END, NULL},
+    };
+
+    world_play(plain, acts,
+               "30 d/0 {job=\"x\"} first notification: A+\n"
+               "-3520 d/0 {job=\"x\"} repeat interval elapsed: A+\n");
 }
 
 static void an_end_that_was_reported_stays_an_end_over_a_restart(void **state)
@@ -111,14 +163,16 @@ static void a_refresh_that_only_moves_the_end_is_not_written(void **state)
     assert_int_equal(w.writes, 4);
     world_post(&w, "alertname=A job=x @start=0 @end=40");
     assert_int_equal(w.writes, 4);
-    world_post(
-        &w, "alertname=A job=x @start=0 @end=900"); /* fires again: the record says that it ended */
+    w.now = world_time(45);
+    world_post(&w, "alertname=A job=x @start=0 @end=45"); /* a later end */
     assert_int_equal(w.writes, 5);
-    w.now = world_time(50);
-    world_post(&w, "alertname=A job=x @start=45 @end=900"); /* and from another time on */
-    assert_int_equal(w.writes, 5);                          /* no: the starts are merged, 0 stays */
-    world_post(&w, "alertname=A job=x @start=950 @end=990");
+    world_post(&w, "alertname=A job=x @start=0 @end=900"); /* fires again */
     assert_int_equal(w.writes, 6);
+    w.now = world_time(50);
+    world_post(&w, "alertname=A job=x @start=45 @end=900"); /* the starts are merged, 0 stays */
+    assert_int_equal(w.writes, 6);
+    world_post(&w, "alertname=A job=x @start=950 @end=990");
+    assert_int_equal(w.writes, 7);
     world_deinit(&w);
 }
 
@@ -178,6 +232,44 @@ static void the_log_entry_of_a_living_group_is_not_forgotten(void **state)
     world_play(config, acts,
                "30 d/0 {job=\"x\"} first notification: A+\n"
                "3630 d/0 {job=\"x\"} all alerts resolved: A-\n");
+}
+
+static void an_end_that_was_told_is_not_kept_again_after_a_reload(void **state)
+{
+    struct world w;
+    size_t writes;
+
+    world_init(&w, plain);
+    world_post(&w, "alertname=A job=x" LONG);
+    world_run(&w, world_time(40));
+    world_post(&w, "alertname=A job=x @start=0 @end=40");
+    world_run(&w, world_time(400));
+    writes = w.writes;
+    world_reload(&w, plain);
+    world_post(&w, "alertname=A job=x @start=0 @end=40");
+    assert_int_equal(w.writes, writes);
+    world_deinit(&w);
+}
+
+static void a_log_entry_about_to_be_forgotten_lives_on_when_it_is_used_again(void **state)
+{
+    static const char other[] =
+        "route: {receiver: d, group_by: [alertname], repeat_interval: 1d}\n"
+        "receivers: [{name: d, webhook_configs: [{url: 'http://192.0.2.1/d'}]}]\n";
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x" LONG},
+        {100, RELOAD, other},
+        {8050, FAIL_WRITES, "-1"}, /* the sweep at 8100 cannot delete the entry */
+        {8101, RELOAD, plain},
+        {8150, FAIL_WRITES, "0"},
+        {8200, LOGGED, "2"},
+        {8200, END, NULL},
+    };
+
+    world_play(plain, acts,
+               "30 d/0 {job=\"x\"} first notification: A+\n"
+               "100 d/0 {alertname=\"A\"} first notification: A+\n"
+               "8103 d/0 {job=\"x\"} first notification: A+\n");
 }
 
 /* ---- crashes ---- */
@@ -302,6 +394,120 @@ static void an_end_that_cannot_be_saved_is_not_told_yet(void **state)
                "345 d/0 {job=\"x\"} all alerts resolved: A-\n");
 }
 
+static void an_alert_that_fires_again_while_its_end_waits_to_be_saved_is_kept_as_firing(
+    void **state)
+{
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x @end=100"},
+        {329, FAIL_WRITES, "-1"},
+        {330.5, FAIL_WRITES, "0"},
+        {330.5, POST, "alertname=A job=x @start=0 @end=9999"},
+        {340, RESTART, NULL},
+        {1000, END, NULL},
+    };
+
+    world_play(plain, acts, "30 d/0 {job=\"x\"} first notification: A+\n");
+}
+
+static void an_end_that_cannot_be_deleted_for_long_is_not_lost_sight_of(void **state)
+{
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x" LONG "; alertname=B job=y" LONG},
+        {40, POST, "alertname=A job=x @start=0 @end=40"},
+        {329, DIE_AFTER_PUT, NULL},
+        {4000, SAVED, "2"}, /* several sweeps later */
+        {4000, LIVE, NULL},
+        {4020, SAVED, "1"},
+        {4020, END, NULL},
+    };
+
+    world_play(plain, acts,
+               "30 d/0 {job=\"x\"} first notification: A+\n"
+               "30 d/0 {job=\"y\"} first notification: B+\n"
+               "330 d/0 {job=\"x\"} all alerts resolved: A-\n"
+               "3930 d/0 {job=\"y\"} repeat interval elapsed: B+\n");
+}
+
+static void after_a_success_the_next_failure_is_tried_again_soon(void **state)
+{
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x" LONG},
+        {29, FAIL_WRITES, "-1"}, /* tried at 30, 31, 33, 37, 45, 60 */
+        {50, FAIL_WRITES, "0"},
+        {305, POST, "alertname=B job=y" LONG},
+        {334, FAIL_WRITES, "-1"}, /* at 335, 336 */
+        {335.5, FAIL_WRITES, "0"},
+        {336.5, LOGGED, "2"},
+        {336.5, END, NULL},
+    };
+
+    world_play(plain, acts,
+               "30 d/0 {job=\"x\"} first notification: A+\n"
+               "335 d/0 {job=\"y\"} first notification: B+\n");
+}
+
+static void an_end_is_saved_once_however_often_telling_it_is_tried(void **state)
+{
+    struct world w;
+
+    world_init(&w, plain);
+    world_post(&w, "alertname=A job=x @end=100");
+    world_run(&w, world_time(329));
+    w.fail_puts = -1;
+    world_run(&w, world_time(400));
+    assert_int_equal(w.writes, 3); /* alert, log, end */
+    world_deinit(&w);
+}
+
+static void a_sink_that_is_down_is_not_tried_for_every_group(void **state)
+{
+    static const char config[] =
+        "route: {receiver: d, group_by: [job], group_wait: 30s, routes: [\n"
+        "  {matchers: ['quiet=\"1\"'], receiver: nobody}]}\n"
+        "receivers: [{name: d, webhook_configs: [{url: 'http://192.0.2.1/d'}]}, {name: nobody}]\n";
+    struct world w;
+
+    world_init(&w, config);
+    world_post(&w, "alertname=A job=a" LONG);
+    w.fail_puts = -1;
+    world_run(&w, world_time(30));
+    assert_int_equal(w.attempts, 1);
+    for (size_t i = 0; i < 100; i++) { /* every other one has nobody to tell */
+        char text[128];
+
+        snprintf(text, sizeof text, "alertname=A job=%zu %s" LONG, i, i % 2 ? "quiet=1" : "");
+        w.now += NS_PER_MS;
+        world_post(&w, text);
+    }
+    w.attempts = 0;
+    w.now = world_time(61);
+    world_tick(&w);
+    assert_int_equal(w.attempts, 4); /* all at once, then three alone */
+    w.fail_puts = 0;
+    world_run(&w, world_time(80));
+    assert_int_equal(w.notes, 51);
+    world_deinit(&w);
+}
+
+static void good_groups_between_bad_ones_are_told_in_the_same_tick(void **state)
+{
+    struct world w;
+
+    world_init(&w, plain);
+    w.poison = "bad";
+    for (size_t i = 0; i < 10; i++) {
+        char text[128];
+
+        snprintf(text, sizeof text, "alertname=A job=%s%zu" LONG, i % 2 ? "good" : "bad", i);
+        w.now += NS_PER_MS;
+        world_post(&w, text);
+    }
+    w.now = world_time(31);
+    world_tick(&w);
+    assert_int_equal(w.notes, 5);
+    world_deinit(&w);
+}
+
 static void a_group_that_the_outbox_does_not_take_holds_up_no_other(void **state)
 {
     struct world w;
@@ -333,6 +539,30 @@ static void put_record(struct world *w, const char *table, const char *key, cons
     assert_int_equal(world_write(w, &op, 1, &err), 0);
 }
 
+/* Puts a copy of the one alert record under its key with -1 behind it. */
+static void put_again(struct world *w)
+{
+    size_t i = 0;
+    const struct kept *k = map_next(&w->records, &i);
+    char key[32], *value = str_dup(k->value);
+
+    snprintf(key, sizeof key, STR_FMT "-1", STR_ARG(k->key));
+    put_record(w, "alert", key, value);
+    free(value);
+}
+
+static double damaged_records(void)
+{
+    static const char name[] = "\ntocsin_alerts_records_damaged_total ";
+    struct buf out = {0};
+    double v;
+
+    selfmetrics_write(&out);
+    v = atof(strstr(out.p, name) + strlen(name));
+    buf_free(&out);
+    return v;
+}
+
 static void a_damaged_record_is_ignored_and_the_others_are_read(void **state)
 {
     static const char *const bad[][2] = {
@@ -346,9 +576,12 @@ static void a_damaged_record_is_ignored_and_the_others_are_read(void **state)
          "\"endsAt\":\"2026-02-04T08:11:28Z\",\"updatedAt\":\"2026-02-04T08:11:28Z\"}"},
     };
     struct world w;
+    double before;
 
     world_init(&w, plain);
+    before = damaged_records();
     world_post(&w, "alertname=A job=x" LONG);
+    put_again(&w); /* the same labels under another key */
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         put_record(&w, "alert", bad[i][0], bad[i][1]);
         put_record(&w, "nflog", bad[i][0], bad[i][1]);
@@ -362,6 +595,7 @@ static void a_damaged_record_is_ignored_and_the_others_are_read(void **state)
         "{\"version\":1,\"time\":\"2026-02-04T08:11:28Z\",\"expires\":\"2026-02-04T08:11:28Z\","
         "\"firing\":[],\"resolved\":[]}");
     world_start(&w);
+    assert_true(damaged_records() - before == 2 * ARRAY_LEN(bad) + 3);
     world_run(&w, world_time(30));
     assert_string_equal(w.lines.p, "30 d/0 {job=\"x\"} first notification: A+\n");
     world_deinit(&w);
@@ -394,13 +628,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_restart_forgets_no_alert_and_repeats_nothing),
+        cmocka_unit_test(after_a_restart_one_old_alert_hastens_its_group),
         cmocka_unit_test(after_a_restart_a_firing_alert_has_time_to_be_reported),
+        cmocka_unit_test(an_end_that_is_near_is_put_off_at_a_restart),
+        cmocka_unit_test(after_a_restart_with_the_clock_set_back_a_repetition_is_not_put_off),
         cmocka_unit_test(an_end_that_was_reported_stays_an_end_over_a_restart),
         cmocka_unit_test(after_a_restart_with_the_clock_set_back_ends_and_repetitions_hold),
         cmocka_unit_test(a_refresh_that_only_moves_the_end_is_not_written),
         cmocka_unit_test(alerts_with_equal_fingerprints_are_kept_apart),
         cmocka_unit_test(log_entries_are_forgotten_when_they_are_old_and_their_group_is_gone),
         cmocka_unit_test(the_log_entry_of_a_living_group_is_not_forgotten),
+        cmocka_unit_test(an_end_that_was_told_is_not_kept_again_after_a_reload),
+        cmocka_unit_test(a_log_entry_about_to_be_forgotten_lives_on_when_it_is_used_again),
         cmocka_unit_test(a_crash_between_outbox_and_log_repeats_the_message),
         cmocka_unit_test(an_end_that_time_brought_and_that_was_told_does_not_come_back_to_life),
         cmocka_unit_test(while_the_outbox_takes_nothing_all_is_kept_and_tried_again),
@@ -408,6 +647,13 @@ int main(void)
         cmocka_unit_test(while_the_log_cannot_be_written_nothing_is_told_twice),
         cmocka_unit_test(a_post_carries_the_log_that_could_not_be_written),
         cmocka_unit_test(an_end_that_cannot_be_saved_is_not_told_yet),
+        cmocka_unit_test(
+            an_alert_that_fires_again_while_its_end_waits_to_be_saved_is_kept_as_firing),
+        cmocka_unit_test(an_end_that_cannot_be_deleted_for_long_is_not_lost_sight_of),
+        cmocka_unit_test(after_a_success_the_next_failure_is_tried_again_soon),
+        cmocka_unit_test(an_end_is_saved_once_however_often_telling_it_is_tried),
+        cmocka_unit_test(a_sink_that_is_down_is_not_tried_for_every_group),
+        cmocka_unit_test(good_groups_between_bad_ones_are_told_in_the_same_tick),
         cmocka_unit_test(a_group_that_the_outbox_does_not_take_holds_up_no_other),
         cmocka_unit_test(a_damaged_record_is_ignored_and_the_others_are_read),
         cmocka_unit_test(tables_that_cannot_be_read_are_an_error),

@@ -130,7 +130,8 @@ static void an_end_that_is_reported_again_and_again_is_told_once(void **state)
         {340, SAVED, "1"},
         {400, POST, "alertname=C job=x" LONG}, /* makes the log forget that the end of A was told */
         {640, POST, "alertname=A job=x @start=0 @end=100"},
-        {1500, POST, "alertname=A job=x @start=1500" LONG}, /* begins anew */
+        {1000, POST, "alertname=A job=x @start=0 @end=100"}, /* after a sweep */
+        {1500, POST, "alertname=A job=x @start=1500" LONG},  /* begins anew */
         {2000, END, NULL},
     };
 
@@ -312,6 +313,7 @@ static void when_the_clock_goes_back_no_wait_becomes_longer(void **state)
         {50, POST, "alertname=B job=x" LONG},
         {100, CLOCK, "-3600"}, /* the next flush was to be at 330 */
         {-3490, POST, "alertname=C job=x" LONG},
+        {-3000, POST, "alertname=C job=x @start=-3490" LONG},
         {-3000, CLOCK, "-5"}, /* less than the noise: nothing moves */
         {900, END, NULL},
     };
@@ -354,6 +356,23 @@ static void when_the_clock_goes_back_an_end_stays_an_end_and_a_new_one_is_heard(
                "-3240 d/0 {job=\"x\"} all alerts resolved: B-\n");
 }
 
+static void when_the_clock_goes_back_a_day_sweeps_go_on(void **state)
+{
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x" LONG},
+        {10, POST, "alertname=A job=x @start=0 @end=10; alertname=B job=x" LONG},
+        {50, POST, "alertname=B job=x @start=10 @end=50"},
+        {400, CLOCK, "-86400"},
+        {-80000, LOGGED, "1"}, /* expires 2 h after 330 of the day after */
+        {-77000, LOGGED, "0"},
+        {-77000, END, NULL},
+    };
+
+    world_play(plain, acts,
+               "30 d/0 {job=\"x\"} first notification: A- B+\n"
+               "330 d/0 {job=\"x\"} all alerts resolved: B-\n");
+}
+
 static void when_the_clock_leaps_ahead_what_is_due_is_told_once(void **state)
 {
     static const struct act acts[] = {
@@ -388,6 +407,7 @@ int main(void)
         cmocka_unit_test(when_the_clock_goes_back_no_wait_becomes_longer),
         cmocka_unit_test(when_the_clock_goes_back_repetitions_come_no_later),
         cmocka_unit_test(when_the_clock_goes_back_an_end_stays_an_end_and_a_new_one_is_heard),
+        cmocka_unit_test(when_the_clock_goes_back_a_day_sweeps_go_on),
         cmocka_unit_test(when_the_clock_leaps_ahead_what_is_due_is_told_once),
     };
 

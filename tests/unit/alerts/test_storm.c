@@ -86,6 +86,7 @@ static void rush(size_t n, size_t n_groups)
     post_all(&w, n, n_groups, "400");
     world_run(&w, world_time(1000));
     assert_int_equal(told, 2 * n);
+    assert_int_equal(w.writes, 4); /* the ends; then log and deletions together */
     assert_int_equal(world_count(&w, "alert"), 0);
     assert_int_equal(world_count(&w, "nflog"), n_groups);
     world_run(&w, world_time(5 * 3600 + 4 * 3600 + 1000));

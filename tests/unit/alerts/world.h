@@ -46,6 +46,7 @@ struct world {
     int fail_writes;       /* so many fail; -1: all */
     bool refuse_after_put; /* the writes after the next put fail: as if the process died there */
 
+    size_t attempts; /* to put */
     size_t puts, notes, largest_put;
     int fail_puts;
     const char *poison; /* a group key with this in it is refused */
@@ -168,6 +169,7 @@ static inline int world_put(void *self, const struct notification *ns, size_t n,
     struct world *w = self;
 
     assert_true(n > 0);
+    w->attempts++;
     if (w->fail_puts != 0) {
         w->fail_puts -= w->fail_puts > 0;
         return err_set(err, -ENOSPC, "outbox is full");
