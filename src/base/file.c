@@ -133,3 +133,20 @@ int file_make_dirs(const char *path, struct err *err)
         return err_set(err, -ENOTDIR, "%s: %m", path);
     return 0;
 }
+
+int secret_read(const char *direct, const char *file, struct buf *ret, struct err *err)
+{
+    CLEANUP(buf_free) struct buf content = {0};
+    int r;
+
+    if (direct && *direct) {
+        buf_add_c(ret, direct);
+        return 0;
+    }
+    if (!file || !*file)
+        return 0;
+    r = file_read(file, SECRET_MAX, &content, err);
+    if (r == 0)
+        buf_add_str(ret, str_trim(buf_str(&content)));
+    return r;
+}

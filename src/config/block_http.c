@@ -30,7 +30,7 @@ static void read_tls_version(struct decoder *d, const struct yaml_node *node, vo
 
 static int check_tls(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
 {
-    const struct config_tls *t = object;
+    const struct tls_options *t = object;
     bool cert = is_given(t->cert) || is_given(t->cert_file),
          key = is_given(t->key) || is_given(t->key_file);
 
@@ -59,33 +59,33 @@ static int check_tls(struct decoder *d, void *object, const struct yaml_node *no
 }
 
 static const struct field tls_fields[] = {
-    TEXT("ca", struct config_tls, ca),
-    PATH("ca_file", struct config_tls, ca_file),
-    TEXT("cert", struct config_tls, cert),
-    PATH("cert_file", struct config_tls, cert_file),
-    SECRET("key", struct config_tls, key),
-    PATH("key_file", struct config_tls, key_file),
-    TEXT("server_name", struct config_tls, server_name),
-    BOOL("insecure_skip_verify", struct config_tls, insecure_skip_verify),
-    READ("min_version", struct config_tls, min_version, int, read_tls_version),
-    READ("max_version", struct config_tls, max_version, int, read_tls_version),
+    TEXT("ca", struct tls_options, ca),
+    PATH("ca_file", struct tls_options, ca_file),
+    TEXT("cert", struct tls_options, cert),
+    PATH("cert_file", struct tls_options, cert_file),
+    SECRET("key", struct tls_options, key),
+    PATH("key_file", struct tls_options, key_file),
+    TEXT("server_name", struct tls_options, server_name),
+    BOOL("insecure_skip_verify", struct tls_options, insecure_skip_verify),
+    READ("min_version", struct tls_options, min_version, int, read_tls_version),
+    READ("max_version", struct tls_options, max_version, int, read_tls_version),
 };
 const struct block tls_block = {.name = "tls_config", FIELDS(tls_fields), .check = check_tls};
 
 /* ---- the parts of an HTTP client ------------------------------------------------------------- */
 
 static const struct field basic_auth_fields[] = {
-    TEXT("username", struct config_http, basic_username),
-    PATH("username_file", struct config_http, basic_username_file),
-    SECRET("password", struct config_http, basic_password),
-    PATH("password_file", struct config_http, basic_password_file),
+    TEXT("username", struct http_options, basic_username),
+    PATH("username_file", struct http_options, basic_username_file),
+    SECRET("password", struct http_options, basic_password),
+    PATH("password_file", struct http_options, basic_password_file),
 };
 static const struct block basic_auth_block = {.name = "basic_auth", FIELDS(basic_auth_fields)};
 
 static const struct field authorization_fields[] = {
-    TEXT("type", struct config_http, authorization_type),
-    SECRET("credentials", struct config_http, authorization_credentials),
-    PATH("credentials_file", struct config_http, authorization_credentials_file),
+    TEXT("type", struct http_options, authorization_type),
+    SECRET("credentials", struct http_options, authorization_credentials),
+    PATH("credentials_file", struct http_options, authorization_credentials_file),
 };
 static const struct block authorization_block = {.name = "authorization",
                                                  FIELDS(authorization_fields)};
@@ -160,7 +160,7 @@ static bool has_line_break(const char *value)
 
 /* One header of the mapping; a value that breaks the line would begin another header. */
 static size_t read_header(struct decoder *d, const struct yaml_node *key,
-                          const struct yaml_node *node, struct config_http_header *ret)
+                          const struct yaml_node *node, struct http_header *ret)
 {
     struct header_values v = {0};
     const char *name = decoder_text(d, key->text);
@@ -176,7 +176,7 @@ static size_t read_header(struct decoder *d, const struct yaml_node *key,
 
         if (has_line_break(value))
             decoder_wrong(d, key, "the value of header %s has a line break", shown(d, key->text));
-        ret[n++] = (struct config_http_header){name, value};
+        ret[n++] = (struct http_header){name, value};
     }
     for (size_t i = 0; i < v.n_secrets; i++)
         decoder_secret(d, yaml_get(node, "secrets")->values[i]);
@@ -186,7 +186,7 @@ static size_t read_header(struct decoder *d, const struct yaml_node *key,
 static void read_http_headers(struct decoder *d, const struct yaml_node *node, void *value,
                               size_t *count)
 {
-    struct config_http_header *headers;
+    struct http_header *headers;
     size_t room = 0, n = 0;
 
     if (!is_mapping(d, node))
@@ -200,13 +200,13 @@ static void read_http_headers(struct decoder *d, const struct yaml_node *node, v
     headers = arena_array(&d->config->arena, room + 1, sizeof *headers);
     for (size_t i = 0; i < node->n; i++)
         n += read_header(d, node->keys[i], node->values[i], headers + n);
-    *(struct config_http_header **)value = headers;
+    *(const struct http_header **)value = headers;
     *count = n;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static int check_bearer(struct decoder *d, struct config_http *h, const struct yaml_node *node)
+static int check_bearer(struct decoder *d, struct http_options *h, const struct yaml_node *node)
 {
     const struct yaml_node *token = yaml_get(node, "bearer_token"),
                            *file = yaml_get(node, "bearer_token_file");
@@ -228,7 +228,7 @@ static int check_bearer(struct decoder *d, struct config_http *h, const struct y
     return 0;
 }
 
-static int check_authorization(struct decoder *d, struct config_http *h,
+static int check_authorization(struct decoder *d, struct http_options *h,
                                const struct yaml_node *node)
 {
     const struct yaml_node *auth = yaml_get(node, "authorization");
@@ -253,7 +253,7 @@ static int check_authorization(struct decoder *d, struct config_http *h,
 
 static int check_http(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
 {
-    struct config_http *h = object;
+    struct http_options *h = object;
     int r;
 
     r = check_bearer(d, h, node);
@@ -273,20 +273,20 @@ static int check_http(struct decoder *d, void *object, const struct yaml_node *n
         return decoder_fail(d, place_of(node, "no_proxy"),
                             "if no_proxy is configured, proxy_url must also be "
                             "configured");
-    h->has_tls = has_key(node, "tls_config");
+    h->tls.enabled = has_key(node, "tls_config");
     return 0;
 }
 
 static const struct field http_fields[] = {
     MORE_KEYS("basic_auth", &basic_auth_block),
     MORE_KEYS("authorization", &authorization_block),
-    SECRET("bearer_token", struct config_http, authorization_credentials),
-    PATH("bearer_token_file", struct config_http, authorization_credentials_file),
-    BLOCK("tls_config", struct config_http, tls, &tls_block),
-    READ("proxy_url", struct config_http, proxy_url, const char *, read_proxy_url),
-    TEXT("no_proxy", struct config_http, no_proxy),
-    BOOL("follow_redirects", struct config_http, follow_redirects),
-    READ_MANY("http_headers", struct config_http, headers, struct config_http_header *,
+    SECRET("bearer_token", struct http_options, authorization_credentials),
+    PATH("bearer_token_file", struct http_options, authorization_credentials_file),
+    BLOCK("tls_config", struct http_options, tls, &tls_block),
+    READ("proxy_url", struct http_options, proxy_url, const char *, read_proxy_url),
+    TEXT("no_proxy", struct http_options, no_proxy),
+    BOOL("follow_redirects", struct http_options, follow_redirects),
+    READ_MANY("http_headers", struct http_options, headers, const struct http_header *,
               read_http_headers),
 };
 const struct block http_block = {.name = "http client", FIELDS(http_fields), .check = check_http};

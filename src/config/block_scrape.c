@@ -111,10 +111,10 @@ static int check_redis(struct decoder *d, void *object, const struct yaml_node *
     if (is_given(r->password) && is_given(r->password_file))
         return decoder_fail(d, place_of(node, "password_file"),
                             "at most one of password & password_file must be configured");
-    if (has_key(node, "tls") && !r->has_tls && has_key(node, "tls_config"))
+    if (has_key(node, "tls") && !r->tls.enabled && has_key(node, "tls_config"))
         return decoder_fail(d, place_of(node, "tls"),
                             "tls is false, but there is a tls_config: leave one out");
-    r->has_tls = r->has_tls || has_key(node, "tls_config");
+    r->tls.enabled = r->tls.enabled || has_key(node, "tls_config");
     return 0;
 }
 
@@ -122,7 +122,7 @@ static const struct field redis_fields[] = {
     TEXT("username", struct config_redis, username),
     SECRET("password", struct config_redis, password),
     PATH("password_file", struct config_redis, password_file),
-    BOOL("tls", struct config_redis, has_tls),
+    BOOL("tls", struct config_redis, tls.enabled),
     BLOCK("tls_config", struct config_redis, tls, &tls_block),
     DURATION("connect_timeout", struct config_redis, connect_timeout),
     BOOL("config_metrics", struct config_redis, config_metrics),

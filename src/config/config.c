@@ -9,8 +9,6 @@
 #include "base/must.h"
 #include "config/config_priv.h"
 
-#define CONFIG_SECRET_MAX 65536 /* bytes of a secret in a file */
-
 struct config_owned {
     struct config_owned *next; /* in the arena, like itself */
     enum owned_kind kind;
@@ -142,23 +140,4 @@ int config_load(const char *path, struct config **ret, struct err *err)
     int r = file_read(path, YAML_BYTES_MAX, &text, err);
 
     return r < 0 ? r : parse(path, path, buf_str(&text), ret, err);
-}
-
-int config_secret(const char *direct, const char *file, struct buf *ret, struct err *err)
-{
-    CLEANUP(buf_free)
-    struct buf content = {0};
-    int r;
-
-    if (is_given(direct)) {
-        buf_add_c(ret, direct);
-        return 0;
-    }
-    if (!is_given(file))
-        return 0;
-    r = file_read(file, CONFIG_SECRET_MAX, &content, err);
-    if (r < 0)
-        return r;
-    buf_add_str(ret, str_trim(buf_str(&content)));
-    return 0;
 }

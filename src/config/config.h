@@ -2,13 +2,14 @@
 /*
  * config - the one YAML file, checked, as immutable structs
  *
- * Keys are prometheus.yml's and alertmanager.yml's side by side (they only share `global`), plus tocsin's own
- * words: `redis:` in a scrape job, `format:` in a webhook. A configuration is counted and never changes: a
- * reload makes a new one, and if that is refused the old one stays in force. Every struct is zero-terminated
- * text and plain numbers, owned by the configuration's arena.
+ * Keys are prometheus.yml's and alertmanager.yml's side by side (they only share `global`), plus
+ * tocsin's own words: `redis:` in a scrape job, `format:` in a webhook. A configuration is counted
+ * and never changes: a reload makes a new one, and if that is refused the old one stays in force.
+ * Every struct is zero-terminated text and plain numbers, owned by the configuration's arena.
  *
- * Unknown keys are errors. Keys that Prometheus or Alertmanager know and tocsin does not yet carry out are
- * refused by name, never silently ignored. Messages: "FILE:LINE:COL: found ..., expected ...".
+ * Unknown keys are errors. Keys that Prometheus or Alertmanager know and tocsin does not yet carry
+ * out are refused by name, never silently ignored. Messages: "FILE:LINE:COL: found ..., expected
+ * ...".
  */
 #ifndef TOCSIN_CONFIG_CONFIG_H
 #define TOCSIN_CONFIG_CONFIG_H
@@ -22,32 +23,10 @@
 #include "model/duration.h"
 #include "model/label_set.h"
 #include "model/matcher.h"
+#include "model/peer.h"
 
-/* ---- shared by scrape jobs and receivers ------------------------------------------------------------ */
-
-struct config_tls {
-    const char *ca, *ca_file, *cert, *cert_file, *key, *key_file, *server_name;
-    bool insecure_skip_verify;
-    int min_version, max_version; /* 0, 10, 11, 12, 13 */
-};
-
-struct config_http_header {
-    const char *name, *value;
-};
-
-/* Secrets in *_file form are read when they are used, so a rotated secret takes effect without a reload. */
-struct config_http {
-    const char *basic_username, *basic_username_file, *basic_password, *basic_password_file;
-    const char *authorization_type, *authorization_credentials, *authorization_credentials_file;
-    const char *proxy_url, *no_proxy;
-    bool follow_redirects; /* default true */
-    bool has_tls;
-    struct config_tls tls;
-    struct config_http_header *headers;
-    size_t n_headers;
-};
-
-/* ---- prometheus.yml --------------------------------------------------------------------------------- */
+/* ---- prometheus.yml
+ * --------------------------------------------------------------------------------- */
 
 enum relabel_action {
     RELABEL_REPLACE,
@@ -93,8 +72,7 @@ enum job_kind { JOB_HTTP, JOB_REDIS };
 struct config_redis {
     const char *username; /* ACL user, or NULL */
     const char *password, *password_file;
-    bool has_tls; /* a tls_config block, or tls: true */
-    struct config_tls tls;
+    struct tls_options tls;
     dur_ms connect_timeout; /* 0: the scrape timeout */
     bool config_metrics;    /* CONFIG GET maxmemory and others; default true */
 };
@@ -114,10 +92,10 @@ struct config_scrape {
     struct config_param *params;
     size_t n_params;
     bool honor_labels, honor_timestamps, track_timestamps_staleness, enable_compression;
-    const char *fallback_scrape_protocol; /* NULL, or the name as in Prometheus */
+    const char *fallback_scrape_protocol;                 /* NULL, or the name as in Prometheus */
     uint64_t body_size_limit, sample_limit, target_limit; /* 0: none */
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
-    struct config_http http;
+    struct http_options http;
     struct config_redis redis; /* of JOB_REDIS */
     struct config_static_group *static_groups;
     size_t n_static_groups;
@@ -128,13 +106,14 @@ struct config_scrape {
     int line;
 };
 
-/* ---- alertmanager.yml ------------------------------------------------------------------------------- */
+/* ---- alertmanager.yml
+ * ------------------------------------------------------------------------------- */
 
 struct config_route {
     const char *receiver; /* inherited values are filled in */
     const char **group_by;
     size_t n_group_by;
-    bool group_by_all; /* '...' */
+    bool group_by_all;         /* '...' */
     struct matcher **matchers; /* of all forms together, sorted by name, value, type */
     size_t n_matchers;
     bool continues;
@@ -162,10 +141,11 @@ struct config_webhook {
     bool send_resolved; /* true */
     const char *url, *url_file;
     enum webhook_format format;
-    const char *cluster; /* kubesphere: value of the label `cluster` where an alert has none; "default" */
+    const char
+        *cluster; /* kubesphere: value of the label `cluster` where an alert has none; "default" */
     uint64_t max_alerts; /* 0: all */
     dur_ms timeout;      /* 0: NOTIFY's own limit */
-    struct config_http http;
+    struct http_options http;
     int line;
 };
 
@@ -177,7 +157,8 @@ struct config_receiver {
     int line;
 };
 
-/* ---- the whole -------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * -------------------------------------------------------------------------------------- */
 
 struct config_owned; /* what the arena cannot free */
 
@@ -193,13 +174,15 @@ struct config {
     dur_ms scrape_interval, scrape_timeout, evaluation_interval, rule_query_offset, resolve_timeout;
     const struct label_set *external_labels;
 
-    const char **rule_files; /* globs, resolved against folder: rule files and rule group manifests */
+    const char *
+        *rule_files; /* globs, resolved against folder: rule files and rule group manifests */
     size_t n_rule_files;
     struct config_scrape *scrapes;
     size_t n_scrapes;
     dur_ms out_of_order_time_window; /* storage.tsdb */
 
-    struct config_route *route; /* NULL: there is no alertmanager part; alerts are evaluated and shown only */
+    struct config_route
+        *route; /* NULL: there is no alertmanager part; alerts are evaluated and shown only */
     struct config_receiver *receivers;
     size_t n_receivers;
     struct config_inhibit *inhibits;
@@ -208,9 +191,11 @@ struct config {
     size_t n_templates;
 };
 
-/* Reads, decodes and checks a file. On failure err holds all that is wrong up to ERR_MSG_MAX, one line each. */
+/* Reads, decodes and checks a file. On failure err holds all that is wrong up to ERR_MSG_MAX, one
+ * line each. */
 int config_load(const char *path, struct config **ret, struct err *err);
-int config_parse(const char *path_for_messages, struct str text, struct config **ret, struct err *err);
+int config_parse(const char *path_for_messages, struct str text, struct config **ret,
+                 struct err *err);
 
 struct config *config_ref(const struct config *c);
 void config_unref(const struct config *c); /* NULL is fine */
@@ -219,10 +204,8 @@ static inline void config_unrefp(struct config **p)
     config_unref(*p);
 }
 
-/* The secret in its direct or file form: *ret is copied into b. 0 and nothing when both are NULL. */
-int config_secret(const char *direct, const char *file, struct buf *ret, struct err *err);
-
-/* Alertmanager's matcher syntax, one string of a `matchers` list: appends to *list (heap array of *n). */
+/* Alertmanager's matcher syntax, one string of a `matchers` list: appends to *list (heap array of
+ * *n). */
 int config_parse_matchers(struct str text, struct matcher ***list, size_t *n, struct err *err);
 
 #endif

@@ -30,7 +30,7 @@ struct global {
     uint64_t body_size_limit, sample_limit, target_limit;
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
     bool has_http; /* Alertmanager's http_config: of receivers that have none of their own */
-    struct config_http http;
+    struct http_options http;
 };
 
 struct queued_check {

@@ -13,26 +13,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/duration.h"
+#include "model/peer.h"
 #include "net/loop.h"
-#include "net/tls.h"
 
 struct http_client;
 struct http_call;
-
-struct http_header {
-    const char *name, *value;
-};
-
-/* How to talk to a peer beyond its URL: Prometheus' http_config. Zeroed is a plain client. */
-struct http_options {
-    struct tls_options tls;
-    const char *basic_user, *basic_password; /* basic auth when basic_user is set */
-    const char *authorization;               /* whole header value, e.g. "Bearer x" */
-    const char *proxy_url, *no_proxy;
-    const struct http_header *headers; /* sent with every request */
-    size_t n_headers;
-    bool follow_redirects; /* at most 10, and never from https to http with credentials */
-};
 
 struct http_request {
     const char *method; /* "GET", "POST" ... */

@@ -11,8 +11,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/duration.h"
+#include "model/peer.h"
 #include "net/loop.h"
-#include "net/tls.h"
 
 struct stream;
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/file.h"
+
 #define WEBHOOK_TIMEOUT_MS 10000 /* of one attempt, when the configuration sets none */
 
 const struct config_webhook *channel_find(const struct config *c, const char *receiver,
@@ -24,7 +26,7 @@ int channel_render(const struct config_webhook *w, const struct message *m,
                    struct outgoing *ret, struct err *err)
 {
     struct notification n = message_view(m);
-    int r = config_secret(w->url, w->url_file, url, err);
+    int r = secret_read(w->url, w->url_file, url, err);
 
     if (r < 0)
         return err_in(err, r, "url_file");

@@ -28,7 +28,7 @@ struct outgoing {
     const char *method, *url;
     const char *content_type;
     struct str body;
-    const struct config_http *http; /* authentication, TLS, proxy, headers */
+    const struct http_options *http; /* authentication, TLS, proxy, headers */
     dur_ms timeout;
 };
 

@@ -145,7 +145,7 @@ static uint64_t mix_text(uint64_t h, const char *s)
     return hash_mix(h, s ? hash_bytes(s, strlen(s)) : 0);
 }
 
-static uint64_t mix_tls(uint64_t h, const struct config_tls *t)
+static uint64_t mix_tls(uint64_t h, const struct tls_options *t)
 {
     const char *const texts[] = {t->ca,  t->ca_file,  t->cert,       t->cert_file,
                                  t->key, t->key_file, t->server_name};
@@ -156,7 +156,7 @@ static uint64_t mix_tls(uint64_t h, const struct config_tls *t)
                            (uint64_t)t->max_version);
 }
 
-static uint64_t mix_http(uint64_t h, const struct config_http *c)
+static uint64_t mix_http(uint64_t h, const struct http_options *c)
 {
     const char *const texts[] = {c->basic_username,
                                  c->basic_username_file,
@@ -172,7 +172,7 @@ static uint64_t mix_http(uint64_t h, const struct config_http *c)
         h = mix_text(h, texts[i]);
     for (size_t i = 0; i < c->n_headers; i++)
         h = mix_text(mix_text(h, c->headers[i].name), c->headers[i].value);
-    return mix_tls(hash_mix(h, (uint64_t)c->follow_redirects << 1 | c->has_tls), &c->tls);
+    return mix_tls(hash_mix(h, (uint64_t)c->follow_redirects), &c->tls);
 }
 
 static uint64_t mix_relabel(uint64_t h, const struct config_relabel *r)
@@ -199,7 +199,7 @@ static uint64_t job_hash(const struct config_scrape *j)
         j->label_name_length_limit,
         j->label_value_length_limit,
         (uint64_t)j->redis.connect_timeout,
-        (uint64_t)j->redis.has_tls << 1 | j->redis.config_metrics};
+        (uint64_t)j->redis.tls.enabled << 1 | j->redis.config_metrics};
     uint64_t h = mix_text(mix_text(1, j->job_name), j->fallback_scrape_protocol);
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)

@@ -75,7 +75,7 @@ static void a_job_has_the_defaults_of_prometheus(void **unused)
     assert_true(s->enable_compression);
     assert_null(s->fallback_scrape_protocol);
     assert_true(s->http.follow_redirects);
-    assert_false(s->http.has_tls);
+    assert_false(s->http.tls.enabled);
     assert_null(s->http.authorization_type);
     assert_int_equal(s->line, 3);
     config_unref(c);
@@ -217,7 +217,7 @@ static void authorization_has_one_form_however_it_is_written(void **unused)
         "- {job_name: d, authorization: {type: Token, credentials_file: /t}}\n"
         "- {job_name: e, basic_auth: {username: u, password_file: p},\n"
         "   tls_config: {insecure_skip_verify: true, min_version: TLS12, ca_file: ca}}\n");
-    const struct config_http *h;
+    const struct http_options *h;
 
     assert_string_equal(c->scrapes[0].http.authorization_type, "Bearer");
     assert_string_equal(c->scrapes[0].http.authorization_credentials, "t");
@@ -230,7 +230,7 @@ static void authorization_has_one_form_however_it_is_written(void **unused)
     assert_null(h->authorization_type);
     assert_string_equal(h->basic_username, "u");
     assert_string_equal(h->basic_password_file, "/etc/tocsin/p");
-    assert_true(h->has_tls);
+    assert_true(h->tls.enabled);
     assert_true(h->tls.insecure_skip_verify);
     assert_int_equal(h->tls.min_version, 12);
     assert_int_equal(h->tls.max_version, 0);
@@ -249,18 +249,18 @@ static void a_redis_block_makes_a_native_job(void **unused)
     const struct config_scrape *s = c->scrapes;
 
     assert_int_equal(s[0].kind, JOB_REDIS);
-    assert_false(s[0].redis.has_tls);
+    assert_false(s[0].redis.tls.enabled);
     assert_true(s[0].redis.config_metrics);
     assert_int_equal(s[0].redis.connect_timeout, 0);
     assert_int_equal(s[1].kind, JOB_REDIS);
     assert_string_equal(s[1].redis.username, "u");
     assert_string_equal(s[1].redis.password, "p");
-    assert_true(s[1].redis.has_tls);
+    assert_true(s[1].redis.tls.enabled);
     assert_int_equal(s[1].redis.connect_timeout, 2000);
     assert_false(s[1].redis.config_metrics);
     assert_string_equal(s[1].static_groups[0].targets[0], "h:6379");
     assert_string_equal(s[2].redis.password_file, "/etc/tocsin/pw");
-    assert_true(s[2].redis.has_tls);
+    assert_true(s[2].redis.tls.enabled);
     assert_string_equal(s[2].redis.tls.server_name, "n");
     config_unref(c);
 }
@@ -590,15 +590,15 @@ static void a_secret_is_given_directly_or_read_from_its_file_without_the_line_en
     struct err err = {0};
 
     put("secret", "s3cret \n");
-    assert_int_equal(config_secret("direct", NULL, &out, NULL), 0);
+    assert_int_equal(secret_read("direct", NULL, &out, NULL), 0);
     assert_string_equal(out.p, "direct");
     buf_reset(&out);
-    assert_int_equal(config_secret(NULL, in_folder("secret"), &out, NULL), 0);
+    assert_int_equal(secret_read(NULL, in_folder("secret"), &out, NULL), 0);
     assert_string_equal(out.p, "s3cret");
     buf_reset(&out);
-    assert_int_equal(config_secret(NULL, NULL, &out, NULL), 0);
+    assert_int_equal(secret_read(NULL, NULL, &out, NULL), 0);
     assert_int_equal(out.len, 0);
-    assert_int_equal(config_secret(NULL, in_folder("none"), &out, &err), -ENOENT);
+    assert_int_equal(secret_read(NULL, in_folder("none"), &out, &err), -ENOENT);
     assert_non_null(strstr(err.msg, "none"));
     buf_free(&out);
 }
