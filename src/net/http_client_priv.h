@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_client_priv - the parts of the HTTP client
+ *
+ *     http_client    the multi handle on the loop, life of a call
+ *     http_setup     from a request to the options of a transfer
+ *     http_words     from a failed transfer to words
+ */
+#ifndef TOCSIN_NET_HTTP_CLIENT_PRIV_H
+#define TOCSIN_NET_HTTP_CLIENT_PRIV_H
+
+#include <curl/curl.h>
+
+#include "net/http_client.h"
+#include "net/loop_priv.h"
+
+#define HTTP_REDIRECTS_MAX 10
+
+struct http_call {
+    struct http_client *client; /* owner; NULL while it is set up */
+    struct http_call *prev, *next;
+    http_done *done;
+    void *arg;
+
+    CURL *easy;
+    struct curl_slist *headers, *connect_to;
+    char *peer;  /* host:port of the URL, for words */
+    char *proxy; /* host:port, NULL: none */
+    bool https;
+    dur_ms timeout;
+    size_t max_body;
+    bool too_large;
+    bool ended; /* done was called or is being called */
+    struct buf body;
+    char curl_words[CURL_ERROR_SIZE];
+    struct err failed; /* code not 0: could not be started */
+};
+
+/* Sets all of call but client, done and arg. On failure call->easy may be there; http_call_free()
+ * is due. */
+int http_setup(struct http_call *call, const struct http_request *r, struct err *err);
+
+/* Why a transfer ended with `code`, for people. */
+void http_words(struct http_call *call, CURLcode code, struct err *err);
+
+#endif
