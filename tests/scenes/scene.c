@@ -274,12 +274,10 @@ static void check_fields(struct scene *s, const struct world_request *r, struct 
         return;
     }
     while (lines.len && !s->failed) {
-        struct str line = str_trim(str_cut(&lines, '\n')), path = line, value;
-        size_t eq = str_find(line, STR(" = "));
+        struct str value = str_trim(str_cut(&lines, '\n')), path = str_trim(str_cut(&value, '='));
         struct buf got = {0};
 
-        path.len = eq;
-        value = eq < line.len ? str_n(line.p + eq + 3, line.len - eq - 3) : STR_NONE;
+        value = str_trim(value);
         describe(at_path(doc, path), &got);
         if (!str_eq(value, buf_str(&got)))
             fail(s, "%.*s is %.*s, expected %.*s, in %s", STR_ARG(path), STR_ARG(buf_str(&got)),

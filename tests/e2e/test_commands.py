@@ -1,0 +1,123 @@
+"""The command line as a new user meets it: help, exit codes, messages, reload."""
+
+import signal
+import subprocess
+
+from harness import PATIENCE, Page, Sink, main
+
+GOOD = """
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [rules.yml]
+scrape_configs:
+  - job_name: app
+    static_configs: [{targets: ["%s"]}]
+"""
+RULES = "groups: [{name: g, rules: [{alert: A, expr: 'a > 1'}, {record: 'b:sum', expr: sum(a)}]}]\n"
+
+
+def test_help_and_version(world):
+    for command in ([], ["serve"], ["check"], ["query"], ["version"]):
+        answer = world.run(*command, "--help")
+        assert answer.returncode == 0 and "tocsin" in answer.stdout, answer
+    chinese = subprocess.run([world.binary, "serve", "--help"], capture_output=True, text=True, env={"LANG": "zh_CN.UTF-8"})
+    assert "配置文件" in chinese.stdout
+    assert world.run("version").stdout.startswith("tocsin 0.")
+    assert world.run().returncode == 2
+    assert world.run("srve").returncode == 2
+
+
+def test_flags_that_are_wrong_are_told(world):
+    for flag, words in (("--config.fil=x", "unknown flag --config.fil"), ("--storage.tsdb.retention.time=5x", "5x"),
+                        ("--storage.tsdb.retention.size=5Q", "5Q"), ("--enable-feature=x", "not carried out"),
+                        ("--log.level=loud", "loud"), ("stray", "stray")):
+        answer = world.run("serve", flag)
+        assert answer.returncode == 2 and words in answer.stderr, (flag, answer)
+
+
+def test_check_finds_place_and_cause(world):
+    good, rules = world.write("tocsin.yml", GOOD % "127.0.0.1:1"), world.write("rules.yml", RULES)
+    answer = world.run("check", "config", good)
+    assert answer.returncode == 0 and "2 rules" in answer.stdout, answer
+    assert world.run("check", "rules", rules).returncode == 0
+    bad = world.write("bad.yml", "scrape_configs:\n  - job_name: a\n    scrape_timeout: 5 s\n")
+    answer = world.run("check", "config", bad)
+    assert answer.returncode == 1 and "bad.yml:3:21" in answer.stderr, answer
+    bad = world.write("bad-rules.yml", "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: sum(a\n")
+    answer = world.run("check", "rules", bad)
+    assert answer.returncode == 1 and "bad-rules.yml:5:15" in answer.stderr and "parse error" in answer.stderr, answer
+    assert world.run("check", "config", world.folder + "/none.yml").returncode == 1
+    assert world.run("check").returncode == 2
+
+
+def test_serve_refuses_a_bad_configuration(world):
+    world.write("tocsin.yml", "route: {receiver: nobody}\n")
+    world.start(wait=False)
+    assert world.process.wait(PATIENCE) == 2
+    assert "tocsin.yml:1:" in world.log() and "nobody" in world.log(), world.log()
+    world.process = None
+
+
+def test_an_address_that_is_taken_is_told(world):
+    page = Page("a 1\n")
+    world.write("tocsin.yml", "{}\n")
+    world.port = page.port
+    world.start(wait=False)
+    assert world.process.wait(PATIENCE) == 1
+    assert "Address already in use" in world.log(), world.log()
+    world.process = None
+
+
+def test_reload_keeps_the_last_good_configuration(world):
+    page = Page("a 5\n")
+    world.write("tocsin.yml", GOOD % page.address())
+    world.write("rules.yml", RULES)
+    world.start()
+    world.wait("firing", lambda: world.alert_states().get("A") == "firing")
+    world.write("rules.yml", RULES.replace("a > 1", "a >> 1"))
+    code, text = world.post("/-/reload")
+    assert code == 500 and "rules.yml:1:" in text and "parse error" in text, (code, text)
+    world.process.send_signal(signal.SIGHUP)
+    world.wait("the log", lambda: "reload_refused" in world.log())
+    assert world.alert_states() == {"A": "firing"}
+    world.write("rules.yml", RULES.replace("a > 1", "a > 9"))
+    world.process.send_signal(signal.SIGHUP)
+    world.wait("resolved", lambda: not world.alert_states())
+    assert "reloaded" in world.log()
+    assert world.status("/-/reload") == 405
+
+
+def test_query_prints_series_and_errors(world):
+    page = Page('a{zone="中"} 5\n')
+    world.write("tocsin.yml", GOOD % page.address())
+    world.write("rules.yml", RULES)
+    world.start()
+    world.wait("a", lambda: world.value("a") == 5)
+    answer = world.run("query", "--url", world.url, "a")
+    assert answer.returncode == 0 and answer.stdout.startswith('a{instance="%s", job="app", zone="中"} => 5 @[' % page.address()), answer
+    answer = world.run("query", "--url=" + world.url, "sum(a")
+    assert answer.returncode == 1 and "parse error" in answer.stderr, answer
+    assert world.run("query", "--url=http://127.0.0.1:1", "a").returncode == 1
+    answer = world.run("query", "--url=" + world.url, "--start=0", "--end=10", "--step=5s", "vector(1)")
+    assert answer.stdout == "{} =>\n1 @[0]\n1 @[5]\n1 @[10]\n", answer
+
+
+def test_real_promtool_agrees(world):
+    page, sink = Page("a 5\n"), Sink()
+    world.write("tocsin.yml", GOOD % page.address())
+    world.write("rules.yml", RULES)
+    world.start()
+    world.wait("a", lambda: world.value("a") == 5)
+    answer = subprocess.run(["promtool", "query", "instant", world.url, "a + 1"], capture_output=True, text=True)
+    assert answer.returncode == 0 and "=> 6 @[" in answer.stdout, answer
+    answer = subprocess.run(["promtool", "query", "labels", world.url, "job"], capture_output=True, text=True)
+    assert answer.stdout.split() == ["app"], answer
+    answer = subprocess.run(["promtool", "query", "series", "--match=up", world.url], capture_output=True, text=True)
+    assert "up" in answer.stdout, answer
+    metrics = world.get("/metrics")
+    answer = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True)
+    assert answer.returncode in (0, 3), answer
+    sink.close()
+
+
+if __name__ == "__main__":
+    main()
