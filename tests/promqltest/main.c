@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "tests/promqltest/promqltest.h"
 
-#define SCRIPT_MAX (8u << 20)
+#define SCRIPT_MAX (8u << 20) /* bytes */
 
 static const struct promql_options engine = {
     .lookback = 5 * 60 * 1000,
@@ -87,22 +87,20 @@ static void run_file(const char *path, struct tally *total)
 
 int main(int argc, char **argv)
 {
+    bool golden = argc == 3 && strcmp(argv[1], "--golden") == 0;
     struct tally total = {0};
     struct err err = {0};
 
-    if (argc < 2 || (strcmp(argv[1], "--golden") == 0 && argc != 3)) {
+    if (argc < 2 || (argv[1][0] == '-' && !golden)) {
         fprintf(stderr, "usage: promqltest FILE... | --golden FOLDER\n");
         return 2;
     }
-    if (strcmp(argv[1], "--golden") == 0) {
-        if (run_golden(argv[2], &total, &err) < 0) {
-            printf("%s: %s\n", argv[2], err.msg);
-            total.failed++;
-        }
-    } else {
-        for (int i = 1; i < argc; i++)
-            run_file(argv[i], &total);
+    if (golden && run_golden(argv[2], &total, &err) < 0) {
+        printf("%s: %s\n", argv[2], err.msg);
+        total.failed++;
     }
+    for (int i = 1; i < argc && !golden; i++)
+        run_file(argv[i], &total);
     printf("%zu passed, %zu failed\n", total.passed, total.failed);
     return total.failed > 0;
 }
