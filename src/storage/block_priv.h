@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * block - an immutable file with the samples of a range of time, mapped
+ *
+ * Opening reads one frame. The index is checked, and mended where it can be, when the block is first asked;
+ * chunks are checked whenever they are read. Nothing in the file is trusted: what does not make sense is
+ * left out and told to the damage function. Counted; any thread.
+ */
+#ifndef TOCSIN_STORAGE_BLOCK_PRIV_H
+#define TOCSIN_STORAGE_BLOCK_PRIV_H
+
+#include <stdatomic.h>
+
+#include "base/thread.h"
+#include "model/label_set.h"
+#include "model/ports.h"
+#include "storage/block_format_priv.h"
+#include "storage/section_file_priv.h"
+#include "storage/select_priv.h"
+
+#define BLOCK_TOLD_MAX 16 /* damaged chunks of one block are told one by one up to here */
+
+/* Is told once per find, by any thread. */
+struct damage_face {
+    void *self;
+    void (*told)(void *self, const char *text);
+};
+
+struct block {
+    _Atomic uint32_t refs;
+    uint64_t number;
+    char *path;
+    struct section_file file;
+    struct block_info info;
+    const struct damage_face *damage;
+    struct lock checking;
+    atomic_bool checked;
+    bool index_lost;                  /* set before `checked`: labels are held against their hash */
+    uint64_t told[BLOCK_TOLD_MAX];    /* checking: places of damaged chunks that were told about */
+    size_t n_told;
+};
+
+/* -EBADMSG and others when the file cannot be used at all. */
+int block_open(const char *path, uint64_t number, const struct damage_face *damage, struct block **ret,
+               struct err *err);
+struct block *block_ref(struct block *b);
+void block_unref(struct block *b);
+
+/* Has to be called before any of the following. */
+void block_prepare(struct block *b);
+
+void block_index_face(const struct block *b, struct index_face *ret); /* ids are ordinals, in order of labels */
+
+/* Labels of a series. False when its entry or a text is not readable. */
+bool block_label_set(const struct block *b, uint32_t ordinal, uint64_t *ret_hash, struct label_set **ret);
+
+/* A series' entry, read step by step. */
+struct block_entry {
+    uint64_t hash;
+    size_t n_pairs;
+    struct wire pairs;  /* where their numbers begin */
+    struct wire chunks; /* where the entries of chunks begin, after their count */
+    uint64_t n_chunks;
+};
+bool block_entry(const struct block *b, uint32_t ordinal, struct block_entry *ret);
+
+/* A pair by its number; false when there is none. */
+bool block_pair(const struct block *b, pair_no no, struct label *ret);
+size_t block_pair_count(const struct block *b);
+
+bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to);
+
+/* Adds the samples of [from, to]; chunks that are damaged are left out. */
+void block_read(struct block *b, uint32_t ordinal, unix_ms from, unix_ms to, struct columns *c);
+
+#endif

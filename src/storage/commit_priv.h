@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commit - the way of samples into the head: judged, logged, appended
+ */
+#ifndef TOCSIN_STORAGE_COMMIT_PRIV_H
+#define TOCSIN_STORAGE_COMMIT_PRIV_H
+
+#include "model/duration.h"
+#include "model/histogram.h"
+#include "storage/head_priv.h"
+#include "storage/log_priv.h"
+#include "storage/log_record_priv.h"
+
+#define BLOCK_RANGE_MS  ((dur_ms)2 * 60 * 60 * 1000) /* blocks cut from the head cover this, aligned */
+#define HEAD_SPAN_MS    (BLOCK_RANGE_MS / 2 * 3)     /* when the head spans more, a block is cut */
+#define AHEAD_MAX_MS    ((dur_ms)10 * 60 * 1000)     /* samples further ahead of the clock are refused */
+#define SERIES_TEXT_MAX ((size_t)1 << 20)            /* bytes of names and values of one series */
+
+/* Rows that were found good. */
+struct accepted {
+    uint32_t row;
+    series_id id;
+};
+
+struct commit_counters {
+    _Atomic uint64_t appended, failed;
+    _Atomic uint64_t verdicts[SAMPLE_UNKNOWN_REF + 1];
+    _Atomic uint64_t series_created;
+};
+
+struct committer {
+    struct head *head;
+    struct log *log;
+    dur_ms late_window;
+    uint64_t series_budget;
+    bool sync_each;
+    unix_ms (*now)(void *now_arg);
+    void *now_arg;
+    struct commit_counters counters;
+
+    /* commit: of the commit at hand, kept for its memory */
+    struct accepted *rows;
+    uint8_t *kinds; /* of each accepted row, enum row_kind */
+    size_t n_rows, cap_rows, cap_kinds;
+    struct map by_series; /* place in rows + 1 of the last one of a series, once a series came back */
+    bool indexed;
+    struct ids fresh; /* series whose labels the log does not have */
+    struct ids again; /* those that the record before told: told twice, for the case that it is damaged */
+    struct log_record record;
+    uint16_t batch;
+    unix_ms valid_from, newest, latest; /* limits of this commit */
+    struct histogram stale_histogram;   /* immutable */
+};
+
+void committer_init(struct committer *c, struct head *h, struct log *l);
+void committer_deinit(struct committer *c);
+
+/* The two functions of the sample sink. */
+int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret, struct err *err);
+int commit_rows(struct committer *c, const struct sample_row *rows, size_t n, enum commit_flags flags,
+                enum sample_verdict *verdicts, struct err *err);
+
+#endif

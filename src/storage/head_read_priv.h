@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * head_read - what a query sees of the head
+ *
+ * A mark names the samples of one series that were there at one moment. What the series gets later is not
+ * shown with that mark.
+ */
+#ifndef TOCSIN_STORAGE_HEAD_READ_PRIV_H
+#define TOCSIN_STORAGE_HEAD_READ_PRIV_H
+
+#include "storage/head_priv.h"
+
+struct head_mark {
+    unix_ms last_t;
+    uint64_t late; /* late samples with lower numbers are seen */
+};
+
+/* apply, for reading. False when the series has no sample in [from, to]. */
+bool head_mark(const struct head *h, series_id id, unix_ms from, unix_ms to, struct head_mark *ret);
+
+/*
+ * Adds what [from, to] holds. Samples that came in order are taken from `cut` on: the older ones are in
+ * blocks. Takes `apply` for a moment. The view of the mark lives, so no chunk that it needs is freed.
+ */
+void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut, unix_ms from, unix_ms to,
+               struct columns *c);
+
+#endif
