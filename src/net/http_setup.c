@@ -176,7 +176,8 @@ static int set_credentials(struct http_call *call, const struct http_options *o,
 
     if (has_authorization(o)) {
         buf_addf(&value, "%s ", o->authorization_type ? o->authorization_type : "Bearer");
-        e = secret_read(o->authorization_credentials, o->authorization_credentials_file, &value, err);
+        e = secret_read(o->authorization_credentials, o->authorization_credentials_file, &value,
+                        err);
         return e < 0 ? e : add_header(call, "Authorization", value.p, err);
     }
     if (!has_basic(o))

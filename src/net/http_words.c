@@ -23,6 +23,14 @@ static void add_peer(struct http_call *call, struct buf *out)
     curl_url_cleanup(u);
 }
 
+/* The host of host:port. */
+static struct str host_of(const char *peer)
+{
+    const char *colon = strrchr(peer, ':');
+
+    return str_n(peer, colon ? (size_t)(colon - peer) : strlen(peer));
+}
+
 static curl_off_t microseconds(struct http_call *call, CURLINFO what)
 {
     curl_off_t t = 0;
@@ -39,8 +47,8 @@ static void say_timeout(struct http_call *call, const char *peer, struct err *er
 
     duration_print(call->timeout, &limit);
     if (microseconds(call, CURLINFO_NAMELOOKUP_TIME_T) == 0)
-        err_set(err, -ETIMEDOUT, "resolve %s: no answer within %s",
-                call->proxy ? call->proxy : peer, limit.p);
+        err_set(err, -ETIMEDOUT, "resolve " STR_FMT ": no answer within %s",
+                STR_ARG(host_of(call->proxy ? call->proxy : peer)), limit.p);
     else if (microseconds(call, CURLINFO_CONNECT_TIME_T) == 0)
         err_set(err, -ETIMEDOUT, "connect to %s: no answer within %s", peer, limit.p);
     else if (call->https && microseconds(call, CURLINFO_APPCONNECT_TIME_T) == 0)
@@ -65,14 +73,6 @@ static void say_connect(struct http_call *call, const char *peer, struct err *er
         err_set(err, code, "connect to %s: %m", peer);
     else
         err_set(err, code, "connect to %s: %s", peer, call->curl_words);
-}
-
-/* The host of host:port. */
-static struct str host_of(const char *peer)
-{
-    const char *colon = strrchr(peer, ':');
-
-    return str_n(peer, colon ? (size_t)(colon - peer) : strlen(peer));
 }
 
 static void say_redirect(struct http_call *call, const char *peer, struct err *err)

@@ -27,6 +27,9 @@ struct peer {
     int fd, port;
     struct thread thread;
     atomic_int accepted;
+    struct lock lock;
+    int connection;                   /* under lock: what is being served, -1: none */
+    bool stopping;                    /* under lock */
     void (*serve)(int fd, void *arg); /* one connection after the other; fd is closed behind it */
     void *arg;
 };
@@ -53,6 +56,13 @@ static inline int peer_bind(int *ret_port)
     return fd;
 }
 
+static inline bool peer_serves(struct peer *p, int fd)
+{
+    WITH_LOCK(&p->lock);
+    p->connection = fd;
+    return !p->stopping;
+}
+
 static inline void peer_run(void *arg)
 {
     struct peer *p = arg;
@@ -61,14 +71,17 @@ static inline void peer_run(void *arg)
     while ((fd = accept4(p->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
         atomic_fetch_add(&p->accepted, 1);
         peer_patience(fd);
-        p->serve(fd, p->arg);
+        if (peer_serves(p, fd))
+            p->serve(fd, p->arg);
+        peer_serves(p, -1);
         close(fd);
     }
 }
 
 static inline void peer_start(struct peer *p, void (*serve)(int fd, void *arg), void *arg)
 {
-    *p = (struct peer){.serve = serve, .arg = arg};
+    *p = (struct peer){.serve = serve, .arg = arg, .connection = -1};
+    lock_init(&p->lock);
     p->fd = peer_bind(&p->port);
     must(listen(p->fd, 64) == 0);
     thread_start(&p->thread, "peer", peer_run, p);
@@ -76,8 +89,14 @@ static inline void peer_start(struct peer *p, void (*serve)(int fd, void *arg), 
 
 static inline void peer_stop(struct peer *p)
 {
+    lock_take(&p->lock);
+    p->stopping = true;
+    if (p->connection >= 0)
+        shutdown(p->connection, SHUT_RDWR);
+    lock_give(&p->lock);
     shutdown(p->fd, SHUT_RDWR); /* accept() returns */
     thread_join(&p->thread);
+    lock_deinit(&p->lock);
     close(p->fd);
 }
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * resolver - names for tests, without a network: a getaddrinfo() that comes before libc's
+ *
+ *     good.test, other.test   127.0.0.1
+ *     unknown.test            is unknown at once
+ *     slow.test               takes SLOW_MS to be unknown
+ */
+#ifndef TOCSIN_TESTS_UNIT_NET_RESOLVER_H
+#define TOCSIN_TESTS_UNIT_NET_RESOLVER_H
+
+#include <dlfcn.h>
+#include <netdb.h>
+
+#include "tests/unit/net/peer.h"
+
+#define SLOW_MS 1500
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret)
+{
+    int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
+    must(next);
+    if (node && strcmp(node, "slow.test") == 0) {
+        peer_nap(SLOW_MS);
+        return EAI_NONAME;
+    }
+    if (node && strcmp(node, "unknown.test") == 0)
+        return EAI_NONAME;
+    if (node && (strcmp(node, "good.test") == 0 || strcmp(node, "other.test") == 0))
+        node = "127.0.0.1";
+    return next(node, service, hints, ret);
+}
+
+#endif
