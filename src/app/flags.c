@@ -66,8 +66,9 @@ static int set_value(const struct flag *f, void *options, const char *text, bool
         dur_ms d;
 
         r = duration_parse(text, strlen(text), &d, err);
-        if (r == 0)
-            memcpy(at, &d, sizeof d);
+        if (r < 0)
+            return err_in(err, r, "expected a duration like 15d, found \"%s\"", text);
+        memcpy(at, &d, sizeof d);
         break;
     }
     case FLAG_SIZE: {

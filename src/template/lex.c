@@ -25,7 +25,7 @@ static const struct keyword {
     {"with", TOKEN_WITH},
 };
 
-void lexer_init(struct lexer *l, struct str text, struct arena *arena)
+void tmpl_lexer_init(struct lexer *l, struct str text, struct arena *arena)
 {
     *l = (struct lexer){.in = text, .line = 1, .arena = arena};
 }
@@ -420,7 +420,7 @@ static struct token lex_inside(struct lexer *l)
     return lex_sign(l, c);
 }
 
-struct token lexer_next(struct lexer *l)
+struct token tmpl_lexer_next(struct lexer *l)
 {
     return l->inside ? lex_inside(l) : lex_outside(l);
 }

@@ -70,7 +70,7 @@ struct lexer {
     struct arena *arena; /* for messages */
 };
 
-void lexer_init(struct lexer *l, struct str text, struct arena *arena);
-struct token lexer_next(struct lexer *l);
+void tmpl_lexer_init(struct lexer *l, struct str text, struct arena *arena);
+struct token tmpl_lexer_next(struct lexer *l);
 
 #endif

@@ -15,47 +15,47 @@
 
 static struct node *parse_list(struct parser *p, struct node **ret_end);
 
-struct token parser_next(struct parser *p)
+struct token tmpl_parser_next(struct parser *p)
 {
     if (p->n_ahead > 0)
         p->n_ahead--;
     else
-        p->ahead[0] = lexer_next(&p->lex);
+        p->ahead[0] = tmpl_lexer_next(&p->lex);
     return p->ahead[p->n_ahead];
 }
 
-void parser_back(struct parser *p)
+void tmpl_parser_back(struct parser *p)
 {
     p->n_ahead++;
 }
 
-struct token parser_peek(struct parser *p)
+struct token tmpl_parser_peek(struct parser *p)
 {
-    struct token t = parser_next(p);
+    struct token t = tmpl_parser_next(p);
 
-    parser_back(p);
+    tmpl_parser_back(p);
     return t;
 }
 
-struct token parser_next_word(struct parser *p)
+struct token tmpl_parser_next_word(struct parser *p)
 {
     struct token t;
 
     do
-        t = parser_next(p);
+        t = tmpl_parser_next(p);
     while (t.kind == TOKEN_SPACE);
     return t;
 }
 
-struct token parser_peek_word(struct parser *p)
+struct token tmpl_parser_peek_word(struct parser *p)
 {
-    struct token t = parser_next_word(p);
+    struct token t = tmpl_parser_next_word(p);
 
-    parser_back(p);
+    tmpl_parser_back(p);
     return t;
 }
 
-void *parser_fail(struct parser *p, const char *fmt, ...)
+void *tmpl_parser_fail(struct parser *p, const char *fmt, ...)
 {
     struct buf b = {.max = ERR_MSG_MAX};
     va_list ap;
@@ -89,7 +89,7 @@ static void add_token(struct buf *b, struct token t)
     }
 }
 
-void *parser_unexpected(struct parser *p, struct token t, const char *context)
+void *tmpl_parser_unexpected(struct parser *p, struct token t, const char *context)
 {
     struct buf b = {.max = ERR_MSG_MAX};
 
@@ -104,24 +104,24 @@ void *parser_unexpected(struct parser *p, struct token t, const char *context)
         add_token(&b, t);
         buf_addf(&b, " in %s", context);
     }
-    parser_fail(p, STR_FMT, STR_ARG(buf_str(&b)));
+    tmpl_parser_fail(p, STR_FMT, STR_ARG(buf_str(&b)));
     buf_free(&b);
     return NULL;
 }
 
-struct node *parser_node(struct parser *p, enum node_kind kind, struct token at)
+struct node *tmpl_parser_node(struct parser *p, enum node_kind kind, struct token at)
 {
     struct node *n = arena_zalloc(p->arena, sizeof *n);
 
     if (++p->n_nodes > TMPL_NODES_MAX)
-        parser_fail(p, "more than %d nodes", TMPL_NODES_MAX);
+        tmpl_parser_fail(p, "more than %d nodes", TMPL_NODES_MAX);
     n->kind = kind;
     n->pos = at.pos;
     n->line = at.line;
     return n;
 }
 
-void parser_append(struct parser *p, struct node *list, struct node *item)
+void tmpl_parser_append(struct parser *p, struct node *list, struct node *item)
 {
     if (list->n == list->cap) {
         size_t cap = list->cap ? 2 * list->cap : 4;
@@ -135,19 +135,19 @@ void parser_append(struct parser *p, struct node *list, struct node *item)
     list->items[list->n++] = item;
 }
 
-bool parser_enter(struct parser *p)
+bool tmpl_parser_enter(struct parser *p)
 {
     if (++p->depth > TMPL_PARSE_DEPTH_MAX)
-        parser_fail(p, "nested more than %d levels deep", TMPL_PARSE_DEPTH_MAX);
+        tmpl_parser_fail(p, "nested more than %d levels deep", TMPL_PARSE_DEPTH_MAX);
     return !p->failed;
 }
 
-struct token parser_expect(struct parser *p, enum token_kind kind, const char *context)
+struct token tmpl_parser_expect(struct parser *p, enum token_kind kind, const char *context)
 {
-    struct token t = parser_next_word(p);
+    struct token t = tmpl_parser_next_word(p);
 
     if (t.kind != kind)
-        parser_unexpected(p, t, context);
+        tmpl_parser_unexpected(p, t, context);
     return t;
 }
 
@@ -162,9 +162,9 @@ static struct node *parse_control(struct parser *p, enum node_kind kind, const c
     struct node *n, *end = NULL;
     bool range = kind == NODE_RANGE;
 
-    if (!parser_enter(p))
+    if (!tmpl_parser_enter(p))
         return NULL;
-    n = parser_node(p, kind, parser_peek_word(p));
+    n = tmpl_parser_node(p, kind, tmpl_parser_peek_word(p));
     n->pipe = parse_pipeline(p, context, TOKEN_RIGHT_DELIM);
     if (p->failed)
         return NULL;
@@ -173,14 +173,14 @@ static struct node *parse_control(struct parser *p, enum node_kind kind, const c
     p->range_depth -= range;
     if (p->failed)
         return NULL;
-    if (end->kind == NODE_ELSE && !range && parser_peek(p).kind == chained) {
+    if (end->kind == NODE_ELSE && !range && tmpl_parser_peek(p).kind == chained) {
         /* {{else if}}: an if inside the else branch whose {{end}} closes both. */
-        n->else_list = parser_node(p, NODE_LIST, parser_next(p));
-        parser_append(p, n->else_list, parse_control(p, kind, context));
+        n->else_list = tmpl_parser_node(p, NODE_LIST, tmpl_parser_next(p));
+        tmpl_parser_append(p, n->else_list, parse_control(p, kind, context));
     } else if (end->kind == NODE_ELSE) {
         n->else_list = parse_list(p, &end);
         if (!p->failed && end->kind != NODE_END)
-            parser_fail(p, "expected end; found {{else}}");
+            tmpl_parser_fail(p, "expected end; found {{else}}");
     }
     p->n_vars = vars;
     p->depth--;
@@ -189,22 +189,22 @@ static struct node *parse_control(struct parser *p, enum node_kind kind, const c
 
 static struct node *parse_else(struct parser *p)
 {
-    struct token t = parser_peek_word(p);
+    struct token t = tmpl_parser_peek_word(p);
 
     if (t.kind != TOKEN_IF && t.kind != TOKEN_WITH)
-        t = parser_expect(p, TOKEN_RIGHT_DELIM, "else");
-    return parser_node(p, NODE_ELSE, t);
+        t = tmpl_parser_expect(p, TOKEN_RIGHT_DELIM, "else");
+    return tmpl_parser_node(p, NODE_ELSE, t);
 }
 
 static struct node *parse_loop_exit(struct parser *p, enum node_kind kind, struct token word)
 {
-    struct token t = parser_next_word(p);
+    struct token t = tmpl_parser_next_word(p);
 
     if (t.kind != TOKEN_RIGHT_DELIM)
-        return parser_unexpected(p, t, kind == NODE_BREAK ? "{{break}}" : "{{continue}}");
+        return tmpl_parser_unexpected(p, t, kind == NODE_BREAK ? "{{break}}" : "{{continue}}");
     if (p->range_depth == 0)
-        return parser_fail(p, "{{" STR_FMT "}} outside {{range}}", STR_ARG(word.val));
-    return parser_node(p, kind, word);
+        return tmpl_parser_fail(p, "{{" STR_FMT "}} outside {{range}}", STR_ARG(word.val));
+    return tmpl_parser_node(p, kind, word);
 }
 
 static struct str parse_template_name(struct parser *p, struct token t, const char *context)
@@ -212,7 +212,7 @@ static struct str parse_template_name(struct parser *p, struct token t, const ch
     struct node *n;
 
     if (t.kind != TOKEN_STRING && t.kind != TOKEN_RAW_STRING) {
-        parser_unexpected(p, t, context);
+        tmpl_parser_unexpected(p, t, context);
         return STR_NONE;
     }
     n = parse_string(p, t);
@@ -233,7 +233,7 @@ static struct outer begin_definition(struct parser *p)
     p->vars = NULL;
     p->n_vars = p->cap_vars = 0;
     p->range_depth = 0;
-    parser_add_var(p, STR("$"));
+    tmpl_parser_add_var(p, STR("$"));
     return o;
 }
 
@@ -260,8 +260,8 @@ static struct tree *add_tree(struct parser *p, struct str name, struct node *roo
 
     if (old && !node_is_blank(old->root)) {
         if (!node_is_blank(root))
-            return parser_fail(p, "template: multiple definition of template \"" STR_FMT "\"",
-                               STR_ARG(name));
+            return tmpl_parser_fail(p, "template: multiple definition of template \"" STR_FMT "\"",
+                                    STR_ARG(name));
         return old;
     }
     if (old) {
@@ -284,12 +284,12 @@ static void parse_definition(struct parser *p, struct str name, const char *cont
     struct outer outer;
     struct node *root, *end = NULL;
 
-    if (!parser_enter(p))
+    if (!tmpl_parser_enter(p))
         return;
     outer = begin_definition(p);
     root = parse_list(p, &end);
     if (!p->failed && end->kind != NODE_END)
-        parser_fail(p, "unexpected {{else}} in %s", context);
+        tmpl_parser_fail(p, "unexpected {{else}} in %s", context);
     end_definition(p, &outer);
     if (!p->failed)
         add_tree(p, name, root);
@@ -298,18 +298,18 @@ static void parse_definition(struct parser *p, struct str name, const char *cont
 
 static void parse_define(struct parser *p)
 {
-    struct str name = parse_template_name(p, parser_next_word(p), "define clause");
+    struct str name = parse_template_name(p, tmpl_parser_next_word(p), "define clause");
 
     if (!p->failed)
-        parser_expect(p, TOKEN_RIGHT_DELIM, "define clause");
+        tmpl_parser_expect(p, TOKEN_RIGHT_DELIM, "define clause");
     if (!p->failed)
         parse_definition(p, name, "define clause");
 }
 
 static struct node *parse_block(struct parser *p)
 {
-    struct token t = parser_next_word(p);
-    struct node *n = parser_node(p, NODE_TEMPLATE, t);
+    struct token t = tmpl_parser_next_word(p);
+    struct node *n = tmpl_parser_node(p, NODE_TEMPLATE, t);
 
     n->name = parse_template_name(p, t, "block clause");
     if (!p->failed)
@@ -321,12 +321,12 @@ static struct node *parse_block(struct parser *p)
 
 static struct node *parse_template_call(struct parser *p)
 {
-    struct token t = parser_next_word(p);
-    struct node *n = parser_node(p, NODE_TEMPLATE, t);
+    struct token t = tmpl_parser_next_word(p);
+    struct node *n = tmpl_parser_node(p, NODE_TEMPLATE, t);
 
     n->name = parse_template_name(p, t, "template clause");
-    if (!p->failed && parser_next_word(p).kind != TOKEN_RIGHT_DELIM) {
-        parser_back(p);
+    if (!p->failed && tmpl_parser_next_word(p).kind != TOKEN_RIGHT_DELIM) {
+        tmpl_parser_back(p);
         n->pipe = parse_pipeline(p, "template clause", TOKEN_RIGHT_DELIM);
     }
     return p->failed ? NULL : n;
@@ -334,7 +334,7 @@ static struct node *parse_template_call(struct parser *p)
 
 static struct node *parse_action(struct parser *p)
 {
-    struct token t = parser_next_word(p);
+    struct token t = tmpl_parser_next_word(p);
     struct node *n;
 
     switch (t.kind) {
@@ -342,14 +342,16 @@ static struct node *parse_action(struct parser *p)
     case TOKEN_BREAK: n = parse_loop_exit(p, NODE_BREAK, t); break;
     case TOKEN_CONTINUE: n = parse_loop_exit(p, NODE_CONTINUE, t); break;
     case TOKEN_ELSE: n = parse_else(p); break;
-    case TOKEN_END: n = parser_node(p, NODE_END, parser_expect(p, TOKEN_RIGHT_DELIM, "end")); break;
+    case TOKEN_END:
+        n = tmpl_parser_node(p, NODE_END, tmpl_parser_expect(p, TOKEN_RIGHT_DELIM, "end"));
+        break;
     case TOKEN_IF: n = parse_control(p, NODE_IF, "if"); break;
     case TOKEN_RANGE: n = parse_control(p, NODE_RANGE, "range"); break;
     case TOKEN_TEMPLATE: n = parse_template_call(p); break;
     case TOKEN_WITH: n = parse_control(p, NODE_WITH, "with"); break;
     default:
-        parser_back(p);
-        n = parser_node(p, NODE_ACTION, parser_peek(p));
+        tmpl_parser_back(p);
+        n = tmpl_parser_node(p, NODE_ACTION, tmpl_parser_peek(p));
         n->pipe = parse_pipeline(p, "command", TOKEN_RIGHT_DELIM);
     }
     p->action_line = 0;
@@ -358,7 +360,7 @@ static struct node *parse_action(struct parser *p)
 
 static struct node *parse_text_or_action(struct parser *p)
 {
-    struct token t = parser_next_word(p);
+    struct token t = tmpl_parser_next_word(p);
     struct node *n;
 
     if (t.kind == TOKEN_LEFT_DELIM) {
@@ -366,8 +368,8 @@ static struct node *parse_text_or_action(struct parser *p)
         return parse_action(p);
     }
     if (t.kind != TOKEN_TEXT)
-        return parser_unexpected(p, t, "input");
-    n = parser_node(p, NODE_TEXT, t);
+        return tmpl_parser_unexpected(p, t, "input");
+    n = tmpl_parser_node(p, NODE_TEXT, t);
     n->text = t.val;
     return n;
 }
@@ -375,9 +377,9 @@ static struct node *parse_text_or_action(struct parser *p)
 /* Up to {{end}} or {{else}}, which is handed out. */
 static struct node *parse_list(struct parser *p, struct node **ret_end)
 {
-    struct node *list = parser_node(p, NODE_LIST, parser_peek_word(p));
+    struct node *list = tmpl_parser_node(p, NODE_LIST, tmpl_parser_peek_word(p));
 
-    while (!p->failed && parser_peek_word(p).kind != TOKEN_EOF) {
+    while (!p->failed && tmpl_parser_peek_word(p).kind != TOKEN_EOF) {
         struct node *n = parse_text_or_action(p);
 
         if (p->failed)
@@ -386,23 +388,23 @@ static struct node *parse_list(struct parser *p, struct node **ret_end)
             *ret_end = n;
             return list;
         }
-        parser_append(p, list, n);
+        tmpl_parser_append(p, list, n);
     }
-    return parser_fail(p, "unexpected EOF");
+    return tmpl_parser_fail(p, "unexpected EOF");
 }
 
 /* The text itself: the only place where {{define}} may stand. */
 static void parse_top(struct parser *p)
 {
-    struct node *root = parser_node(p, NODE_LIST, parser_peek(p));
+    struct node *root = tmpl_parser_node(p, NODE_LIST, tmpl_parser_peek(p));
 
-    while (!p->failed && parser_peek(p).kind != TOKEN_EOF) {
-        struct token delim = parser_peek(p);
+    while (!p->failed && tmpl_parser_peek(p).kind != TOKEN_EOF) {
+        struct token delim = tmpl_parser_peek(p);
         struct node *n;
 
         if (delim.kind == TOKEN_LEFT_DELIM) {
-            parser_next(p);
-            if (parser_next_word(p).kind == TOKEN_DEFINE) {
+            tmpl_parser_next(p);
+            if (tmpl_parser_next_word(p).kind == TOKEN_DEFINE) {
                 parse_define(p);
                 continue;
             }
@@ -413,9 +415,9 @@ static void parse_top(struct parser *p)
         if (p->failed)
             return;
         if (n->kind == NODE_END || n->kind == NODE_ELSE)
-            parser_fail(p, "unexpected {{%s}}", n->kind == NODE_END ? "end" : "else");
+            tmpl_parser_fail(p, "unexpected {{%s}}", n->kind == NODE_END ? "end" : "else");
         else
-            parser_append(p, root, n);
+            tmpl_parser_append(p, root, n);
     }
     if (!p->failed)
         p->src->main = add_tree(p, p->src->name, root);
@@ -428,8 +430,8 @@ int source_parse(struct source *src, const struct tmpl_functions *functions, str
     if (src->text.len > TMPL_TEXT_MAX)
         return err_set(err, -E2BIG, "template: " STR_FMT ": %zu bytes, more than %u",
                        STR_ARG(src->name), src->text.len, TMPL_TEXT_MAX);
-    lexer_init(&p.lex, src->text, &src->arena);
-    parser_add_var(&p, STR("$"));
+    tmpl_lexer_init(&p.lex, src->text, &src->arena);
+    tmpl_parser_add_var(&p, STR("$"));
     parse_top(&p);
     mem_freep(&p.vars);
     return p.failed ? -EINVAL : 0;

@@ -16,7 +16,7 @@
 /* ---- variables
  * -------------------------------------------------------------------------------------- */
 
-void parser_add_var(struct parser *p, struct str name)
+void tmpl_parser_add_var(struct parser *p, struct str name)
 {
     *VEC_PUSH(p->vars, p->n_vars, p->cap_vars) = name;
 }
@@ -33,7 +33,7 @@ static bool has_var(const struct parser *p, struct str name)
 static struct node *new_idents(struct parser *p, enum node_kind kind, struct token t,
                                struct str text)
 {
-    struct node *n = parser_node(p, kind, t);
+    struct node *n = tmpl_parser_node(p, kind, t);
     size_t dots = 0;
 
     for (size_t i = 0; i < text.len; i++)
@@ -49,7 +49,7 @@ static struct node *new_idents(struct parser *p, enum node_kind kind, struct tok
 
 struct node *parse_string(struct parser *p, struct token t)
 {
-    struct node *n = parser_node(p, NODE_STRING, t);
+    struct node *n = tmpl_parser_node(p, NODE_STRING, t);
     struct buf b = {0};
     bool good = text_unquote(t.val, &b);
 
@@ -57,52 +57,52 @@ struct node *parse_string(struct parser *p, struct token t)
     n->value = str_c(arena_strdup(p->arena, buf_str(&b)));
     n->value.len = b.len;
     buf_free(&b);
-    return good ? n : parser_fail(p, "invalid syntax");
+    return good ? n : tmpl_parser_fail(p, "invalid syntax");
 }
 
 static struct node *number_term(struct parser *p, struct token t)
 {
-    struct node *n = parser_node(p, NODE_NUMBER, t);
+    struct node *n = tmpl_parser_node(p, NODE_NUMBER, t);
     struct err err = {0};
 
     n->source = t.val;
     n->number = number_parse(t.val, t.kind == TOKEN_CHAR_CONSTANT, t.kind == TOKEN_COMPLEX,
                              p->arena, &err);
-    return n->number ? n : parser_fail(p, "%s", err.msg);
+    return n->number ? n : tmpl_parser_fail(p, "%s", err.msg);
 }
 
 static struct node *identifier_term(struct parser *p, struct token t)
 {
-    struct node *n = parser_node(p, NODE_IDENTIFIER, t);
+    struct node *n = tmpl_parser_node(p, NODE_IDENTIFIER, t);
 
     n->text = t.val;
     n->func = function_find(p->functions, t.val);
     if (!n->func)
-        return parser_fail(p, "function \"" STR_FMT "\" not defined", STR_ARG(t.val));
+        return tmpl_parser_fail(p, "function \"" STR_FMT "\" not defined", STR_ARG(t.val));
     return n;
 }
 
 static struct node *variable_term(struct parser *p, struct token t)
 {
     if (!has_var(p, t.val))
-        return parser_fail(p, "undefined variable \"" STR_FMT "\"", STR_ARG(t.val));
+        return tmpl_parser_fail(p, "undefined variable \"" STR_FMT "\"", STR_ARG(t.val));
     return new_idents(p, NODE_VARIABLE, t, t.val);
 }
 
 /* NULL without failure: the next token begins no operand. */
 static struct node *parse_term(struct parser *p)
 {
-    struct token t = parser_next_word(p);
+    struct token t = tmpl_parser_next_word(p);
     struct node *n;
 
     switch (t.kind) {
     case TOKEN_IDENTIFIER: return identifier_term(p, t);
-    case TOKEN_DOT: return parser_node(p, NODE_DOT, t);
-    case TOKEN_NIL: return parser_node(p, NODE_NIL, t);
+    case TOKEN_DOT: return tmpl_parser_node(p, NODE_DOT, t);
+    case TOKEN_NIL: return tmpl_parser_node(p, NODE_NIL, t);
     case TOKEN_VARIABLE: return variable_term(p, t);
     case TOKEN_FIELD: return new_idents(p, NODE_FIELD, t, str_n(t.val.p + 1, t.val.len - 1));
     case TOKEN_BOOL:
-        n = parser_node(p, NODE_BOOL, t);
+        n = tmpl_parser_node(p, NODE_BOOL, t);
         n->truth = str_eq_c(t.val, "true");
         return n;
     case TOKEN_CHAR_CONSTANT:
@@ -111,14 +111,14 @@ static struct node *parse_term(struct parser *p)
     case TOKEN_STRING:
     case TOKEN_RAW_STRING: return parse_string(p, t);
     case TOKEN_LEFT_PAREN: return parse_pipeline(p, "parenthesized pipeline", TOKEN_RIGHT_PAREN);
-    default: parser_back(p); return NULL;
+    default: tmpl_parser_back(p); return NULL;
     }
 }
 
 /* Puts the field tokens that follow right behind `term` onto it. */
 static struct node *parse_fields(struct parser *p, struct node *term)
 {
-    struct token first = parser_peek(p);
+    struct token first = tmpl_parser_peek(p);
     struct node *n;
     struct str *idents;
     size_t cap = 0, n_idents = 0, from = 0;
@@ -130,18 +130,18 @@ static struct node *parse_fields(struct parser *p, struct node *term)
 
         node_print(term, &b);
         quote_add_go(&quoted, buf_str(&b));
-        parser_fail(p, "unexpected . after term " STR_FMT, STR_ARG(buf_str(&quoted)));
+        tmpl_parser_fail(p, "unexpected . after term " STR_FMT, STR_ARG(buf_str(&quoted)));
         buf_free(&b);
         buf_free(&quoted);
         return NULL;
     }
-    while (parser_peek(p).kind == TOKEN_FIELD) {
-        struct token t = parser_next(p);
+    while (tmpl_parser_peek(p).kind == TOKEN_FIELD) {
+        struct token t = tmpl_parser_next(p);
 
         *VEC_PUSH(fields, n_idents, cap) = str_n(t.val.p + 1, t.val.len - 1);
     }
     /* A field or variable becomes a longer one, at the place of its second part, as Go has it. */
-    n = parser_node(
+    n = tmpl_parser_node(
         p, term->kind == NODE_FIELD || term->kind == NODE_VARIABLE ? term->kind : NODE_CHAIN,
         first);
     if (n->kind != NODE_CHAIN)
@@ -164,33 +164,33 @@ static struct node *parse_operand(struct parser *p)
 
     if (!n || p->failed)
         return NULL;
-    return parser_peek(p).kind == TOKEN_FIELD ? parse_fields(p, n) : n;
+    return tmpl_parser_peek(p).kind == TOKEN_FIELD ? parse_fields(p, n) : n;
 }
 
 static struct node *parse_command(struct parser *p)
 {
-    struct node *cmd = parser_node(p, NODE_COMMAND, parser_peek_word(p));
+    struct node *cmd = tmpl_parser_node(p, NODE_COMMAND, tmpl_parser_peek_word(p));
 
     while (!p->failed) {
         struct node *word;
         struct token t;
 
-        parser_peek_word(p);
+        tmpl_parser_peek_word(p);
         word = parse_operand(p);
         if (word)
-            parser_append(p, cmd, word);
+            tmpl_parser_append(p, cmd, word);
         if (p->failed)
             return NULL;
-        t = parser_next(p);
+        t = tmpl_parser_next(p);
         if (t.kind == TOKEN_SPACE)
             continue;
         if (t.kind == TOKEN_RIGHT_DELIM || t.kind == TOKEN_RIGHT_PAREN)
-            parser_back(p);
+            tmpl_parser_back(p);
         else if (t.kind != TOKEN_PIPE)
-            return parser_unexpected(p, t, "operand");
+            return tmpl_parser_unexpected(p, t, "operand");
         break;
     }
-    return cmd->n > 0 ? cmd : parser_fail(p, "empty command");
+    return cmd->n > 0 ? cmd : tmpl_parser_fail(p, "empty command");
 }
 
 /* ---- pipelines
@@ -199,7 +199,7 @@ static struct node *parse_command(struct parser *p)
 static void declare(struct parser *p, struct node *pipe, struct token var)
 {
     pipe->decls[pipe->n_decls++] = new_idents(p, NODE_VARIABLE, var, var.val);
-    parser_add_var(p, var.val);
+    tmpl_parser_add_var(p, var.val);
 }
 
 /* $x :=, $x =, and in range also $i, $x := */
@@ -209,16 +209,16 @@ static void parse_declarations(struct parser *p, struct node *pipe, const char *
 
     pipe->decls = arena_array(p->arena, 2, sizeof *pipe->decls);
     for (;;) {
-        struct token var = parser_peek_word(p), after, word;
+        struct token var = tmpl_parser_peek_word(p), after, word;
 
         if (var.kind != TOKEN_VARIABLE)
             return;
-        parser_next_word(p);
-        after = parser_peek(p);
-        word = parser_peek_word(p);
+        tmpl_parser_next_word(p);
+        after = tmpl_parser_peek(p);
+        word = tmpl_parser_peek_word(p);
         if (word.kind == TOKEN_ASSIGN || word.kind == TOKEN_DECLARE) {
             pipe->is_assign = word.kind == TOKEN_ASSIGN;
-            parser_next_word(p);
+            tmpl_parser_next_word(p);
             declare(p, pipe, var);
             return;
         }
@@ -234,16 +234,16 @@ static void parse_declarations(struct parser *p, struct node *pipe, const char *
             }
             return;
         }
-        parser_next_word(p);
+        tmpl_parser_next_word(p);
         declare(p, pipe, var);
         if (!range || pipe->n_decls == 2) {
-            parser_fail(p, "too many declarations in %s", context);
+            tmpl_parser_fail(p, "too many declarations in %s", context);
             return;
         }
-        word = parser_peek_word(p);
+        word = tmpl_parser_peek_word(p);
         if (word.kind != TOKEN_VARIABLE && word.kind != TOKEN_RIGHT_DELIM &&
             word.kind != TOKEN_RIGHT_PAREN) {
-            parser_fail(p, "range can only initialize variables");
+            tmpl_parser_fail(p, "range can only initialize variables");
             return;
         }
     }
@@ -273,7 +273,7 @@ static bool begins_command(enum token_kind k)
 static void check_pipeline(struct parser *p, const struct node *pipe, const char *context)
 {
     if (pipe->n == 0)
-        parser_fail(p, "missing value for %s", context);
+        tmpl_parser_fail(p, "missing value for %s", context);
     for (size_t i = 1; i < pipe->n; i++) {
         switch (pipe->items[i]->items[0]->kind) {
         case NODE_BOOL:
@@ -281,7 +281,7 @@ static void check_pipeline(struct parser *p, const struct node *pipe, const char
         case NODE_NIL:
         case NODE_NUMBER:
         case NODE_STRING:
-            parser_fail(p, "non executable command in pipeline stage %zu", i + 1);
+            tmpl_parser_fail(p, "non executable command in pipeline stage %zu", i + 1);
             break;
         default: break;
         }
@@ -290,22 +290,22 @@ static void check_pipeline(struct parser *p, const struct node *pipe, const char
 
 struct node *parse_pipeline(struct parser *p, const char *context, enum token_kind end)
 {
-    struct node *pipe = parser_node(p, NODE_PIPE, parser_peek_word(p));
+    struct node *pipe = tmpl_parser_node(p, NODE_PIPE, tmpl_parser_peek_word(p));
 
-    if (!parser_enter(p))
+    if (!tmpl_parser_enter(p))
         return NULL;
     parse_declarations(p, pipe, context);
     while (!p->failed) {
-        struct token t = parser_next_word(p);
+        struct token t = tmpl_parser_next_word(p);
 
         if (t.kind == end) {
             check_pipeline(p, pipe, context);
             break;
         }
         if (!begins_command(t.kind))
-            return parser_unexpected(p, t, context);
-        parser_back(p);
-        parser_append(p, pipe, parse_command(p));
+            return tmpl_parser_unexpected(p, t, context);
+        tmpl_parser_back(p);
+        tmpl_parser_append(p, pipe, parse_command(p));
     }
     p->depth--;
     return p->failed ? NULL : pipe;

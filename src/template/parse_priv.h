@@ -32,21 +32,21 @@ struct parser {
 };
 
 /* Tokens: the next one, the next that is no white space; peek gives it back. */
-struct token parser_next(struct parser *p);
-struct token parser_peek(struct parser *p);
-struct token parser_next_word(struct parser *p);
-struct token parser_peek_word(struct parser *p);
-void parser_back(struct parser *p);
-struct token parser_expect(struct parser *p, enum token_kind kind, const char *context);
+struct token tmpl_parser_next(struct parser *p);
+struct token tmpl_parser_peek(struct parser *p);
+struct token tmpl_parser_next_word(struct parser *p);
+struct token tmpl_parser_peek_word(struct parser *p);
+void tmpl_parser_back(struct parser *p);
+struct token tmpl_parser_expect(struct parser *p, enum token_kind kind, const char *context);
 
 /* Both always return NULL, so that callers can return it. */
-void *parser_fail(struct parser *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void *parser_unexpected(struct parser *p, struct token t, const char *context);
+void *tmpl_parser_fail(struct parser *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void *tmpl_parser_unexpected(struct parser *p, struct token t, const char *context);
 
-bool parser_enter(struct parser *p); /* one level deeper; false when that is too deep */
-struct node *parser_node(struct parser *p, enum node_kind kind, struct token at);
-void parser_append(struct parser *p, struct node *list, struct node *item);
-void parser_add_var(struct parser *p, struct str name);
+bool tmpl_parser_enter(struct parser *p); /* one level deeper; false when that is too deep */
+struct node *tmpl_parser_node(struct parser *p, enum node_kind kind, struct token at);
+void tmpl_parser_append(struct parser *p, struct node *list, struct node *item);
+void tmpl_parser_add_var(struct parser *p, struct str name);
 
 struct node *parse_string(struct parser *p, struct token t);
 struct node *parse_pipeline(struct parser *p, const char *context, enum token_kind end);
