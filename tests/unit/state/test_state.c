@@ -133,7 +133,8 @@ static void what_was_acknowledged_survives_kill_and_is_never_half_there(void **u
             for (int i = 0;; i++) {
                 char key[16];
                 struct keeper k = state_keeper(s);
-                struct keeper_op ops[2] = {{"left", STR_NONE, STR("x")}, {"right", STR_NONE, STR("x")}};
+                struct keeper_op ops[2] = {{"left", STR_NONE, STR("x")},
+                                           {"right", STR_NONE, STR("x")}};
 
                 ops[0].key = ops[1].key = str_n(key, (size_t)snprintf(key, sizeof key, "%08d", i));
                 if (k.write(k.self, ops, 2, NULL) < 0 || write(ack[1], &i, sizeof i) < 0)
@@ -220,7 +221,8 @@ static void a_damaged_file_is_kept_aside_and_a_new_one_begun(void **unused)
         char key[16];
 
         snprintf(key, sizeof key, "%d", i);
-        put(s, "t", key, "some text that fills the pages of the file with something to be found damaged");
+        put(s, "t", key,
+            "some text that fills the pages of the file with something to be found damaged");
     }
     state_close(s);
     fd = open(path, O_WRONLY);
@@ -259,7 +261,8 @@ static void a_newer_schema_is_refused_and_left_alone(void **unused)
 
     state_close(s);
     /* user_version is the big-endian number at byte 60 of the file */
-    snprintf(command, sizeof command, "printf '\\000\\000\\000\\011' | dd of=%s bs=1 seek=60 conv=notrunc 2>/dev/null",
+    snprintf(command, sizeof command,
+             "printf '\\000\\000\\000\\011' | dd of=%s bs=1 seek=60 conv=notrunc 2>/dev/null",
              path);
     assert_int_equal(system(command), 0);
     assert_int_equal(state_open(path, &s, &report, &err), -EPROTO);
