@@ -8,7 +8,6 @@
 #include "app/commands.h"
 #include "app/flags.h"
 #include "base/defs.h"
-#include "base/err.h"
 
 static const struct command {
     const char *name;
@@ -32,30 +31,6 @@ static void help(FILE *out)
     fprintf(out, "%s",
             say("\n`tocsin COMMAND --help` explains a command and its exit codes.\n",
                 "\n`tocsin 命令 --help` 显示该命令的说明与退出码。\n"));
-}
-
-int command_flags(const struct flag_set *set, int argc, char **argv, void *options, int *ret_code)
-{
-    struct err err = {0};
-    int n;
-
-    if (flags_ask_help(argc, argv)) {
-        flags_help(set);
-        *ret_code = EXIT_OK;
-        return -1;
-    }
-    n = flags_parse(set, argc, argv, options, &err);
-    if (n < 0) {
-        command_complain(&err);
-        *ret_code = EXIT_USAGE;
-        return -1;
-    }
-    return n;
-}
-
-void command_complain(const struct err *err)
-{
-    fprintf(stderr, "tocsin: %s\n", err->msg);
 }
 
 int tocsin_main(int argc, char **argv)
