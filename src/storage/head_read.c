@@ -14,7 +14,7 @@ bool head_mark(const struct head *h, series_id id, unix_ms from, unix_ms to, str
     const struct series *s = head_series(h, id);
     const struct late *l;
 
-    if (!s || s->first_t > to)
+    if (!s || s->first_t == TIME_NONE_MIN || s->first_t > to)
         return false;
     l = s->tip.state & SERIES_LATE ? head_late(h, id) : NULL;
     if (!l && s->tip.last_t < from)
