@@ -99,10 +99,14 @@ struct dates {
 static double date_of(date_fn *fn, double seconds)
 {
     int64_t whole = seconds >= -0x1p63 && seconds < 0x1p63 ? (int64_t)seconds : INT64_MIN;
-    int64_t cycle = whole / CYCLE_SECONDS - (whole % CYCLE_SECONDS < 0);
+    int64_t cycle = whole / CYCLE_SECONDS, rest = whole % CYCLE_SECONDS;
     struct date d;
 
-    civil_of_unix(whole - cycle * CYCLE_SECONDS, 0, &d.c);
+    if (rest < 0) {
+        cycle--;
+        rest += CYCLE_SECONDS;
+    }
+    civil_of_unix(rest, 0, &d.c);
     d.year = (double)d.c.year + CYCLE_YEARS * (double)cycle;
     return fn(&d);
 }

@@ -169,12 +169,13 @@ static bool side_into_zero(struct hist_side *s, int32_t schema, double *threshol
 
 static void acc_widen_zero(struct hist_acc *acc, double threshold)
 {
-    double zero = acc->zero_count;
+    bool widened = true;
 
-    while (side_into_zero(&acc->positive, acc->schema, &threshold, &zero) |
-           side_into_zero(&acc->negative, acc->schema, &threshold, &zero))
-        ;
-    acc->zero_count = zero;
+    while (widened) {
+        widened = side_into_zero(&acc->positive, acc->schema, &threshold, &acc->zero_count);
+        if (side_into_zero(&acc->negative, acc->schema, &threshold, &acc->zero_count))
+            widened = true;
+    }
     acc->zero_threshold = threshold;
 }
 
