@@ -176,7 +176,6 @@ static void order_by_heaps(struct eval *e, const struct aggregation *a, struct h
     v->metrics = metrics;
     v->rows = rows;
     v->n = to;
-    v->ordered = true;
 }
 
 int aggregate_topk(struct eval *e, struct aggregation *a, struct vec **ret, struct err *err)

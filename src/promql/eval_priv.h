@@ -124,7 +124,6 @@ struct vec {
     struct row *rows; /* NULL: lazy */
     vec_fill *fill;   /* writes all of row i: each bit and what it stands for */
     void *self;       /* of fill */
-    bool ordered;     /* the order of series is a result */
 };
 
 /* ---- range vectors */
@@ -177,7 +176,6 @@ struct eval {
     const struct series_reader *reader;
     struct promql_options opts; /* defaults filled in */
     unix_ms start, end;         /* of the query, for @ start() and @ end() */
-    bool instant;               /* the order of the result counts */
     mono_ns deadline;
     struct arena *arena;
     struct notes *notes;

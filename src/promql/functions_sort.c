@@ -55,7 +55,6 @@ static void sort_vec(struct eval *e, struct vec *v, compare_entries *compare, vo
         v->metrics[i] = entries[i].metric;
         v->rows[i] = entries[i].row;
     }
-    v->ordered = true;
 }
 
 /* ---- by value; NaN last, whichever the direction */

@@ -324,7 +324,6 @@ static int run(struct promql_query *q, const struct series_reader *reader, const
         .opts = q->opts,
         .start = grid->start,
         .end = end,
-        .instant = instant,
         .deadline = began + q->opts.timeout * NS_PER_MS,
         .arena = &q->arena,
         .notes = &notes,

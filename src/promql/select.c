@@ -27,8 +27,10 @@ int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_
 static int read_series(struct eval *e, const struct selection *s, size_t i, unix_ms from,
                        unix_ms to, struct err *err)
 {
+    mono_ns began = clock_mono_ns();
     int r = e->reader->read(s, i, from, to, &e->columns, err);
 
+    e->stats->read += clock_mono_ns() - began;
     if (r < 0)
         return r;
     r = eval_hold(e, e->columns.n, err);

@@ -152,7 +152,8 @@ int vec_compute(struct eval *e, struct vec *v, struct err *err)
 
 /* ---- names that go */
 
-/* The name of a series and whether it has __type__ or __unit__. Labels are sorted: these come first. */
+/* The name of a series and whether it has __type__ or __unit__. Labels are sorted: these come
+ * first. */
 static struct str name_of(const struct label_set *ls, bool *metadata)
 {
     struct str name = STR_NONE;
@@ -171,7 +172,8 @@ static struct str name_of(const struct label_set *ls, bool *metadata)
     return name;
 }
 
-/* Could two series look the same without their names? Not when all have the same, or none any more. */
+/* Could two series look the same without their names? Not when all have the same, or none any more.
+ */
 static bool may_clash(const struct vec *v)
 {
     struct str name = STR_NONE, other;
@@ -324,11 +326,7 @@ struct vec *vec_repeat(struct eval *e, struct vec *once, const struct grid *grid
     struct repeat *s = arena_zalloc(e->arena, sizeof *s);
 
     *s = (struct repeat){once, row_new(e, 1)};
-    *v = (struct vec){.grid = grid,
-                      .n = once->n,
-                      .metrics = once->metrics,
-                      .fill = repeat_fill,
-                      .self = s,
-                      .ordered = once->ordered};
+    *v = (struct vec){
+        .grid = grid, .n = once->n, .metrics = once->metrics, .fill = repeat_fill, .self = s};
     return v;
 }
