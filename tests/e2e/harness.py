@@ -189,7 +189,7 @@ class World:
         while time.time() < end:
             if self.process and self.process.poll() is not None:
                 raise AssertionError("tocsin ended with %d\n%s" % (self.process.returncode, self.log()))
-            with contextlib.suppress(OSError, KeyError, IndexError, urllib.error.URLError):
+            with contextlib.suppress(OSError, KeyError, IndexError, TypeError, StopIteration):
                 value = condition()
                 if value:
                     return value

@@ -90,19 +90,19 @@ def test_the_whole_story(world):
 
 
 def test_a_password_that_is_wrong_is_named(world):
-    port, sink = world.redis("--requirepass", "secret"), Sink()
+    port, sink = world.redis("--requirepass", "opensesame"), Sink()
     page = Page("a 1\n")
-    world.write("tocsin.yml", CONFIG.format(port=port, sink=sink.url(), page=page.address(), redis="{password: wrong}"))
+    world.write("tocsin.yml", CONFIG.format(port=port, sink=sink.url(), page=page.address(), redis="{password: guessed}"))
     world.write("rules.yml", RULES)
     world.start()
     error = world.wait("last_error", lambda: next(
         t["lastError"] for t in json.loads(world.get("/api/v1/targets"))["data"]["activeTargets"]
         if t["scrapePool"] == "redis-dev" and t["lastError"]))
     assert "WRONGPASS" in error or "password" in error, error
-    assert "secret" not in world.get("/api/v1/status/config") and "wrong" not in world.get("/api/v1/status/config")
+    assert "guessed" not in world.get("/api/v1/status/config") and "guessed" not in world.log()
     world.wait("redis_up 0", lambda: world.query("redis_up == 0"))
 
-    world.write("tocsin.yml", CONFIG.format(port=port, sink=sink.url(), page=page.address(), redis="{password: secret}"))
+    world.write("tocsin.yml", CONFIG.format(port=port, sink=sink.url(), page=page.address(), redis="{password: opensesame}"))
     assert world.post("/-/reload")[0] == 200
     world.wait("redis_up 1", lambda: world.value("redis_up") == 1)
 
