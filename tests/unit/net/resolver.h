@@ -23,6 +23,8 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 
     *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
     must(next);
+    if (hints && hints->ai_flags & AI_NUMERICHOST)
+        return next(node, service, hints, ret);
     if (node && strcmp(node, "slow.test") == 0) {
         peer_nap(SLOW_MS);
         return EAI_NONAME;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tls_priv - a TLS session of a client as struct tls_options describes it; over OpenSSL
+ */
+#ifndef TOCSIN_NET_TLS_PRIV_H
+#define TOCSIN_NET_TLS_PRIV_H
+
+#include <openssl/ssl.h>
+
+#include "base/err.h"
+#include "model/peer.h"
+
+/*
+ * A session that will accept a certificate of `host` (or o->server_name) only. Files are read now.
+ * Returns 0, or -errno with words: "TLS: ca_file x: no certificate in it".
+ */
+int tls_session_new(const struct tls_options *o, const char *host, SSL **ret, struct err *err);
+
+/* Why a handshake failed: what was wrong with the certificate, or OpenSSL's reason for
+ * `openssl_error`. */
+void tls_add_reason(const SSL *ssl, unsigned long openssl_error, struct buf *out);
+
+#endif
