@@ -1,24 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * load - rule files to groups: finding them, checking every rule, noting all that is wrong
+ * load - what all loaders do alike: noting problems, reading values, checking rules
  */
 #include <errno.h>
-#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/yaml.h"
-#include "rules/rules_priv.h"
+#include "rules/load_priv.h"
 
-/* ---- problems -------------------------------------------------------------------------------------------------- */
+#define PROBLEMS_MAX (ERR_MSG_MAX - 32) /* bytes shown; the rest is for how many are not */
 
-void load_problem(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *at, const char *fmt, ...)
+/* ---- problems */
+
+void load_problem_line(struct loading *l, const char *line)
 {
-    struct buf words = {0};
+    struct buf *out = &l->problems;
+
+    l->n_problems++;
+    if (l->n_hidden > 0 || (out->len > 0 && out->len + 1 + strlen(line) > PROBLEMS_MAX)) {
+        l->n_hidden++;
+        return;
+    }
+    if (out->len > 0)
+        buf_add_byte(out, '\n');
+    buf_add_c(out, line);
+}
+
+void load_problem(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *at,
+                  const char *fmt, ...)
+{
+    CLEANUP(buf_free) struct buf words = {.max = ERR_MSG_MAX};
     struct err err = {0};
     va_list ap;
 
@@ -26,122 +42,209 @@ void load_problem(struct loading *l, const struct yaml_doc *doc, const struct ya
     buf_vaddf(&words, fmt, ap);
     va_end(ap);
     yaml_error(doc, at, &err, "%s", words.p);
-    if (l->problems.len)
-        buf_add_byte(&l->problems, '\n');
-    buf_add_c(&l->problems, err.msg);
-    buf_free(&words);
+    load_problem_line(l, err.msg);
 }
 
-int load_duration(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *node, dur_ms *ret)
+/* ---- values */
+
+struct str load_text(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *node)
 {
+    if (yaml_is_null(node))
+        return STR_NONE;
+    if (node->kind != YAML_SCALAR)
+        load_problem(l, doc, node, "found a %s, expected text",
+                     node->kind == YAML_MAPPING ? "mapping" : "list");
+    else if (str_find(node->text, STR("\0")) < node->text.len)
+        load_problem(l, doc, node, "found a text with a zero byte in it");
+    else
+        return node->text;
+    return STR_NONE;
+}
+
+void load_duration(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *node,
+                   dur_ms *ret)
+{
+    struct str text = load_text(l, doc, node);
     struct err err = {0};
 
-    if (yaml_is_null(node))
-        return 0;
-    if (node->kind != YAML_SCALAR) {
-        load_problem(l, doc, node, "expected a duration like 30s");
-        return -EINVAL;
-    }
-    if (duration_parse(node->text.p, node->text.len, ret, &err) < 0) {
-        load_problem(l, doc, node, "found \"%s\", expected a duration like 30s: %s", node->text.p, err.msg);
-        return -EINVAL;
-    }
-    return 0;
+    if (text.len > 0 && duration_parse(text.p, text.len, ret, &err) < 0)
+        load_problem(l, doc, node, "found \"%.*s\", expected a duration like 30s: %s",
+                     STR_ARG(text), err.msg);
 }
 
-/* ---- freeing --------------------------------------------------------------------------------------------------- */
-
-static void texts_free(struct rule_texts *t)
+void load_check_keys(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *mapping,
+                     const char *const *known, const char *what)
 {
-    for (size_t i = 0; i < t->n; i++) {
-        free(t->items[i].name);
-        free(t->items[i].text);
-        template_unref(t->items[i].template);
+    for (size_t i = 0; i < mapping->n; i++) {
+        CLEANUP(buf_free) struct buf list = {0};
+        struct str key = mapping->keys[i]->text;
+        size_t k = 0;
+
+        while (known[k] && !str_eq_c(key, known[k]))
+            k++;
+        if (known[k])
+            continue;
+        for (k = 0; known[k]; k++)
+            buf_addf(&list, "%s%s", k ? ", " : "", known[k]);
+        load_problem(l, doc, mapping->keys[i], "field %.*s not found in a %s, expected one of %s",
+                     STR_ARG(key), what, list.p);
     }
+}
+
+/* ---- labels and annotations */
+
+static struct spec_text *find_text(const struct spec_texts *t, struct str name)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (str_eq(t->items[i].name, name))
+            return &t->items[i];
+    return NULL;
+}
+
+void spec_texts_set(struct spec_texts *t, struct str name, struct str value,
+                    const struct yaml_node *at)
+{
+    struct spec_text *item = find_text(t, name);
+
+    if (!item)
+        item = VEC_PUSH(t->items, t->n, t->cap);
+    *item = (struct spec_text){name, value, at};
+}
+
+struct str spec_texts_get(const struct spec_texts *t, struct str name)
+{
+    const struct spec_text *item = find_text(t, name);
+
+    return item ? item->value : STR_NONE;
+}
+
+void spec_texts_deinit(struct spec_texts *t)
+{
     free(t->items);
 }
 
-static void rule_deinit(struct rule *rule)
+void load_texts(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *mapping,
+                const char *what, struct spec_texts *ret)
 {
-    alerts_clear(rule);
-    outputs_free(rule);
-    promql_query_free(rule->prepared);
-    promql_expr_free(rule->expr);
-    texts_free(&rule->labels);
-    texts_free(&rule->annotations);
-    label_set_unref(rule->label_set);
-    label_set_unref(rule->annotation_set);
-    free(rule->last_error);
-    free(rule->query);
-    free(rule->name);
-}
-
-void group_free(struct group *g)
-{
-    if (!g)
+    if (yaml_is_null(mapping))
         return;
-    for (size_t i = 0; i < g->n_rules; i++)
-        rule_deinit(&g->rules[i]);
-    free(g->rules);
-    free(g->text);
-    free(g->file);
-    free(g->name);
-    lock_deinit(&g->lock);
-    free(g);
+    if (mapping->kind != YAML_MAPPING) {
+        load_problem(l, doc, mapping, "expected a mapping of %s to texts", what);
+        return;
+    }
+    if (mapping->n > TEXTS_MAX) {
+        load_problem(l, doc, mapping, "found %zu %s, more than %d", mapping->n, what, TEXTS_MAX);
+        return;
+    }
+    for (size_t i = 0; i < mapping->n; i++)
+        spec_texts_set(ret, load_text(l, doc, mapping->keys[i]),
+                       load_text(l, doc, mapping->values[i]), mapping->values[i]);
 }
 
-void group_list_deinit(struct group_list *l)
+/* ---- groups */
+
+struct group_key {
+    const char *file;
+    struct str name;
+};
+
+static bool group_has_key(const void *key, const void *value)
 {
-    for (size_t i = 0; i < l->n; i++)
-        group_free(l->items[i]);
-    free(l->items);
-    *l = (struct group_list){0};
+    const struct group_key *k = key;
+    const struct group *g = value;
+
+    return strcmp(k->file, g->file) == 0 && str_eq_c(k->name, g->name);
 }
 
-/* ---- groups and rules ------------------------------------------------------------------------------------------ */
-
-struct group *load_begin_group(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *at,
-                               const char *file, struct str name)
+struct group *load_begin_group(struct loading *l, const struct yaml_doc *doc,
+                               const struct yaml_node *at, const char *file, struct str name)
 {
+    struct group_key key = {file, name};
+    uint64_t hash = hash_mix(hash_bytes(file, strlen(file)), hash_bytes(name.p, name.len));
     struct group *g;
 
-    for (size_t i = 0; i < l->groups.n; i++)
-        if (strcmp(l->groups.items[i]->file, file) == 0 && str_eq_c(name, l->groups.items[i]->name)) {
-            load_problem(l, doc, at, "groupname: \"%.*s\" is repeated in the same file", STR_ARG(name));
-            return NULL;
-        }
+    if (map_get(&l->by_key, hash, group_has_key, &key)) {
+        load_problem(l, doc, at, "groupname: \"%.*s\" is repeated in the same file", STR_ARG(name));
+        return NULL;
+    }
     g = mem_zalloc(sizeof *g);
     g->file = mem_strdup(file);
     g->name = str_dup(name);
-    g->interval = l->interval;
+    g->interval = g->subquery_step = l->interval;
     g->query_offset = l->query_offset;
     g->last_evaluation = UNIX_NS_ZERO;
     lock_init(&g->lock);
     *VEC_PUSH(l->groups.items, l->groups.n, l->groups.cap) = g;
+    map_add(&l->by_key, hash, g);
     return g;
 }
 
-static void add_texts(struct loading *l, const struct yaml_doc *doc, const struct rule_spec *spec, const char *where,
-                      bool annotations, struct rule_texts *ret)
+void load_interval(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *node,
+                   struct group *g)
 {
-    const struct label *from = annotations ? spec->annotations : spec->labels;
-    size_t n = annotations ? spec->n_annotations : spec->n_labels;
+    dur_ms interval = 0;
+
+    load_duration(l, doc, node, &interval);
+    if (interval > INTERVAL_MAX_MS)
+        load_problem(l, doc, node, "interval of group \"%s\" is longer than a year", g->name);
+    else if (interval > 0)
+        g->interval = interval;
+}
+
+void load_place(const struct group *g, size_t number, struct str rule, char out[PLACE_TEXT_MAX])
+{
+    struct str group = str_c(g->name);
+
+    snprintf(out, PLACE_TEXT_MAX, "group \"%.*s\", rule %zu, \"%.*s\"",
+             (int)str_utf8_prefix(group, 80), group.p, number, (int)str_utf8_prefix(rule, 120),
+             rule.len ? rule.p : "");
+}
+
+/* ---- rules */
+
+static struct promql_expr *read_expr(struct loading *l, const struct yaml_doc *doc,
+                                     const struct rule_spec *spec, const char *place)
+{
+    CLEANUP(promql_expr_freep) struct promql_expr *expr = NULL;
+    const struct yaml_node *at = spec->expr_at ? spec->expr_at : spec->at;
+    struct err err = {0};
+
+    if (str_trim(spec->expr).len == 0)
+        load_problem(l, doc, spec->at, "%s: field 'expr' must be set in rule", place);
+    else if (str_find(spec->expr, STR("\0")) < spec->expr.len)
+        load_problem(l, doc, at, "%s: a zero byte in the expression", place);
+    else if (promql_parse(spec->expr, NULL, &expr, &err) < 0)
+        load_problem(l, doc, at, "%s: could not parse expression: %s", place, err.msg);
+    else if (expr->root->type != PROMQL_VECTOR && expr->root->type != PROMQL_SCALAR)
+        load_problem(l, doc, at, "%s: expected an instant vector or a scalar, found a %s", place,
+                     promql_type_text(expr->root->type));
+    else
+        return TAKE(expr);
+    return NULL;
+}
+
+static void add_texts(struct loading *l, const struct yaml_doc *doc, const struct rule_spec *spec,
+                      const char *place, bool annotations, struct rule_texts *ret)
+{
+    const struct spec_texts *from = annotations ? &spec->annotations : &spec->labels;
     const char *what = annotations ? "annotation" : "label";
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < from->n; i++) {
+        const struct spec_text *s = &from->items[i];
+        const struct yaml_node *at = s->at ? s->at : spec->at;
         struct rule_text *t;
         struct err err = {0};
 
-        if (!label_name_is_valid(from[i].name) || (!annotations && str_eq(from[i].name, LABEL_NAME))) {
-            load_problem(l, doc, spec->at, "%s: invalid %s name: %.*s", where, what, STR_ARG(from[i].name));
+        if (!label_name_is_valid(s->name) || (!annotations && str_eq(s->name, LABEL_NAME))) {
+            load_problem(l, doc, at, "%s: invalid %s name: %.*s", place, what, STR_ARG(s->name));
             continue;
         }
         t = VEC_PUSH(ret->items, ret->n, ret->cap);
-        t->name = str_dup(from[i].name);
-        t->text = str_dup(from[i].value);
+        t->name = str_dup(s->name);
+        t->text = str_dup(s->value);
         if (spec->alerting &&
-            template_parse_alert(l->templates, spec->name, from[i].value, &t->template, &err) < 0)
-            load_problem(l, doc, spec->at, "%s: %s \"%s\": %s", where, what, t->name, err.msg);
+            template_parse_alert(l->templates, spec->name, s->value, &t->template, &err) < 0)
+            load_problem(l, doc, at, "%s: %s \"%s\": %s", place, what, t->name, err.msg);
     }
 }
 
@@ -157,25 +260,13 @@ static struct label_set *label_set_of_texts(const struct rule_texts *t)
     return ls;
 }
 
-void load_rule(struct loading *l, struct group *g, const struct yaml_doc *doc, const struct rule_spec *spec,
-               const char *where)
+void load_rule(struct loading *l, struct group *g, const struct yaml_doc *doc,
+               const struct rule_spec *spec, const char *place)
 {
-    struct promql_expr *expr = NULL;
-    struct err err = {0};
-    struct buf text = {0};
-    struct rule *rule;
+    struct promql_expr *expr = read_expr(l, doc, spec, place);
+    struct rule *rule = VEC_PUSH(g->rules, g->n_rules, g->cap_rules);
+    struct buf query = {0};
 
-    if (str_trim(spec->expr).len == 0)
-        load_problem(l, doc, spec->at, "%s: field 'expr' must be set in rule", where);
-    else if (promql_parse(spec->expr, NULL, &expr, &err) < 0)
-        load_problem(l, doc, spec->expr_at ? spec->expr_at : spec->at, "%s: could not parse expression: %s", where,
-                     err.msg);
-    else if (expr->root->type != PROMQL_VECTOR && expr->root->type != PROMQL_SCALAR)
-        load_problem(l, doc, spec->expr_at ? spec->expr_at : spec->at,
-                     "%s: expected an expression of type instant vector or scalar, found %s", where,
-                     promql_type_text(expr->root->type));
-
-    rule = VEC_PUSH(g->rules, g->n_rules, g->cap_rules);
     rule->alerting = spec->alerting;
     rule->name = str_dup(spec->name);
     rule->hold = spec->hold;
@@ -183,62 +274,37 @@ void load_rule(struct loading *l, struct group *g, const struct yaml_doc *doc, c
     rule->last_error = mem_strdup("");
     rule->last_evaluation = UNIX_NS_ZERO;
     rule->writes = true;
-    add_texts(l, doc, spec, where, false, &rule->labels);
-    add_texts(l, doc, spec, where, true, &rule->annotations);
+    add_texts(l, doc, spec, place, false, &rule->labels);
+    add_texts(l, doc, spec, place, true, &rule->annotations);
     rule->label_set = label_set_of_texts(&rule->labels);
     rule->annotation_set = label_set_of_texts(&rule->annotations);
     rule->expr = expr;
-    if (expr)
-        promql_print(expr->root, &text);
-    rule->query = buf_take(&text);
+    if (spec->verbatim)
+        buf_add_str(&query, str_trim(spec->expr));
+    else if (expr)
+        promql_print(expr->root, &query);
+    rule->query = buf_take(&query);
 }
 
-/* ---- files ----------------------------------------------------------------------------------------------------- */
+/* ---- the end */
 
-static bool is_manifest(const struct yaml_node *root)
+static void add_rule_text(struct json_writer *w, const struct rule *rule)
 {
-    return root->kind == YAML_MAPPING && yaml_get(root, "kind") && yaml_get(root, "apiVersion");
-}
+    const struct rule_texts *parts[] = {&rule->labels, &rule->annotations};
 
-void load_file(struct loading *l, const char *path)
-{
-    CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
-    struct err err = {0};
-
-    if (yaml_parse_file(path, &doc, &err) < 0) {
-        buf_addf(&l->problems, "%s%s", l->problems.len ? "\n" : "", err.msg);
-        return;
+    json_c(w, rule->alerting ? "alert" : "record");
+    json_c(w, rule->name);
+    json_c(w, rule->query);
+    json_i64(w, rule->hold);
+    json_i64(w, rule->keep_firing_for);
+    for (size_t p = 0; p < ARRAY_LEN(parts); p++) {
+        json_array_begin(w);
+        for (size_t k = 0; k < parts[p]->n; k++) {
+            json_c(w, parts[p]->items[k].name);
+            json_c(w, parts[p]->items[k].text);
+        }
+        json_array_end(w);
     }
-    for (size_t i = 0; i < yaml_count(doc); i++) {
-        const struct yaml_node *root = yaml_root(doc, i);
-
-        if (yaml_is_null(root))
-            continue;
-        if (is_manifest(root))
-            load_kubesphere(l, doc, root, path);
-        else
-            load_prometheus(l, doc, root, path);
-    }
-}
-
-void load_glob(struct loading *l, const char *pattern)
-{
-    glob_t found;
-
-    /* A pattern that matches nothing is fine: rules may come later. A plain name that is not there is told. */
-    if (glob(pattern, strpbrk(pattern, "*?[") ? 0 : GLOB_NOCHECK, NULL, &found) != 0)
-        return;
-    for (size_t i = 0; i < found.gl_pathc; i++)
-        load_file(l, found.gl_pathv[i]);
-    globfree(&found);
-}
-
-static int compare_groups(const void *a, const void *b)
-{
-    const struct group *x = *(struct group *const *)a, *y = *(struct group *const *)b;
-    int c = strcmp(x->file, y->file);
-
-    return c ? c : strcmp(x->name, y->name);
 }
 
 /* Two groups are equal when their texts are. JSON, because its quoting keeps neighbours apart. */
@@ -250,37 +316,36 @@ static char *describe(const struct group *g)
     json_writer_init(&w, &out, JSON_PLAIN);
     json_array_begin(&w);
     json_i64(&w, g->interval);
+    json_i64(&w, g->subquery_step);
     json_i64(&w, g->query_offset);
     json_i64(&w, g->limit);
-    for (size_t i = 0; i < g->n_rules; i++) {
-        const struct rule *rule = &g->rules[i];
-        const struct rule_texts *parts[] = {&rule->labels, &rule->annotations};
-
-        json_c(&w, rule->alerting ? "alert" : "record");
-        json_c(&w, rule->name);
-        json_c(&w, rule->query);
-        json_i64(&w, rule->hold);
-        json_i64(&w, rule->keep_firing_for);
-        for (size_t p = 0; p < ARRAY_LEN(parts); p++) {
-            json_array_begin(&w);
-            for (size_t k = 0; k < parts[p]->n; k++) {
-                json_c(&w, parts[p]->items[k].name);
-                json_c(&w, parts[p]->items[k].text);
-            }
-            json_array_end(&w);
-        }
-    }
+    for (size_t i = 0; i < g->n_rules; i++)
+        add_rule_text(&w, &g->rules[i]);
     json_array_end(&w);
     return buf_take(&out);
 }
 
-int load_finish(struct loading *l, struct err *err)
+int load_finish(struct loading *l, struct group_list *ret, struct err *err)
 {
-    if (l->problems.len)
+    if (l->n_hidden > 0)
+        return err_set(err, -EINVAL, "%s\nand %zu more", l->problems.p, l->n_hidden);
+    if (l->n_problems > 0)
         return err_set(err, -EINVAL, "%s", l->problems.p);
-    if (l->groups.n)
+    if (l->groups.n > 0)
         qsort(l->groups.items, l->groups.n, sizeof *l->groups.items, compare_groups);
     for (size_t i = 0; i < l->groups.n; i++)
         l->groups.items[i]->text = describe(l->groups.items[i]);
+    *ret = l->groups;
+    l->groups = (struct group_list){0};
     return 0;
+}
+
+void loading_deinit(struct loading *l)
+{
+    group_list_deinit(&l->groups);
+    map_deinit(&l->by_key);
+    for (size_t i = 0; i < l->n_files; i++)
+        free(l->files[i]);
+    free(l->files);
+    buf_free(&l->problems);
 }

@@ -2,37 +2,56 @@
 /*
  * output - the series that a rule writes, and their ends
  *
- * A series that a rule wrote in its last successful run and does not write in this one gets a staleness marker, so
- * that nobody takes its last value for the present one.
+ * A series that a rule wrote in its last successful run and does not write in this one gets a
+ * staleness marker, so that nobody takes its last value for the present one.
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "model/sample.h"
+#include "model/selfmetrics.h"
 #include "rules/rules_priv.h"
+
+SELFMETRIC(refused, METRIC_COUNTER, "tocsin_rule_samples_refused_total", NULL,
+           "Samples of rules that storage did not take: older than what it has, or too old.");
 
 bool same_labels(const void *labels, const void *holder)
 {
     return label_set_eq(labels, *(const struct label_set *const *)holder);
 }
 
-static void push(struct batch *b, struct output *o, unix_ms t, double v)
+/* ---- the batch of a run */
+
+void batch_deinit(struct batch *b)
+{
+    free(b->rows);
+    free(b->outputs);
+}
+
+static void push(struct batch *b, struct output *o, const struct sample_row *sample)
 {
     size_t n = b->n;
 
-    *VEC_PUSH(b->rows, b->n, b->cap) = (struct sample_row){.ref = o->ref, .t = t, .v = v};
     *VEC_PUSH(b->outputs, n, b->cap_outputs) = o;
+    *VEC_PUSH(b->rows, b->n, b->cap) = (struct sample_row){
+        .ref = o->ref, .t = sample->t, .v = sample->v, .h = sample->h};
 }
 
-int output_add(struct rules *r, struct rule *rule, struct batch *b, const struct label_set *labels, unix_ms t,
-               double v, struct err *err)
+static struct output *find(const struct rule *rule, const struct label_set *labels)
 {
-    struct output *o = map_get(&rule->outputs, label_set_hash(labels), same_labels, labels);
+    return map_get(&rule->outputs, label_set_hash(labels), same_labels, labels);
+}
+
+int output_add(struct rules *r, struct rule *rule, struct batch *b, const struct label_set *labels,
+               const struct sample_row *sample, struct err *err)
+{
+    const struct sample_sink *s = &r->options.samples;
+    struct output *o = find(rule, labels);
     series_ref ref;
     int status;
 
     if (!o) {
-        status = r->options.samples.series(r->options.samples.self, labels, &ref, err);
+        status = s->series(s->self, labels, &ref, err);
         if (status < 0)
             return status;
         o = mem_zalloc(sizeof *o);
@@ -41,8 +60,53 @@ int output_add(struct rules *r, struct rule *rule, struct batch *b, const struct
         map_add(&rule->outputs, label_set_hash(labels), o);
     }
     o->run = rule->run;
-    push(b, o, t, v);
+    push(b, o, sample);
     return 0;
+}
+
+/* ---- committing */
+
+/* Gets new references where storage dropped the series. Returns how many. */
+static int renew(struct rules *r, struct batch *b, const enum sample_verdict *verdicts,
+                 struct err *err)
+{
+    const struct sample_sink *s = &r->options.samples;
+    int n = 0;
+
+    for (size_t i = 0; i < b->n; i++) {
+        struct output *o = b->outputs[i];
+        int status;
+
+        if (verdicts[i] != SAMPLE_UNKNOWN_REF)
+            continue;
+        status = s->series(s->self, o->labels, &o->ref, err);
+        if (status < 0)
+            return status;
+        b->rows[i].ref = o->ref;
+        n++;
+    }
+    return n;
+}
+
+static int commit(struct rules *r, struct batch *b, struct err *err)
+{
+    const struct sample_sink *s = &r->options.samples;
+    CLEANUP(mem_freep) enum sample_verdict *verdicts = mem_array(b->n, sizeof *verdicts);
+    int status;
+
+    status = s->commit(s->self, b->rows, b->n, COMMIT_SKIP_BAD, verdicts, err);
+    if (status == 0)
+        status = renew(r, b, verdicts, err);
+    /* What was stored the first time is met again as the same sample. */
+    if (status > 0)
+        status = s->commit(s->self, b->rows, b->n, COMMIT_SKIP_BAD, verdicts, err);
+    for (size_t i = 0; status == 0 && i < b->n; i++) {
+        if (verdicts[i] == SAMPLE_STORED || verdicts[i] == SAMPLE_SAME)
+            b->outputs[i]->stored = true;
+        else
+            selfmetric_add(&refused, 1);
+    }
+    return status;
 }
 
 static void forget(struct rule *rule, struct output *o)
@@ -52,74 +116,37 @@ static void forget(struct rule *rule, struct output *o)
     free(o);
 }
 
-/* Asks for new references where storage dropped the series; true when there was any. */
-static bool renew(struct rules *r, struct batch *b, const enum sample_verdict *verdicts)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < b->n; i++) {
-        struct output *o = b->outputs[i];
-
-        if (verdicts[i] != SAMPLE_UNKNOWN_REF)
-            continue;
-        any = true;
-        if (r->options.samples.series(r->options.samples.self, o->labels, &o->ref, NULL) == 0)
-            b->rows[i].ref = o->ref;
-    }
-    return any;
-}
-
-static int commit(struct rules *r, struct batch *b, struct err *err)
-{
-    const struct sample_sink *s = &r->options.samples;
-    enum sample_verdict *verdicts = mem_array(b->n, sizeof *verdicts);
-    int status = 0;
-
-    if (b->n) {
-        status = s->commit(s->self, b->rows, b->n, COMMIT_SKIP_BAD, verdicts, err);
-        /* What was stored the first time is met again as the same sample. */
-        if (status == 0 && renew(r, b, verdicts))
-            status = s->commit(s->self, b->rows, b->n, COMMIT_SKIP_BAD, verdicts, err);
-    }
-    free(verdicts);
-    return status;
-}
-
 int output_commit(struct rules *r, struct rule *rule, struct batch *b, unix_ms t, struct err *err)
 {
-    struct output **ended = NULL, *o;
+    CLEANUP(mem_freep) struct output **ended = NULL;
+    struct output *o;
     size_t n_ended = 0, cap_ended = 0;
-    int status;
+    int status = 0;
 
-    for (size_t i = 0; (o = map_next(&rule->outputs, &i));)
-        if (o->run != rule->run)
-            *VEC_PUSH(ended, n_ended, cap_ended) = o;
-    for (size_t i = 0; i < n_ended; i++)
-        push(b, ended[i], t, stale_nan());
-    status = commit(r, b, err);
-    /* When storage did not take them the series end in the next run. */
+    for (size_t i = 0; (o = map_next(&rule->outputs, &i));) {
+        if (o->run == rule->run)
+            continue;
+        *VEC_PUSH(ended, n_ended, cap_ended) = o;
+        if (o->stored)
+            push(b, o, &(struct sample_row){.t = t, .v = stale_nan()});
+    }
+    if (b->n > 0)
+        status = commit(r, b, err);
+    /* When storage did not take them they end in the next run. */
     for (size_t i = 0; i < n_ended && status == 0; i++)
         forget(rule, ended[i]);
-    free(ended);
     return status;
-}
-
-static void batch_deinit(struct batch *b)
-{
-    free(b->rows);
-    free(b->outputs);
 }
 
 void output_end_all(struct rules *r, struct rule *rule, unix_ms t)
 {
-    struct batch b = {0};
+    CLEANUP(batch_deinit) struct batch b = {0};
 
     rule->run++;
     output_commit(r, rule, &b, t, NULL);
-    batch_deinit(&b);
 }
 
-void outputs_free(struct rule *rule)
+void outputs_clear(struct rule *rule)
 {
     struct output *o;
 

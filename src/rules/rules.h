@@ -2,10 +2,10 @@
 /*
  * rules - asks PromQL on a clock: rule groups, recording rules, pending and firing state
  *
- * Comes in: rule files of Prometheus and rule group manifests of KubeSphere (RuleGroup, ClusterRuleGroup,
- * GlobalRuleGroup). Goes out: alerts to the alert sink, samples (recorded series, ALERTS, ALERTS_FOR_STATE) to
- * the sample sink. Time is a parameter. Any number of worker threads may call rules_tick(); a group is
- * evaluated by one of them at a time.
+ * Comes in: rule files of Prometheus and rule group manifests of KubeSphere (RuleGroup,
+ * ClusterRuleGroup, GlobalRuleGroup). Goes out: alerts to the alert sink, samples (recorded series,
+ * ALERTS, ALERTS_FOR_STATE) to the sample sink. Time is a parameter. Any number of worker threads
+ * may call rules_tick(); a group is evaluated by one of them at a time.
  */
 #ifndef TOCSIN_RULES_RULES_H
 #define TOCSIN_RULES_RULES_H
@@ -25,27 +25,29 @@ struct rules_options {
     struct series_reader reader;
     struct sample_sink samples;
     struct alert_sink alerts;
-    const char *external_url;  /* without a slash at its end */
-    dur_ms lookback;           /* of instant selectors; 5m */
-    dur_ms resend_delay;       /* 1m */
-    dur_ms for_grace_period;   /* 10m */
+    const char *external_url;    /* without a slash at its end */
+    dur_ms lookback;             /* of instant selectors; 5m */
+    dur_ms resend_delay;         /* 1m */
+    dur_ms for_grace_period;     /* 10m */
     dur_ms for_outage_tolerance; /* 1h */
 };
 
-/* Loads the rule files that the configuration names. A file or manifest that is wrong fails the whole with
- * FILE:LINE:COL in err: the caller keeps the configuration it has. */
-int rules_new(const struct rules_options *o, const struct config *config, unix_ns now, struct rules **ret,
-              struct err *err);
+/* Loads the rule files that the configuration names. A file or manifest that is wrong fails the
+ * whole with FILE:LINE:COL in err: the caller keeps the configuration it has. */
+int rules_new(const struct rules_options *o, const struct config *config, unix_ns now,
+              struct rules **ret, struct err *err);
 void rules_free(struct rules *r);
 
-/* The same for a running one: unchanged groups go on undisturbed; of changed groups rules with equal name and
- * labels keep their state; series of vanished rules get staleness markers. On failure nothing changes. */
+/* The same for a running one: unchanged groups go on undisturbed; of changed groups rules with
+ * equal name and labels keep their state; series of vanished rules get staleness markers. On
+ * failure nothing changes. */
 int rules_reload(struct rules *r, const struct config *config, unix_ns now, struct err *err);
 
 /* Evaluates what is due at `now`; returns when it next wants to be called. */
 unix_ns rules_tick(struct rules *r, unix_ns now);
 
-/* ---- looking in: for the API. Everything is borrowed for the call and consistent within a group. ---- */
+/* ---- looking in: for the API. Everything is borrowed for the call and consistent within a group.
+ * ---- */
 
 enum rule_health { RULE_UNKNOWN, RULE_OK, RULE_ERR };
 enum rule_state { RULE_INACTIVE, RULE_PENDING, RULE_FIRING };
@@ -85,12 +87,13 @@ struct rule_group_view {
 };
 
 /* Groups sorted by file, then name. Any thread. */
-void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *g, void *arg), void *arg);
+void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *g, void *arg),
+                      void *arg);
 
 /* ---- checking files, without running anything ---- */
 
-/* Parses one file. Returns the number of rules in it, or a negative errno with "FILE:LINE:COL: ..." in err
- * (all that is wrong, one line each, as far as ERR_MSG_MAX reaches). */
+/* Parses one file. Returns the number of rules in it, or a negative errno with "FILE:LINE:COL: ..."
+ * in err (all that is wrong, one line each, as far as ERR_MSG_MAX reaches). */
 int rules_check_file(const char *path, struct err *err);
 
 #endif

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rules_priv - groups, rules and what they remember; for the files of rules/ only
+ *
+ * Who may touch what: a group that is being run belongs to its worker. What others look at (alerts,
+ * health, times) the worker changes under group->lock and reads without; it never waits for
+ * storage, a query or routing with the lock held. A reload changes all, with rules->lock held and
+ * no group running; whoever looks in holds rules->lock, too.
  */
 #ifndef TOCSIN_RULES_RULES_PRIV_H
 #define TOCSIN_RULES_RULES_PRIV_H
@@ -12,13 +17,15 @@
 #include "rules/rules.h"
 #include "template/template.h"
 
-#define RESOLVED_RETENTION (15 * 60 * NS_PER_S) /* how long a resolved alert is kept and sent again */
+#define RESOLVED_RETENTION (15 * 60 * NS_PER_S) /* how long a resolved alert is kept and resent */
 
-/* ---- what is written down: made by loading, never changed ---- */
+struct selfmetric;
+
+/* ---- what is written down: made by loading, never changed */
 
 struct rule_text {
-    char *name;               /* of the label or annotation */
-    char *text;               /* as written */
+    char *name;                /* of the label or annotation */
+    char *text;                /* as written */
     struct template *template; /* of alerts; NULL: taken as it is */
 };
 
@@ -27,20 +34,22 @@ struct rule_texts {
     size_t n, cap;
 };
 
-/* ---- what a rule remembers ---- */
+/* ---- what a rule remembers */
 
-/* The series that a rule wrote in its last run: those not written again in the next one end there. */
+/* A series that the rule writes. One that it does not write again in the next run ends there. */
 struct output {
     const struct label_set *labels;
     series_ref ref;
-    uint64_t run;
+    uint64_t run; /* in which it was last written */
+    bool stored;  /* storage has samples of it, so that it has to end some day */
 };
 
 struct active_alert {
     const struct label_set *labels; /* its identity */
     const struct label_set *annotations;
     enum rule_state state; /* RULE_INACTIVE: resolved, and kept for a while */
-    unix_ns active_at, fired_at, resolved_at, keep_firing_since, last_sent_at; /* UNIX_NS_ZERO: not */
+    /* UNIX_NS_ZERO: it did not happen */
+    unix_ns active_at, fired_at, resolved_at, keep_firing_since, last_sent_at;
     double value;
     uint64_t run; /* in which it was last among the results */
 };
@@ -49,19 +58,18 @@ struct rule {
     bool alerting;
     char *name;
     struct promql_expr *expr;
-    char *query; /* canonical text */
-    struct promql_query *prepared;
+    char *query;                   /* the expression as it is shown */
+    struct promql_query *prepared; /* made by the first run */
     dur_ms hold, keep_firing_for;
     struct rule_texts labels, annotations;
-    const struct label_set *label_set, *annotation_set; /* the same as written, for who looks in */
+    const struct label_set *label_set, *annotation_set; /* the same as written, to be shown */
 
-    /* of the worker that runs the group */
     uint64_t run;
-    bool writes; /* restored, or nothing to restore: ALERTS series are written */
-
-    /* under group->lock, changed by that worker only */
+    bool writes;        /* false until it is known what there was before the restart */
     struct map outputs; /* by label set */
-    struct map alerts;  /* by label set */
+
+    /* changed under group->lock */
+    struct map alerts; /* by label set */
     enum rule_health health;
     char *last_error;
     double evaluation_seconds;
@@ -70,20 +78,17 @@ struct rule {
 
 struct group {
     char *file, *name;
-    dur_ms interval;
-    dur_ms query_offset;
+    dur_ms interval, subquery_step, query_offset;
     int64_t limit;
     struct rule *rules;
     size_t n_rules, cap_rules;
     char *text; /* everything above as one text: equal groups need no change */
+    struct selfmetric *evaluations, *failures, *iterations, *missed;
 
-    /* under rules->lock */
-    struct heap_node due;
-
-    /* of the worker that runs it */
+    struct heap_node due;   /* under rules->lock */
     unsigned restore_after; /* runs until state is restored; 0: done */
 
-    struct lock lock; /* results of the last run, for who looks in */
+    struct lock lock;
     double evaluation_seconds;
     unix_ns last_evaluation;
 };
@@ -101,73 +106,32 @@ struct rules {
     pthread_mutex_t lock;
     pthread_cond_t idle;
     /* under lock */
-    struct config *config;
-    struct group_list groups; /* sorted by file, then name */
+    const struct config *config; /* a run may read it: no reload while there is one */
+    struct group_list groups;    /* by file, then name */
     struct heap due;
     unsigned running; /* groups being evaluated */
-    bool paused;      /* a reload is waiting for them */
+    bool paused;      /* a reload waits for them */
     unix_ns last_now;
 };
 
-/* ---- load.c, load_prometheus.c, load_kubesphere.c ---- */
+/* ---- group.c */
 
-struct loading {
-    struct template_set *templates;
-    dur_ms interval; /* of groups that have none */
-    dur_ms query_offset;
-    struct group_list groups;
-    struct buf problems; /* a line each */
-};
-
-struct yaml_doc;
-struct yaml_node;
-
-/* Notes "FILE:LINE:COL: words". */
-void load_problem(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *at, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-
-/* All files of a glob; those of one path. Problems are noted, groups that are right are added. */
-void load_glob(struct loading *l, const char *pattern);
-void load_file(struct loading *l, const char *path);
-void load_prometheus(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *root, const char *file);
-void load_kubesphere(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *manifest,
-                     const char *file);
-
-/* A rule as loaders hand it over. Nodes are where the parts stand, for messages; they may be NULL. */
-struct rule_spec {
-    bool alerting;
-    struct str name, expr;
-    const struct yaml_node *at, *expr_at;
-    dur_ms hold, keep_firing_for;
-    struct label *labels, *annotations; /* in any order */
-    size_t n_labels, n_annotations;
-};
-
-/* Starts a group; NULL when one of that file and name is there already (noted). */
-struct group *load_begin_group(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *at,
-                               const char *file, struct str name);
-
-/* Checks the rule and adds it to the group. `where` begins every message: group "g", rule 1, "name". */
-void load_rule(struct loading *l, struct group *g, const struct yaml_doc *doc, const struct rule_spec *spec,
-               const char *where);
-
-int load_duration(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *node, dur_ms *ret);
-int load_finish(struct loading *l, struct err *err); /* sorts; -EINVAL with all problems, or 0 */
 void group_free(struct group *g);
 void group_list_deinit(struct group_list *l);
+int compare_groups(const void *a, const void *b); /* of struct group *, by file, then name */
+void group_count(struct group *g);                /* finds or makes its metrics */
 
-/* ---- expr_builder.c: KubeSphere's exprBuilder as PromQL ---- */
+/* The last time of its schedule that is not after now. */
+unix_ns group_last_run_time(const struct group *g, unix_ns now);
 
-/* The built text, or nothing when the node says too little to build one. */
-void expr_builder_node(const struct yaml_node *node, struct buf *out);
-void expr_builder_workload(const struct yaml_node *workload, struct buf *out);
+/* What `from` remembers goes on under the text of g, rule by rule. */
+void group_inherit(struct group *g, struct group *from);
 
-/* ---- evaluate.c ---- */
+/* ---- evaluate.c */
 
-/* One run of a group at ts. */
-void group_evaluate(struct rules *r, struct group *g, unix_ns ts);
+void group_evaluate(struct rules *r, struct group *g, unix_ns ts); /* one run */
 
-/* ---- output.c: series that a rule writes ---- */
+/* ---- output.c: series that a rule writes */
 
 struct batch {
     struct sample_row *rows;
@@ -175,25 +139,39 @@ struct batch {
     size_t n, cap, cap_outputs;
 };
 
-/* A sample of a series, for the batch of this run. Takes no reference. */
-int output_add(struct rules *r, struct rule *rule, struct batch *b, const struct label_set *labels, unix_ms t,
-               double v, struct err *err);
-/* Ends the series that were not written in this run; commits; forgets them. */
+void batch_deinit(struct batch *b);
+
+/* A sample of a series, for the batch of this run. */
+int output_add(struct rules *r, struct rule *rule, struct batch *b, const struct label_set *labels,
+               const struct sample_row *sample, struct err *err);
+/* Ends the series that are not in the batch, and commits. */
 int output_commit(struct rules *r, struct rule *rule, struct batch *b, unix_ms t, struct err *err);
 /* Ends all series of a rule that is gone. */
 void output_end_all(struct rules *r, struct rule *rule, unix_ms t);
-void outputs_free(struct rule *rule);
+void outputs_clear(struct rule *rule);
 
-/* ---- alerting.c: the state machine ---- */
+/* ---- alerting.c: the state machine */
 
-/* Takes the result of a rule at ts into its state and fills the batch. -errno with words: the rule is in error. */
-int alerting_apply(struct rules *r, struct group *g, struct rule *rule, const struct promql_result *result,
-                   unix_ns ts, struct batch *b, struct err *err);
-/* Hands over what is due to be told. */
-void alerting_send(struct rules *r, struct group *g, struct rule *rule, unix_ns ts);
-void alerting_restore(struct rules *r, struct rule *rule, unix_ns ts);
+/* Takes the result at ts into the state of the rule and fills the batch. -errno with words: the
+ * rule is in error. */
+int alerting_apply(struct rules *r, struct group *g, struct rule *rule,
+                   const struct promql_result *result, unix_ns ts, struct batch *b,
+                   struct err *err);
+void alerting_restore(struct rules *r, struct group *g, struct rule *rule, unix_ns ts);
 void alerts_clear(struct rule *rule);
 
-bool same_labels(const void *labels, const void *holder); /* map_eq of structs that begin with a label set */
+/* ---- alert_text.c: labels and annotations of an alert from those of a sample, by templates */
+
+void alert_expand(struct rules *r, const struct group *g, const struct rule *rule,
+                  const struct promql_series *s, unix_ns ts, struct label_set **ret_labels,
+                  struct label_set **ret_annotations);
+
+/* ---- alert_send.c */
+
+/* Hands over what is due to be told. */
+void alerting_send(struct rules *r, struct group *g, struct rule *rule, unix_ns ts);
+
+bool same_labels(const void *labels, const void *holder); /* map_eq of structs that begin with a
+                                                             label set */
 
 #endif
