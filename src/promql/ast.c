@@ -147,3 +147,16 @@ int promql_enforce_matcher(struct promql_expr *e, enum matcher_type type, struct
     promql_walk(e->root, enforce_in, &(struct enforce){e, m});
     return 0;
 }
+
+static int shorten(struct promql_node *node, struct promql_node *const *parents, size_t n_parents,
+                   void *arg)
+{
+    if (node->kind == NODE_NUMBER)
+        node->number.is_short = true;
+    return 0;
+}
+
+void promql_shorten_numbers(struct promql_expr *e)
+{
+    promql_walk(e->root, shorten, NULL);
+}

@@ -130,6 +130,7 @@ struct promql_node {
         struct {
             double v;         /* seconds, when written as duration */
             bool is_duration; /* written like 5m: printed so again */
+            bool is_short;    /* 1e+06 for 1000000, see promql_shorten_numbers() */
         } number;
         struct str string;
         struct promql_node *paren;
@@ -264,5 +265,9 @@ void promql_print_json(const struct promql_node *node, struct buf *out); /* /api
  */
 int promql_enforce_matcher(struct promql_expr *e, enum matcher_type type, struct str name,
                            struct str value, struct err *err);
+
+/* Has promql_print() write numbers the way of Prometheus 2: with an exponent below 1e-4 and from
+ * 1e+06 on. The values stay the same. */
+void promql_shorten_numbers(struct promql_expr *e);
 
 #endif

@@ -50,6 +50,8 @@ static void print_number(const struct promql_node *node, struct buf *out)
 {
     if (node->number.is_duration)
         print_ms(llround(node->number.v * 1000), out);
+    else if (node->number.is_short)
+        num_add_short(out, node->number.v);
     else
         num_add_f(out, node->number.v);
 }

@@ -642,6 +642,17 @@ static void enforces_a_matcher_in_every_selector(void **state)
     promql_expr_free(e);
 }
 
+static void prints_numbers_as_prometheus_2_did_when_asked_to(void **state)
+{
+    struct promql_expr *e = parse("a > 1048576 and (b * 0.00001 < bool 999999) or "
+                                  "topk(1000000, clamp(c, 0, 5m)) ^ -2e21");
+
+    promql_shorten_numbers(e);
+    assert_prints(e, "a > 1.048576e+06 and (b * 1e-05 < bool 999999) or "
+                     "topk(1e+06, clamp(c, 0, 5m)) ^ -2e+21");
+    promql_expr_free(e);
+}
+
 static void parses_a_selector_alone(void **state)
 {
     static const char *const bad[] = {"", "a + b", "a[5m]", "1", "abs(a)", "a{", "-a", "'a'"};
@@ -742,6 +753,7 @@ int main(void)
         cmocka_unit_test(tells_what_does_not_depend_on_the_step),
         cmocka_unit_test(matches_vectors_only_with_vectors),
         cmocka_unit_test(enforces_a_matcher_in_every_selector),
+        cmocka_unit_test(prints_numbers_as_prometheus_2_did_when_asked_to),
         cmocka_unit_test(parses_a_selector_alone),
         cmocka_unit_test(writes_the_tree_as_json),
         cmocka_unit_test(finds_every_function_by_its_name),
