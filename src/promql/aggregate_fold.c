@@ -250,7 +250,8 @@ static const struct operation {
     [AGG_STDVAR] = {fold_variance, finish_variance},
 };
 
-static struct fold *folds_new(struct eval *e, const struct aggregation *agg)
+static int folds_new(struct eval *e, const struct aggregation *agg, struct fold **ret,
+                     struct err *err)
 {
     struct fold *folds = arena_array(e->arena, agg->n_groups + 1, sizeof *folds);
     enum promql_aggregate op = agg->node->aggregate.op;
@@ -259,7 +260,10 @@ static struct fold *folds_new(struct eval *e, const struct aggregation *agg)
 
     for (size_t g = 0; g < agg->n_groups; g++) {
         struct fold *f = &folds[g];
+        int r = eval_check(e, n, err);
 
+        if (r < 0)
+            return r;
         f->result = row_new(e, n);
         f->a = f->result.values;
         if (sum || variance)
@@ -269,17 +273,20 @@ static struct fold *folds_new(struct eval *e, const struct aggregation *agg)
         if (sum)
             f->seen = arena_array(e->arena, n, 1);
     }
-    return folds;
+    *ret = folds;
+    return 0;
 }
 
 int aggregate_fold(struct eval *e, struct aggregation *a, struct vec **ret, struct err *err)
 {
     const struct operation *op = &operations[a->node->aggregate.op];
-    struct fold *folds = folds_new(e, a);
     struct row lent = row_new(e, a->grid->n);
     struct vec *v = vec_new(e, a->grid, a->n_groups);
-    int r;
+    struct fold *folds;
+    int r = folds_new(e, a, &folds, err);
 
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < a->arg->n; i++) {
         const struct row *row;
 

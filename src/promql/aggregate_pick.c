@@ -11,14 +11,17 @@
 #include "promql/aggregate_priv.h"
 #include "promql/range_priv.h"
 
-/* A vector with the series of arg and no value yet. */
+/* A vector with the series of arg and no value yet. Most series are never picked: they share a row.
+ */
 static struct vec *vec_to_pick_into(struct eval *e, const struct aggregation *a)
 {
     struct vec *v = vec_over(e, a->arg, NULL, NULL);
+    struct row none = row_new(e, a->grid->n);
 
     v->rows = arena_array(e->arena, v->n + 1, sizeof *v->rows);
     for (size_t i = 0; i < v->n; i++)
-        v->rows[i] = row_new(e, a->grid->n);
+        v->rows[i] = none;
+    v->self = none.values; /* tells the shared row from others */
     return v;
 }
 
@@ -26,6 +29,8 @@ static void pick(struct eval *e, const struct aggregation *a, struct vec *v, siz
 {
     const struct row *row = &a->arg->rows[i];
 
+    if (v->rows[i].values == v->self)
+        v->rows[i] = row_new(e, a->grid->n);
     if (row_hist(row, k))
         row_set_hist(e, &v->rows[i], a->grid->n, k, row->hists[k]);
     else
@@ -220,6 +225,9 @@ int aggregate_limitk(struct eval *e, struct aggregation *a, struct vec **ret, st
         for (size_t i = 0; i < a->arg->n; i++)
             if (row_has(&a->arg->rows[i], k) && picked[a->group_of[i]]++ < (int64_t)a->param[k])
                 pick(e, a, *ret, i, k);
+        r = eval_check(e, a->arg->n, err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -262,6 +270,9 @@ int aggregate_limit_ratio(struct eval *e, struct aggregation *a, struct vec **re
             if (row_has(&a->arg->rows[i], k) && ratios[k] != 0 &&
                 (ratios[k] > 0 ? offset < ratios[k] : offset >= 1 + ratios[k]))
                 pick(e, a, *ret, i, k);
+        r = eval_check(e, a->grid->n, err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

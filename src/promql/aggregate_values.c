@@ -96,8 +96,8 @@ static struct value_group *group_of(struct values *vs, size_t base, double v,
 }
 
 /* Neighbouring steps mostly have the same value: its text is made once. */
-static void count_row(struct values *vs, const struct row *row, size_t base,
-                      const struct metric *metric, const struct labels_part *part)
+static int count_row(struct values *vs, const struct row *row, size_t base,
+                     const struct metric *metric, const struct labels_part *part, struct err *err)
 {
     size_t n = vs->a->grid->n;
     struct value_group *g = NULL;
@@ -107,13 +107,17 @@ static void count_row(struct values *vs, const struct row *row, size_t base,
     for (size_t k = row_next(row, n, 0); k < n; k = row_next(row, n, k + 1)) {
         const struct histogram *h = row_hist(row, k);
         double v = row->values[k];
+        int r = eval_check(vs->e, 1, err);
 
+        if (r < 0)
+            return r;
         if (!g || h != last_h || (!h && double_bits(v) != double_bits(last)))
             g = group_of(vs, base, v, h, metric, part);
         row_set(&g->row, k, row_has(&g->row, k) ? g->row.values[k] + 1 : 1);
         last = v;
         last_h = h;
     }
+    return 0;
 }
 
 static int count_rows(struct values *vs, const struct labels_part *part, struct err *err)
@@ -128,10 +132,10 @@ static int count_rows(struct values *vs, const struct labels_part *part, struct 
         int r = vec_row(e, arg, i, &lent, &row, err);
 
         if (r == 0)
-            r = eval_check(e, vs->a->grid->n, err);
+            r = count_row(vs, row, numbering_add(nb, &arg->metrics[i]), &arg->metrics[i], part,
+                          err);
         if (r < 0)
             return r;
-        count_row(vs, row, numbering_add(nb, &arg->metrics[i]), &arg->metrics[i], part);
     }
     return 0;
 }

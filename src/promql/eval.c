@@ -25,12 +25,12 @@ int eval_hold(struct eval *e, size_t samples, struct err *err)
 
 int eval_check(struct eval *e, size_t steps, struct err *err)
 {
+    if (e->arena->overflow)
+        return err_set(err, -E2BIG, "query needs more than %zu bytes of memory", e->arena->max);
     e->work += steps;
     if (e->work < CHECK_EVERY)
         return 0;
     e->work = 0;
-    if (e->arena->overflow)
-        return err_set(err, -E2BIG, "query needs more than %zu bytes of memory", e->arena->max);
     if (e->opts.cancel && atomic_load_explicit(e->opts.cancel, memory_order_relaxed))
         return err_set(err, -ECANCELED, "query was canceled in expression evaluation");
     if (clock_mono_ns() > e->deadline)
@@ -103,8 +103,10 @@ int eval_vector(struct eval *e, const struct promql_node *node, const struct gri
                 struct vec **ret, struct err *err)
 {
     struct vec *once;
-    int r;
+    int r = eval_check(e, 1, err);
 
+    if (r < 0)
+        return r;
     if (!node->step_invariant || grid->n == 1)
         return vector_of(e, node, grid, ret, err);
     r = vector_of(e, node, grid_once(e, grid), &once, err);
@@ -152,8 +154,10 @@ int eval_scalar(struct eval *e, const struct promql_node *node, const struct gri
                 double **ret, struct err *err)
 {
     double *once;
-    int r;
+    int r = eval_check(e, grid->n, err);
 
+    if (r < 0)
+        return r;
     if (!node->step_invariant || grid->n == 1 || node->kind == NODE_NUMBER)
         return scalar_of(e, node, grid, ret, err);
     r = scalar_of(e, node, grid_once(e, grid), &once, err);

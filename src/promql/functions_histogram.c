@@ -288,8 +288,12 @@ static int evaluate_buckets(struct buckets_call *c, struct vec **ret, struct err
     c->room = arena_array(e->arena, arg->n + 1, sizeof *c->room);
     group_series(c);
     c->classic = arena_array(e->arena, c->n_groups + 1, sizeof *c->classic);
-    for (size_t g = 0; g < c->n_groups; g++)
+    for (size_t g = 0; r == 0 && g < c->n_groups; g++) {
         c->classic[g] = row_new(e, c->grid->n);
+        r = eval_check(e, c->grid->n, err);
+    }
+    if (r < 0)
+        return r;
     for (size_t first = 0, last; first < c->n_members; first = last) {
         for (last = first + 1; last < c->n_members; last++)
             if (c->members[last].group != c->members[first].group)
@@ -304,6 +308,9 @@ static int evaluate_buckets(struct buckets_call *c, struct vec **ret, struct err
             continue;
         c->native[i] = row_new(e, c->grid->n);
         evaluate_native(c, i);
+        r = eval_check(e, c->grid->n, err);
+        if (r < 0)
+            return r;
     }
     *ret = collect(c);
     r = vec_drop_name(e, *ret, CLASH_MERGE, err);

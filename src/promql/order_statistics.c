@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Least, greatest and middle values of windows that slide: what is known of the last window is not worked out
- * again for the next
+ * Least, greatest and middle values of windows that slide: what is known of the last window is not
+ * worked out again for the next
  */
 #include <math.h>
 #include <stdlib.h>
@@ -9,10 +9,12 @@
 
 #include "promql/range_priv.h"
 
-#define SELECT_ROUNDS_MAX 64 /* of halving; more means values against which halving does not help */
+#define SELECT_ROUNDS_MAX 64 /* of halving; more means values against which halving does not help  \
+                              */
 
 struct order_statistics {
-    /* of min and max: indices into the track whose values none behind them outdoes, from head to tail */
+    /* of min and max: indices into the track whose values none behind them outdoes, from head to
+     * tail */
     size_t *queue;
     size_t head, tail, next; /* next: the first index that was not looked at */
     /* of quantiles: the values of track[from, to) in order */
@@ -38,7 +40,8 @@ void order_begin(struct eval *e, struct range_call *c)
 
 /* ---- min_over_time(), max_over_time() */
 
-/* The earliest of the greatest values (of the least, if sign is -1); NaN only where there is nothing else. */
+/* The earliest of the greatest values (of the least, if sign is -1); NaN only where there is
+ * nothing else. */
 static double extreme(struct range_call *c, const struct window *w, double sign)
 {
     struct order_statistics *o = c->order;
@@ -139,7 +142,8 @@ static void select_nth(double *v, size_t n, size_t k)
     }
 }
 
-/* The place of a quantile among n sorted values: between ret_low and the next one, `weight` of the way. */
+/* The place of a quantile among n sorted values: between ret_low and the next one, `weight` of the
+ * way. */
 static double place_of(double q, size_t n, size_t *ret_low)
 {
     double rank = q * (double)(n - 1);

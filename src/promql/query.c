@@ -16,6 +16,11 @@
 #define BYTES_PER_SAMPLE 24 /* a value, its share of bookkeeping, and a copy in the result */
 #define BYTES_BESIDE     ((size_t)64 << 20) /* labels and tables of a query at its sample limit */
 
+/* What a standing query keeps from one evaluation to the next. There may be ten thousand of them.
+ */
+#define KEEP_BYTES   ((size_t)16 << 10)
+#define KEEP_SAMPLES 512
+
 struct promql_query {
     const struct promql_expr *expr;
     struct promql_options opts;
@@ -309,7 +314,16 @@ static void eval_deinit(struct eval *e, struct promql_query *q)
     mem_freep(&e->labels);
     q->columns = e->columns;
     q->buckets = e->buckets;
-    arena_reset(&q->arena);
+    if (q->columns.cap > KEEP_SAMPLES)
+        columns_deinit(&q->columns);
+    if (q->buckets.cap > KEEP_SAMPLES)
+        hist_buckets_deinit(&q->buckets);
+    if (q->arena.used > KEEP_BYTES) {
+        arena_deinit(&q->arena);
+        arena_init(&q->arena, q->opts.max_bytes);
+    } else {
+        arena_reset(&q->arena);
+    }
 }
 
 static int run(struct promql_query *q, const struct series_reader *reader, const struct grid *grid,
