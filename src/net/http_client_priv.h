@@ -30,7 +30,8 @@ struct http_call {
     dur_ms timeout;
     size_t max_body;
     bool too_large;
-    bool ended; /* done was called or is being called */
+    bool tls_began; /* the connection stands, the handshake is under way */
+    bool ended;     /* done was called or is being called */
     struct buf body;
     char curl_words[CURL_ERROR_SIZE];
     struct err failed; /* code not 0: could not be started */

@@ -100,8 +100,18 @@ static long highest_version(int v)
                      : CURL_SSLVERSION_MAX_DEFAULT;
 }
 
+/* libcurl tells no times before the handshake is through; this it calls when the handshake begins.
+ */
+static CURLcode on_tls_begins(CURL *easy, void *ssl_context, void *arg)
+{
+    ((struct http_call *)arg)->tls_began = true;
+    return CURLE_OK;
+}
+
 static void set_tls(struct http_call *call, const struct tls_options *t)
 {
+    SET(call, CURLOPT_SSL_CTX_FUNCTION, on_tls_begins);
+    SET(call, CURLOPT_SSL_CTX_DATA, call);
     if (t->ca || t->ca_file)
         SET(call, CURLOPT_CAPATH, NULL); /* else the system's authorities are trusted besides */
     set_pem(call, CURLOPT_CAINFO, t->ca_file, CURLOPT_CAINFO_BLOB, t->ca);
@@ -306,8 +316,7 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
         return e;
     set_method(call, r);
     SET(call, CURLOPT_HTTPHEADER, call->headers);
-    if (call->https || o->tls.enabled)
-        set_tls(call, &o->tls);
+    set_tls(call, &o->tls); /* of plain HTTP, too: a redirect may lead to https */
     if (o->follow_redirects)
         set_redirects(call, has_credentials(u, r, o));
     return 0;

@@ -49,10 +49,10 @@ static void say_timeout(struct http_call *call, const char *peer, struct err *er
     if (microseconds(call, CURLINFO_NAMELOOKUP_TIME_T) == 0)
         err_set(err, -ETIMEDOUT, "resolve " STR_FMT ": no answer within %s",
                 STR_ARG(host_of(call->proxy ? call->proxy : peer)), limit.p);
+    else if (call->tls_began && microseconds(call, CURLINFO_APPCONNECT_TIME_T) == 0)
+        err_set(err, -ETIMEDOUT, "TLS: %s: no answer within %s", peer, limit.p);
     else if (microseconds(call, CURLINFO_CONNECT_TIME_T) == 0)
         err_set(err, -ETIMEDOUT, "connect to %s: no answer within %s", peer, limit.p);
-    else if (call->https && microseconds(call, CURLINFO_APPCONNECT_TIME_T) == 0)
-        err_set(err, -ETIMEDOUT, "TLS: %s: no answer within %s", peer, limit.p);
     else if (microseconds(call, CURLINFO_STARTTRANSFER_TIME_T) == 0)
         err_set(err, -ETIMEDOUT, "%s: no answer within %s", peer, limit.p);
     else
