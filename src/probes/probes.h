@@ -2,28 +2,67 @@
 /*
  * probes - asks Redis itself and yields the page that redis_exporter would serve
  *
- * A probe is a page source (targets/targets.h): it keeps one connection per target, asks on it, and writes
- * the answers as an exposition page with the exporter's metric names, so that dashboards and rules written for
- * those keep working. Turning replies into a page is a pure function, tested against recordings.
+ * A probe is a page source (targets/targets.h): it keeps one connection per target, asks on it, and
+ * writes the answers as an exposition page with the exporter's metric names, so that dashboards and
+ * rules written for those keep working. Turning replies into a page is a pure function, tested
+ * against recordings.
+ *
+ * When Redis cannot be asked (no connection, wrong password, INFO refused), page_done gets both an
+ * err and a page: redis_up 0 and redis_exporter_last_scrape_error{err="<the same words>"} 1.
  */
 #ifndef TOCSIN_PROBES_PROBES_H
 #define TOCSIN_PROBES_PROBES_H
 
 #include "targets/targets.h"
 
+/* Addresses: host, host:port, [v6]:port, /path or unix:///path of a socket, and URLs redis://,
+ * valkey:// or, for TLS, rediss://, valkeys:// with a host and a port. */
 extern const struct page_source probe_redis_source;
 
-/* What a Redis answered, as far as it was asked and allowed. Texts may be STR_NONE. */
-struct redis_replies {
-    struct str info;                  /* of INFO ALL */
-    const struct str *config;         /* name, value, name, value ... of CONFIG GET */
-    size_t n_config;
-    int64_t slowlog_len;              /* -1: not known */
-    double ping_seconds, total_seconds; /* durations of PING and of the whole probe */
-    const char *error;                /* why redis_up is 0; NULL: it is 1 */
+enum redis_reply_type {
+    REPLY_NIL,
+    REPLY_TEXT, /* a bulk or a status */
+    REPLY_ERROR,
+    REPLY_INTEGER,
+    REPLY_ARRAY,
 };
 
-/* Appends the page. Unknown INFO lines are left out; nothing in the replies can make it fail. */
-void redis_page(const struct redis_replies *r, const char *address, struct buf *out);
+/* What Redis answered to one command. */
+struct redis_reply {
+    enum redis_reply_type type;
+    int64_t integer;           /* of REPLY_INTEGER */
+    struct str text;           /* of REPLY_TEXT and REPLY_ERROR */
+    struct redis_reply *items; /* of REPLY_ARRAY */
+    size_t n;
+};
+
+/* What a Sentinel answered about one of its masters. */
+struct redis_sentinel_replies {
+    const struct redis_reply *ckquorum, *sentinels, *slaves;
+};
+
+/* What a Redis answered, as far as it was asked and allowed. Texts may be STR_NONE; a reply may be
+ * NULL, an error or of any shape: it costs its own metrics only. */
+struct redis_replies {
+    struct str info;                            /* of INFO ALL */
+    struct str cluster_info;                    /* of CLUSTER INFO */
+    const struct redis_reply *config;           /* of CONFIG GET *: name, value, name, value ... */
+    const struct redis_reply *latency_latest;   /* of LATENCY LATEST */
+    const struct redis_reply *latency_histogram; /* of LATENCY HISTOGRAM */
+    const struct redis_reply *slowlog_len, *slowlog_get; /* of SLOWLOG LEN, SLOWLOG GET 1 */
+    const struct redis_reply *sentinel_masters;          /* of SENTINEL MASTERS */
+    const struct redis_sentinel_replies *masters; /* about the first n_masters of them, in order */
+    size_t n_masters;
+    unix_ms now;
+    double connect_seconds; /* this time; 0 when the connection was kept */
+    double total_seconds;   /* of this time, connecting included */
+    uint64_t times;         /* how often this target was asked so far, this time included */
+    double times_seconds;   /* how long that took together */
+    const char *error;      /* why redis_up is 0; NULL: it is 1 */
+};
+
+/* Appends the page: families in order of names. Unknown INFO lines are left out; nothing in the
+ * replies can make it fail. Returns how many samples were left out because there were too many. */
+size_t redis_page(const struct redis_replies *r, struct buf *out);
 
 #endif

@@ -32,6 +32,12 @@ void scraper_free(struct scraper *s);
 void scraper_take(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
                   int64_t duration_ns, struct scrape_outcome *ret);
 
+/* A page that says itself that its target is down, as native probes give: its samples are stored, with
+ * up=0 for `why`. */
+void scraper_take_down(struct scraper *s, struct str page, enum exposition_format format,
+                       const struct err *why, unix_ms now, int64_t duration_ns,
+                       struct scrape_outcome *ret);
+
 /* No page: up=0, all series of the last page get a staleness marker. */
 void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t duration_ns,
                   struct scrape_outcome *ret);

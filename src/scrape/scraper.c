@@ -374,32 +374,59 @@ static bool finish(struct scraper *s, struct scrape_outcome *o, unix_ms now, int
     return commit(s, &o->err) == 0 && forget_unknown(s);
 }
 
-void scraper_take(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
-                  int64_t duration_ns, struct scrape_outcome *ret)
+/* Nothing of a page is stored; `scraped` and `kept` of its samples were read. With new references
+ * when storage had forgotten some, so that up=0 is never lost. */
+static void fail(struct scraper *s, const struct err *why, size_t scraped, size_t kept, unix_ms now,
+                 int64_t duration_ns, struct scrape_outcome *ret)
+{
+    for (int attempt = 0;; attempt++) {
+        begin(s, ret);
+        ret->err = *why;
+        ret->scraped = scraped;
+        ret->kept = kept;
+        if (!finish(s, ret, now, duration_ns) || attempt)
+            return;
+    }
+}
+
+/* `down` says why the target is down although it gave a page; NULL: it is up. */
+static void take(struct scraper *s, struct str page, enum exposition_format format,
+                 const struct err *down, unix_ms now, int64_t duration_ns,
+                 struct scrape_outcome *ret)
 {
     struct err why = {0};
 
     for (int attempt = 0;; attempt++) {
         begin(s, ret);
         if (read_page(s, page, format, now, ret, &why) < 0) {
-            size_t scraped = ret->scraped;
-
-            scraper_fail(s, &why, now, duration_ns, ret);
-            ret->scraped = scraped;
+            fail(s, &why, ret->scraped, ret->kept, now, duration_ns, ret);
             return;
         }
+        if (down)
+            ret->err = *down;
         /* With new references; what was stored already is met again as the same sample. */
         if (!finish(s, ret, now, duration_ns) || attempt)
             return;
     }
 }
 
+void scraper_take(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
+                  int64_t duration_ns, struct scrape_outcome *ret)
+{
+    take(s, page, format, NULL, now, duration_ns, ret);
+}
+
+void scraper_take_down(struct scraper *s, struct str page, enum exposition_format format,
+                       const struct err *why, unix_ms now, int64_t duration_ns,
+                       struct scrape_outcome *ret)
+{
+    take(s, page, format, why, now, duration_ns, ret);
+}
+
 void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t duration_ns,
                   struct scrape_outcome *ret)
 {
-    begin(s, ret);
-    ret->err = *why;
-    finish(s, ret, now, duration_ns);
+    fail(s, why, 0, 0, now, duration_ns, ret);
 }
 
 void scraper_end(struct scraper *s, unix_ms now)
