@@ -6,21 +6,17 @@
 #include "base/mem.h"
 #include "targets/targets_priv.h"
 
-#define FILES_LOOK_MS                                                                              \
-    5000 /* how often discovery files are looked at; Prometheus batches updates as long */
+/* How often discovery files are looked at; Prometheus takes over changes as rarely. */
+#define FILES_LOOK_MS 5000
 
 struct targets {
     struct config *config;
-    uint64_t seed;
-    struct file_sd *file_sds;
-    size_t n_file_sds, cap_file_sds;
+    struct sd_files files;
     struct target_list *list;
-    void (*complain)(const char *words, void *arg);
-    void *arg;
+    struct complaints complaints;
 };
 
-/* ---- lists
- * ------------------------------------------------------------------------------------------- */
+/* ---- lists ---------------------------------------------------------------------------------- */
 
 struct target_list *target_list_ref(struct target_list *l)
 {
@@ -45,62 +41,77 @@ void target_list_unref(struct target_list *l)
     free(l);
 }
 
-/* Past its limit a job has no targets at all: half of them would look like a healthy site. */
-static void apply_target_limit(struct targets *t, struct target_list *l,
-                               const struct config_scrape *job, size_t first)
+/* Past its limit all targets of a job are down: had it half of them, the site would look healthy,
+ * and had it none, an alert on `up == 0` would see nothing. The words are part of the identity, so
+ * that a running target takes notice of them. */
+static void apply_limit(struct list_builder *lb)
 {
-    size_t n = l->n_targets - first;
-    struct buf words = {0};
+    const struct config_scrape *job = lb->job;
+    struct target_list *l = lb->list;
+    size_t n = l->n_targets - lb->first;
+    CLEANUP(buf_free) struct buf words = {0};
+    char *refused;
 
     if (job->target_limit == 0 || n <= job->target_limit)
         return;
-    buf_addf(&words, "job %s: target_limit exceeded (number of targets: %zu, limit: %llu)",
-             job->job_name, n, (unsigned long long)job->target_limit);
-    t->complain(words.p, t->arg);
-    for (size_t i = first; i < l->n_targets; i++) {
-        *VEC_PUSH(l->dropped, l->n_dropped, l->cap_dropped) = (struct dropped_target){
-            job, l->targets[i].discovered, -1, arena_strdup(&l->arena, buf_str(&words))};
-        label_set_unref(l->targets[i].labels);
+    refused = arena_printf(&l->arena, "target_limit exceeded (number of targets: %zu, limit: %llu)",
+                           n, (unsigned long long)job->target_limit);
+    for (size_t i = lb->first; i < l->n_targets; i++) {
+        l->targets[i].refused = refused;
+        l->targets[i].identity = identity_of_refused(l->targets[i].identity, refused);
     }
-    l->n_targets = first;
-    buf_free(&words);
+    buf_addf(&words, "job %s: %s: all of them count as down", job->job_name, refused);
+    lb->complaints.say(words.p, lb->complaints.arg);
 }
 
-static void add_job(struct targets *t, struct target_list *l, const struct config_scrape *job)
+static void add_static(struct list_builder *lb)
 {
-    size_t first = l->n_targets;
+    for (size_t i = 0; i < lb->job->n_static_groups; i++) {
+        const struct config_static_group *g = &lb->job->static_groups[i];
 
-    for (size_t i = 0; i < job->n_static_groups; i++)
-        for (size_t k = 0; k < job->static_groups[i].n_targets; k++)
-            target_list_add(l, job, str_c(job->static_groups[i].targets[k]),
-                            job->static_groups[i].labels, t->seed);
-    for (size_t s = 0; s < t->n_file_sds; s++) {
-        const struct file_sd *sd = &t->file_sds[s];
-
-        for (size_t f = 0; sd->job == job && f < sd->n; f++)
-            for (size_t g = 0; g < sd->files[f].n_groups; g++)
-                for (size_t k = 0; k < sd->files[f].groups[g].n; k++)
-                    target_list_add(l, job, str_c(sd->files[f].groups[g].addresses[k]),
-                                    sd->files[f].groups[g].labels, t->seed);
+        for (size_t k = 0; k < g->n_targets; k++)
+            list_builder_add(lb, str_c(g->targets[k]), g->labels);
     }
-    apply_target_limit(t, l, job, first);
+}
+
+static void add_file(struct list_builder *lb, const struct sd_file *file)
+{
+    for (size_t i = 0; i < file->n_groups; i++)
+        for (size_t k = 0; k < file->groups[i].n; k++)
+            list_builder_add(lb, str_c(file->groups[i].addresses[k]), file->groups[i].labels);
+}
+
+static void add_job(struct list_builder *lb, const struct config_scrape *job,
+                    const struct sd_files *files)
+{
+    lb->job = job;
+    lb->settings = job_settings_hash(job);
+    lb->first = lb->list->n_targets;
+    add_static(lb);
+    for (size_t i = 0; i < job->n_file_sds; i++)
+        for (size_t k = 0; k < files->n; k++)
+            if (sd_config_names(&job->file_sds[i], files->files[k].path))
+                add_file(lb, &files->files[k]);
+    apply_limit(lb);
+    map_deinit(&lb->seen);
 }
 
 static void rebuild(struct targets *t)
 {
     struct target_list *l = mem_zalloc(sizeof *l);
+    struct list_builder lb = {
+        .list = l, .complaints = t->complaints, .seed = target_seed(t->config)};
 
     l->refs = 1;
     l->config = config_ref(t->config);
-    arena_init(&l->arena, 0);
+    arena_init(&l->arena, 0); /* as large as configuration and files make it */
     for (size_t i = 0; i < t->config->n_scrapes; i++)
-        add_job(t, l, &t->config->scrapes[i]);
+        add_job(&lb, &t->config->scrapes[i], &t->files);
     target_list_unref(t->list);
     t->list = l;
 }
 
-/* ---- the room
- * ---------------------------------------------------------------------------------------- */
+/* ---- the room ------------------------------------------------------------------------------- */
 
 static void keep_quiet(const char *words, void *arg)
 {
@@ -111,17 +122,8 @@ struct targets *targets_new(const struct config *config, unix_ms now,
 {
     struct targets *t = mem_zalloc(sizeof *t);
 
-    t->config = config_ref(config);
-    t->seed = target_seed(config);
-    t->complain = complain ? complain : keep_quiet;
-    t->arg = arg;
-    for (size_t i = 0; i < config->n_scrapes; i++)
-        for (size_t k = 0; k < config->scrapes[i].n_file_sds; k++)
-            *VEC_PUSH(t->file_sds, t->n_file_sds, t->cap_file_sds) = (struct file_sd){
-                .config = &config->scrapes[i].file_sds[k], .job = &config->scrapes[i]};
-    for (size_t i = 0; i < t->n_file_sds; i++)
-        file_sd_refresh(&t->file_sds[i], t->complain, t->arg);
-    rebuild(t);
+    t->complaints = (struct complaints){complain ? complain : keep_quiet, arg};
+    targets_reconfigure(t, config, now);
     return t;
 }
 
@@ -129,21 +131,36 @@ void targets_free(struct targets *t)
 {
     if (!t)
         return;
-    for (size_t i = 0; i < t->n_file_sds; i++)
-        file_sd_deinit(&t->file_sds[i]);
-    free(t->file_sds);
+    sd_files_deinit(&t->files);
     target_list_unref(t->list);
     config_unref(t->config);
     free(t);
 }
 
+void targets_reconfigure(struct targets *t, const struct config *config, unix_ms now)
+{
+    struct config *old = t->config;
+
+    t->config = config_ref(config);
+    config_unref(old);
+    sd_files_refresh(&t->files, t->config, t->complaints);
+    rebuild(t);
+}
+
+static bool has_files(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_scrapes; i++)
+        if (c->scrapes[i].n_file_sds)
+            return true;
+    return false;
+}
+
 unix_ms targets_tick(struct targets *t, unix_ms now, bool *changed)
 {
     *changed = false;
-    if (t->n_file_sds == 0)
+    if (!has_files(t->config))
         return INT64_MAX;
-    for (size_t i = 0; i < t->n_file_sds; i++)
-        *changed = file_sd_refresh(&t->file_sds[i], t->complain, t->arg) || *changed;
+    *changed = sd_files_refresh(&t->files, t->config, t->complaints);
     if (*changed)
         rebuild(t);
     return now + FILES_LOOK_MS;

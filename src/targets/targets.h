@@ -6,6 +6,8 @@
  * list with the old one and keeps what is equal. Also here, because every room that relabels may
  * include this one: the relabelling rules themselves, and the joint through which a page is fetched
  * from a target.
+ *
+ * A struct targets belongs to one thread. Lists may be read, referenced and released by any.
  */
 #ifndef TOCSIN_TARGETS_TARGETS_H
 #define TOCSIN_TARGETS_TARGETS_H
@@ -18,33 +20,32 @@
 #include "model/exposition.h"
 #include "net/loop.h"
 
-/* ---- relabelling
- * ------------------------------------------------------------------------------------ */
+/* ---- relabelling ---------------------------------------------------------------------------- */
 
 /* Carries out n steps on b in order (spec: prometheus.md 4.2). Returns the index of the step that
- * dropped the label set, or -1 when it is kept. */
+ * dropped the label set, or -1 when it is kept. Any thread. */
 int relabel(struct label_builder *b, const struct config_relabel *steps, size_t n);
 
-/* ---- targets
- * ---------------------------------------------------------------------------------------- */
+/* ---- targets -------------------------------------------------------------------------------- */
 
 struct target {
     const struct config_scrape *job;    /* lives as long as the list */
     const struct label_set *discovered; /* before relabelling, with __ labels */
     const struct label_set *labels;     /* that samples get: without __ labels */
-    const char *address;                /* __address__ after relabelling */
-    const char *url;                    /* of JOB_HTTP; "redis://host:port" of JOB_REDIS */
+    const char *address; /* __address__ after relabelling; of JOB_REDIS with the port 6379 added to
+                            a bare host */
+    const char *url; /* what a JOB_HTTP fetches; of JOB_REDIS the address as redis:// or unix:// */
+    const char *refused; /* why it is not asked and counts as down; NULL: it is asked */
     dur_ms interval, timeout;
-    uint64_t hash; /* spreads the scrapes: prometheus.md 4.4 */
-    uint64_t
-        identity; /* equal when url, labels and all settings of the job are equal: state is kept */
+    uint64_t hash;     /* spreads the scrapes: prometheus.md 4.4 */
+    uint64_t identity; /* equal when all that matters to a scrape is equal: its state is kept */
 };
 
 struct dropped_target {
     const struct config_scrape *job;
     const struct label_set *discovered;
     int step;          /* index of the relabel_config that dropped it; -1: see error */
-    const char *error; /* e.g. "no address", NULL when relabelling dropped it */
+    const char *error; /* why it cannot be a target, e.g. "no address"; NULL when step tells */
 };
 
 struct target_list {
@@ -58,26 +59,29 @@ struct target_list {
 };
 
 struct target_list *target_list_ref(struct target_list *l);
-void target_list_unref(struct target_list *l);
+void target_list_unref(struct target_list *l); /* NULL is fine */
 
 struct targets;
 
-/* The first list is there at once. Problems with single groups or files (err text) go to
+/* The first list is there at once. Problems with single targets, jobs or files go as words to
  * `complain`, which may be NULL; they never fail the whole. */
 struct targets *targets_new(const struct config *config, unix_ms now,
                             void (*complain)(const char *words, void *arg), void *arg);
 void targets_free(struct targets *t);
 
+/* Takes over a new configuration. There is a new list afterwards; a discovery file that cannot be
+ * read at this moment keeps the targets that it had. */
+void targets_reconfigure(struct targets *t, const struct config *config, unix_ms now);
+
 /* Looks whether files changed. Sets *changed when there is a new list; returns when it wants to be
- * called again. One thread. */
+ * called again, INT64_MAX: never. */
 unix_ms targets_tick(struct targets *t, unix_ms now, bool *changed);
 struct target_list *targets_list(struct targets *t); /* a new reference to the newest list */
 
-/* ---- how a page is fetched: the joint between scrape and probes
- * -------------------------------------- */
+/* ---- how a page is fetched: the joint between scrape and probes ----------------------------- */
 
-/* What came back: the text of a page in one of the exposition formats, or err. Both borrowed for
- * the call. */
+/* What came back: the text of a page in one of the exposition formats, or err, or both: a page that
+ * says itself that its target is down. Borrowed for the call. */
 typedef void page_done(struct str page, enum exposition_format format, const struct err *err,
                        void *arg);
 

@@ -1,51 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * targets_priv - for the files of targets/ only
+ *
+ *     targets     the room: jobs to lists, target_limit, reconfiguration
+ *     target      one address to a target: defaults, relabelling, checks
+ *     target_url  what it is asked under
+ *     identity    which targets are the same, when they are asked
+ *     file_sd     discovery files
+ *     relabel     the steps
  */
 #ifndef TOCSIN_TARGETS_TARGETS_PRIV_H
 #define TOCSIN_TARGETS_TARGETS_PRIV_H
 
+#include "base/map.h"
 #include "targets/targets.h"
 
-#define DEFAULT_REDIS_PORT "6379"
+struct complaints {
+    void (*say)(const char *words, void *arg);
+    void *arg;
+};
 
-/* A target as a discovery found it: __address__ and the group's labels. */
+/* ---- discovery files ------------------------------------------------------------------------ */
+
+/* Addresses that share labels, as a file gives them. */
 struct found_group {
     char **addresses;
     size_t n;
-    const struct label_set *labels; /* with __meta_ labels */
+    const struct label_set *labels; /* with __meta_filepath */
 };
 
-/* One discovery file and what it last held. */
+/* One discovery file and what it held when it could last be read. */
 struct sd_file {
     char *path;
-    int64_t mtime_ns, size;
+    int64_t changed_ns, size; /* of what was read last; ctime, which also moves with permissions */
     uint64_t inode;
+    bool again; /* read it next time, whatever these say: it could not be read, or is too new */
+    uint64_t text_hash; /* of the text that was parsed last, good or bad */
     struct found_group *groups;
     size_t n_groups;
 };
 
-/* What one file_sd_config watches. */
-struct file_sd {
-    const struct config_file_sd *config;
-    const struct config_scrape *job;
+/* All files that file_sd_configs name, each once, sorted by path. */
+struct sd_files {
     struct sd_file *files;
     size_t n, cap;
 };
 
 /* Looks for new, changed and vanished files; true when the groups are not what they were. */
-bool file_sd_refresh(struct file_sd *sd, void (*complain)(const char *words, void *arg), void *arg);
-void file_sd_deinit(struct file_sd *sd);
+bool sd_files_refresh(struct sd_files *f, const struct config *c, struct complaints complaints);
+void sd_files_deinit(struct sd_files *f);
+bool sd_config_names(const struct config_file_sd *c, const char *path);
 
-/* Reads a file's groups; on failure *ret is untouched. */
-int sd_file_parse(const char *path, struct found_group **ret, size_t *ret_n, struct err *err);
+/* Reads the groups in `text`, the content of `path`. *ret is untouched on failure. */
+int sd_file_parse(const char *path, struct str text, struct found_group **ret, size_t *ret_n,
+                  struct err *err);
 void found_groups_free(struct found_group *groups, size_t n);
 
-/* Adds the target (or dropped target) that an address becomes to the list, unless an equal one is
- * in it. */
-void target_list_add(struct target_list *l, const struct config_scrape *job, struct str address,
-                     const struct label_set *group_labels, uint64_t seed);
+/* ---- making a list -------------------------------------------------------------------------- */
 
-uint64_t target_seed(const struct config *c); /* of this host and its external labels */
+struct list_builder {
+    struct target_list *list;
+    struct complaints complaints;
+    uint64_t seed;
+
+    /* the job at hand */
+    const struct config_scrape *job;
+    uint64_t settings; /* job_settings_hash() of it */
+    size_t first;      /* index of its first target */
+    struct map seen;   /* identities of its targets */
+};
+
+/* Adds the target (or dropped target) that an address becomes, unless an equal one is there. */
+void list_builder_add(struct list_builder *lb, struct str address, const struct label_set *group);
+
+/* Both in the list's arena. */
+const char *target_address(struct arena *a, const struct config_scrape *job,
+                           const struct label_builder *b);
+const char *target_url(struct arena *a, const struct config_scrape *job,
+                       const struct label_builder *b, const char *address);
+
+/* Of all settings that change what a scrape of the job does or stores. Of this process only. */
+uint64_t job_settings_hash(const struct config_scrape *job);
+uint64_t identity_of_refused(uint64_t identity, const char *why);
+
+/* Prometheus' spreading over the interval: the scrapes come at hash modulo interval. `all` are the
+ * labels after relabelling, those with __ included. */
+uint64_t target_spread(const struct label_set *all, const char *url, uint64_t seed);
+uint64_t target_seed(const struct config *c); /* of this host and the external labels */
 
 #endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * target_url - the address and the URL under which a target is asked
+ *
+ * The text of the URL is an input of the spreading hash: it has to be, byte by byte, what Go's
+ * net/url makes of the same parts.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "base/quote.h"
+#include "targets/targets_priv.h"
+
+#define DEFAULT_REDIS_PORT "6379"
+
+static const struct str param_prefix = {"__param_", 8};
+
+/* ---- HTTP ----------------------------------------------------------------------------------- */
+
+/* What Go's EscapedPath() leaves as it is. A "?" would begin the query. */
+static bool is_plain_in_path(char c)
+{
+    return isalnum((unsigned char)c) || (c && strchr("-_.~$&+,/:;=@", c));
+}
+
+static void add_path(struct buf *url, struct str path)
+{
+    if (path.len && path.p[0] != '/')
+        buf_add_byte(url, '/');
+    for (size_t i = 0; i < path.len; i++)
+        if (is_plain_in_path(path.p[i]))
+            buf_add_byte(url, path.p[i]);
+        else
+            buf_addf(url, "%%%02X", (unsigned char)path.p[i]);
+}
+
+static const struct config_param *find_param(const struct config_scrape *job, struct str name)
+{
+    for (size_t i = 0; i < job->n_params; i++)
+        if (str_eq_c(name, job->params[i].name))
+            return &job->params[i];
+    return NULL;
+}
+
+static void add_param(struct buf *url, bool *any, struct str name, struct str value)
+{
+    buf_add_byte(url, *any ? '&' : '?');
+    *any = true;
+    quote_add_url(url, name);
+    buf_add_byte(url, '=');
+    quote_add_url(url, value);
+}
+
+/* The label __param_x stands in place of the job's first value of x, or for x alone. */
+static void add_values(struct buf *url, bool *any, const struct config_scrape *job, struct str name,
+                       struct str from_label)
+{
+    const struct config_param *p = find_param(job, name);
+    size_t n = p ? p->n_values : 0;
+
+    if (from_label.len)
+        add_param(url, any, name, from_label);
+    for (size_t i = from_label.len > 0; i < n; i++)
+        add_param(url, any, name, str_c(p->values[i]));
+}
+
+/* Sorted by name: those of the job, also where relabelling removed the label, and those that only
+ * relabelling made. */
+static void add_params(struct buf *url, const struct config_scrape *job,
+                       const struct label_builder *b)
+{
+    struct label_set *all = label_builder_build(b), *names;
+    struct label_builder nb = {0};
+    bool any = false;
+
+    for (size_t i = 0; i < job->n_params; i++)
+        label_builder_set(&nb, str_c(job->params[i].name), STR("is there"));
+    for (size_t i = 0; i < label_set_count(all); i++) {
+        struct str name = label_set_at(all, i).name;
+
+        if (str_has_prefix(name, param_prefix))
+            label_builder_set(&nb, str_n(name.p + param_prefix.len, name.len - param_prefix.len),
+                              STR("is there"));
+    }
+    names = label_builder_build(&nb);
+    for (size_t i = 0; i < label_set_count(names); i++) {
+        struct str name = label_set_at(names, i).name;
+        CLEANUP(buf_free) struct buf label = {0};
+
+        buf_add_str(&label, param_prefix);
+        buf_add_str(&label, name);
+        add_values(url, &any, job, name, label_set_get(all, buf_str(&label)));
+    }
+    label_set_unref(names);
+    label_builder_deinit(&nb);
+    label_set_unref(all);
+}
+
+static void add_http_url(struct buf *url, const struct config_scrape *job,
+                         const struct label_builder *b, const char *address)
+{
+    buf_add_str(url, label_builder_get(b, STR("__scheme__")));
+    buf_add_c(url, "://");
+    buf_add_c(url, address);
+    add_path(url, label_builder_get(b, STR("__metrics_path__")));
+    add_params(url, job, b);
+}
+
+/* ---- Redis ---------------------------------------------------------------------------------- */
+
+static bool has_scheme(struct str address)
+{
+    return str_find(address, STR("://")) < address.len;
+}
+
+static bool has_port(struct str address)
+{
+    struct str tail = address;
+
+    if (address.p[0] == '[')
+        str_cut(&tail, ']');
+    return str_find(tail, STR(":")) < tail.len;
+}
+
+/* ---- both ----------------------------------------------------------------------------------- */
+
+const char *target_address(struct arena *a, const struct config_scrape *job,
+                           const struct label_builder *b)
+{
+    struct str address = label_builder_get(b, STR("__address__"));
+    bool is_host = address.len && address.p[0] != '/' && !has_scheme(address);
+
+    if (job->kind == JOB_REDIS && is_host && !has_port(address))
+        return arena_printf(a, "%.*s:" DEFAULT_REDIS_PORT, STR_ARG(address));
+    return arena_strdup(a, address);
+}
+
+const char *target_url(struct arena *a, const struct config_scrape *job,
+                       const struct label_builder *b, const char *address)
+{
+    CLEANUP(buf_free) struct buf url = {0};
+
+    if (job->kind == JOB_HTTP)
+        add_http_url(&url, job, b, address);
+    else if (has_scheme(str_c(address)))
+        buf_add_c(&url, address);
+    else
+        buf_addf(&url, "%s://%s", address[0] == '/' ? "unix" : "redis", address);
+    return arena_strdup(a, buf_str(&url));
+}
