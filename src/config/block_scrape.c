@@ -255,13 +255,16 @@ static void inherit_limits(struct config_scrape *s, const struct global *g)
     inherit(&s->label_value_length_limit, g->label_value_length_limit);
 }
 
-/* A relabel step may mend an address, so only a job without any is told at once. */
+/* A relabel step may mend an address, so only a job without any is told at once. A Redis may be a
+ * socket's path or a URL. */
 static int check_addresses(struct decoder *d, const struct config_scrape *s,
                            const struct yaml_node *node)
 {
     const struct yaml_node *groups = yaml_get(node, "static_configs");
 
-    for (size_t g = 0; s->n_relabel == 0 && g < s->n_static_groups; g++)
+    if (s->n_relabel || yaml_get(node, "redis"))
+        return 0;
+    for (size_t g = 0; g < s->n_static_groups; g++)
         for (size_t i = 0; i < s->static_groups[g].n_targets; i++)
             if (strchr(s->static_groups[g].targets[i], '/'))
                 return decoder_fail(d, yaml_get(groups->values[g], "targets")->values[i],

@@ -9,6 +9,7 @@
  */
 #include "scrape/scrape.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -96,11 +97,22 @@ static void on_page(struct str page, enum exposition_format format, const struct
     int64_t duration = clock_mono_ns() - w->started;
 
     w->under_way = false;
-    if (err)
+    if (err && page.len)
+        scraper_take_down(w->scraper, page, format, err, w->stamp, duration, &o);
+    else if (err)
         scraper_fail(w->scraper, err, w->stamp, duration, &o);
     else
         scraper_take(w->scraper, page, format, w->stamp, duration, &o);
     note(w, &o, w->stamp, (double)duration / 1e9);
+}
+
+/* A target that is not to be asked is down all the same: its series say so, alerts see it. */
+static void refuse(struct watch *w)
+{
+    struct err err = {0};
+
+    err_set(&err, -EINVAL, "%s", w->target->refused);
+    on_page(STR_NONE, EXPOSITION_TEXT, &err, w);
 }
 
 /* Always computed from the wall clock, so that a clock that is set moves the ticks along. A timer
@@ -131,8 +143,12 @@ static void on_tick(void *arg)
         w->under_way = true;
         w->stamp = unix_ms_of_ns(late <= tolerance ? w->tick : now);
         w->started = clock_mono_ns();
-        selfmetric_add(&scrapes, 1);
-        w->source->fetch(w->session, w->target->timeout, on_page, w);
+        if (w->target->refused) {
+            refuse(w);
+        } else {
+            selfmetric_add(&scrapes, 1);
+            w->source->fetch(w->session, w->target->timeout, on_page, w);
+        }
     }
     wait_for_tick(w);
 }
