@@ -4,9 +4,10 @@
  *
  *     bench_storage [series [samples of each [folder]]]     20000 1440 a new one in $TMPDIR
  *
- * Series look like those of micro-services (counters, gauges, histogram buckets, two fifths idle), at one
- * sample every 15 seconds. Phases: series made and 16 samples each in scrape shape; a restart as after
- * kill -9; the rest of the samples, 20 of a series at a time; blocks and what they cost on disk; reading all.
+ * Series look like those of micro-services (counters, gauges, histogram buckets, two fifths idle),
+ * at one sample every 15 seconds. Phases: series made and 16 samples each in scrape shape; a
+ * restart as after kill -9; the rest of the samples, 20 of a series at a time; blocks and what they
+ * cost on disk; reading all.
  */
 #include <math.h>
 #include <stdio.h>
@@ -58,7 +59,11 @@ static double unit(uint64_t *s)
 
 static void gen_init(struct gen *g, size_t i)
 {
-    *g = (struct gen){.dice = i * 7919 + 1, .shape = i % 28 < 11 ? BUCKET : i % 28 < 20 ? COUNTER : i % 28 < 25 ? GAUGE : RATIO};
+    *g = (struct gen){.dice = i * 7919 + 1,
+                      .shape = i % 28 < 11   ? BUCKET
+                               : i % 28 < 20 ? COUNTER
+                               : i % 28 < 25 ? GAUGE
+                                             : RATIO};
     g->idle = i / 28 % 5 == 1 || i / 28 % 5 == 3;
     g->rate = 0.2 + 30.0 / (double)(1 + i / 28 % 17);
     g->value = floor(unit(&g->dice) * 100000);
@@ -89,7 +94,8 @@ static double cpu_s(void)
     struct rusage u;
 
     getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static size_t resident(void)
@@ -113,9 +119,11 @@ static void row(const char *what, double value, const char *unit_text)
 
 static struct label_set *labels_of(size_t i)
 {
-    static const char *const jobs[] = {"redis-dev", "mysql-prod", "order-biz", "stock-biz", "user-biz"};
-    static const char *const names[] = {"http_request_duration_seconds_bucket", "http_requests_total",
-                                        "app_queue_depth", "app_pool_usage_ratio"};
+    static const char *const jobs[] = {"redis-dev", "mysql-prod", "order-biz", "stock-biz",
+                                       "user-biz"};
+    static const char *const names[] = {"http_request_duration_seconds_bucket",
+                                        "http_requests_total", "app_queue_depth",
+                                        "app_pool_usage_ratio"};
     size_t target = i / TARGET_SERIES, k = i % TARGET_SERIES;
     char instance[32], pod[48], node[16], path[48], le[16], code[16];
     struct label l[] = {
@@ -198,7 +206,8 @@ static double push(struct storage *st, size_t first, size_t n, size_t run)
 
             for (size_t j = i; j < i + series && j < n_series; j++)
                 for (size_t s = step; s < step + run && s < first + n; s++)
-                    rows[k++] = (struct sample_row){refs[j], T0 + (unix_ms)s * STEP_MS, gen_next(&gens[j]), NULL};
+                    rows[k++] = (struct sample_row){refs[j], T0 + (unix_ms)s * STEP_MS,
+                                                    gen_next(&gens[j]), NULL};
             begin = now_s();
             must_be(sink->commit(sink->self, rows, k, COMMIT_ALL_OR_NOTHING, NULL, &err), &err);
             spent += now_s() - begin;
@@ -221,7 +230,8 @@ static void read_all(struct storage *st, unix_ms from, unix_ms to)
 
     must_be(matcher_new(MATCH_EQ, STR("cluster"), STR("default"), &m, &err), &err);
     begin = now_s();
-    must_be(reader->select(reader->self, (const struct matcher *const *)&m, 1, from, to, &s, &err), &err);
+    must_be(reader->select(reader->self, (const struct matcher *const *)&m, 1, from, to, &s, &err),
+            &err);
     selected = now_s();
     for (size_t i = 0; i < s->n; i++) {
         must_be(reader->read(s, i, from, to, &c, &err), &err);
@@ -229,7 +239,8 @@ static void read_all(struct storage *st, unix_ms from, unix_ms to)
     }
     done = now_s();
     row("select all, microseconds per series", (selected - begin) * 1e6 / (double)s->n, "us");
-    row("read all, millions of samples per second", (double)samples / (done - selected) / 1e6, "M/s");
+    row("read all, millions of samples per second", (double)samples / (done - selected) / 1e6,
+        "M/s");
     reader->release(s);
     columns_deinit(&c);
     matcher_free(m);
@@ -247,7 +258,8 @@ int main(int argc, char **argv)
 
     n_series = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
     n_samples = argc > 2 ? strtoul(argv[2], NULL, 10) : 1440;
-    snprintf(dir, sizeof dir, "%s/bench-storage-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    snprintf(dir, sizeof dir, "%s/bench-storage-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     must(argc > 3 ? snprintf(dir, sizeof dir, "%s", argv[3]) > 0 : mkdtemp(dir) != NULL);
     gens = mem_array(n_series, sizeof *gens);
     refs = mem_array(n_series, sizeof *refs);
@@ -260,7 +272,8 @@ int main(int argc, char **argv)
     make_series(st);
     row("make series, microseconds per series", (now_s() - begin) * 1e6 / (double)n_series, "us");
     spent = push(st, 0, YOUNG, 1);
-    row("append, scrape shape, millions of samples per second", (double)(n_series * YOUNG) / spent / 1e6, "M/s");
+    row("append, scrape shape, millions of samples per second",
+        (double)(n_series * YOUNG) / spent / 1e6, "M/s");
     row("memory per young series", (double)(resident() - base) / (double)n_series, "bytes");
     storage_stats(st, &stats);
     row("log, bytes per young series", (double)stats.log_bytes / (double)n_series, "bytes");
@@ -282,16 +295,22 @@ int main(int argc, char **argv)
     begin = now_s();
     if (n_samples > YOUNG) {
         spent = push(st, YOUNG, n_samples - YOUNG, RUN);
-        row("append, backfill shape, millions of samples per second", (double)(n_series * (n_samples - YOUNG)) / spent / 1e6, "M/s");
-        row("  with blocks and images, CPU-s per million samples", (cpu_s() - cpu) / (double)(n_series * n_samples) * 1e6, "s");
+        row("append, backfill shape, millions of samples per second",
+            (double)(n_series * (n_samples - YOUNG)) / spent / 1e6, "M/s");
+        row("  with blocks and images, CPU-s per million samples",
+            (cpu_s() - cpu) / (double)(n_series * n_samples) * 1e6, "s");
     }
     must_be(storage_tick(st, &err), &err);
     row("memory per series with history", (double)(resident() - base) / (double)n_series, "bytes");
     storage_stats(st, &stats);
     row("head, samples per series", (double)stats.samples / (double)n_series, "");
-    row("head, bytes per series by its own count", (double)stats.head_bytes / (double)n_series, "bytes");
+    row("head, bytes per series by its own count", (double)stats.head_bytes / (double)n_series,
+        "bytes");
     if (stats.blocks > 0)
-        row("blocks, bytes per sample", (double)stats.block_bytes / ((double)n_series * (double)n_samples - (double)stats.samples), "bytes");
+        row("blocks, bytes per sample",
+            (double)stats.block_bytes /
+                ((double)n_series * (double)n_samples - (double)stats.samples),
+            "bytes");
     row("blocks", (double)stats.blocks, "");
     read_all(st, INT64_MIN, INT64_MAX);
     read_all(st, INT64_MIN, INT64_MAX);

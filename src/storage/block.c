@@ -23,8 +23,8 @@ static void tell(const struct block *b, const char *fmt, ...)
     buf_free(&text);
 }
 
-int block_open(const char *path, uint64_t number, const struct damage_face *damage, struct block **ret,
-               struct err *err)
+int block_open(const char *path, uint64_t number, const struct damage_face *damage,
+               struct block **ret, struct err *err)
 {
     struct block *b = mem_zalloc(sizeof *b);
     bool frame_damaged = false;
@@ -84,7 +84,8 @@ void block_prepare(struct block *b)
     b->checked = true;
 }
 
-/* ---- symbols and pairs ------------------------------------------------------------------------------------- */
+/* ---- symbols and pairs
+ * ------------------------------------------------------------------------------------- */
 
 static bool symbol(const struct block *b, uint32_t no, struct str *ret)
 {
@@ -146,10 +147,12 @@ static pair_no face_find(const void *self, struct str name, struct str value)
     pair_no no = first_pair(self, name, value);
     struct label l;
 
-    return block_pair(self, no, &l) && str_eq(l.name, name) && str_eq(l.value, value) ? no : PAIR_NONE;
+    return block_pair(self, no, &l) && str_eq(l.name, name) && str_eq(l.value, value) ? no
+                                                                                      : PAIR_NONE;
 }
 
-/* Past the last pair of a name: the first one of "name\0", which is the next text that can be a name. */
+/* Past the last pair of a name: the first one of "name\0", which is the next text that can be a
+ * name. */
 static pair_no last_pair(const struct block *b, struct str name)
 {
     struct buf next = {0};
@@ -174,7 +177,8 @@ static void face_each_value(const void *self, struct str name,
 {
     struct label l;
 
-    for (pair_no no = first_pair(self, name, STR("")); block_pair(self, no, &l) && str_eq(l.name, name); no++)
+    for (pair_no no = first_pair(self, name, STR(""));
+         block_pair(self, no, &l) && str_eq(l.name, name); no++)
         cb(arg, no, l.value);
 }
 
@@ -186,13 +190,14 @@ static size_t face_pair_size(const void *self, pair_no pair)
 static void face_pair_ids(const void *self, pair_no pair, struct ids *out)
 {
     const struct block *b = self;
-    size_t len = section_len(&b->file, BLOCK_POSTINGS), from = get_u32(pair_entry(b, pair) + 12), to = len;
+    size_t len = section_len(&b->file, BLOCK_POSTINGS), from = get_u32(pair_entry(b, pair) + 12),
+           to = len;
 
     if (pair + 1 < block_pair_count(b))
         to = get_u32(pair_entry(b, pair + 1) + 12);
     if (from > to || to > len ||
-        !ids_read_deltas(out, section_at(&b->file, BLOCK_POSTINGS) + from, to - from, face_pair_size(b, pair),
-                         b->info.series))
+        !ids_read_deltas(out, section_at(&b->file, BLOCK_POSTINGS) + from, to - from,
+                         face_pair_size(b, pair), b->info.series))
         tell(b, "the list of series of one label is not readable");
 }
 
@@ -209,7 +214,9 @@ static size_t face_all_count(const void *self)
     return (size_t)((const struct block *)self)->info.series;
 }
 
-/* ---- series ------------------------------------------------------------------------------------------------ */
+/* ---- series
+ * ------------------------------------------------------------------------------------------------
+ */
 
 bool block_entry(const struct block *b, uint32_t ordinal, struct block_entry *ret)
 {
@@ -233,7 +240,8 @@ bool block_entry(const struct block *b, uint32_t ordinal, struct block_entry *re
     return !w.bad;
 }
 
-bool block_label_set(const struct block *b, uint32_t ordinal, uint64_t *ret_hash, struct label_set **ret)
+bool block_label_set(const struct block *b, uint32_t ordinal, uint64_t *ret_hash,
+                     struct label_set **ret)
 {
     CLEANUP(label_set_unrefp) const struct label_set *set = NULL;
     struct label labels[LABEL_COUNT_MAX];
@@ -279,11 +287,20 @@ static bool face_label_of(const void *self, uint32_t id, struct str name, pair_n
 
 void block_index_face(const struct block *b, struct index_face *ret)
 {
-    *ret = (struct index_face){b,           face_find,     face_value_count, face_each_value, face_pair_size,
-                               face_pair_ids, face_all_ids, face_all_count,   face_label_of};
+    *ret = (struct index_face){b,
+                               face_find,
+                               face_value_count,
+                               face_each_value,
+                               face_pair_size,
+                               face_pair_ids,
+                               face_all_ids,
+                               face_all_count,
+                               face_label_of};
 }
 
-/* ---- samples ----------------------------------------------------------------------------------------------- */
+/* ---- samples
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct chunk_entry {
     unix_ms min, max;
@@ -351,7 +368,8 @@ static bool add_chunk(const struct block *b, const struct chunk_entry *e, unix_m
     switch (kind) {
     case CHUNK_FLOATS: return samples_add_columns(c, &w, e->min, (size_t)n, from, to);
     case CHUNK_SHARED_TIMES: return add_shared(b, &w, e, (size_t)n, from, to, c);
-    case CHUNK_HISTOGRAMS: return samples_add_histogram_chunk(c, w.p, wire_left(&w), (size_t)n, from, to);
+    case CHUNK_HISTOGRAMS:
+        return samples_add_histogram_chunk(c, w.p, wire_left(&w), (size_t)n, from, to);
     default: return false;
     }
 }
@@ -365,8 +383,9 @@ static void tell_of_chunk(struct block *b, const struct chunk_entry *e)
     if (b->n_told == BLOCK_TOLD_MAX)
         return;
     b->told[b->n_told++] = e->at;
-    tell(b, "a chunk of %llu bytes at %llu is damaged, its samples are lost%s", (unsigned long long)e->len,
-         (unsigned long long)e->at, b->n_told == BLOCK_TOLD_MAX ? "; further ones are not told" : "");
+    tell(b, "a chunk of %llu bytes at %llu is damaged, its samples are lost%s",
+         (unsigned long long)e->len, (unsigned long long)e->at,
+         b->n_told == BLOCK_TOLD_MAX ? "; further ones are not told" : "");
 }
 
 void block_read(struct block *b, uint32_t ordinal, unix_ms from, unix_ms to, struct columns *c)

@@ -12,10 +12,11 @@
 #include "base/clock.h"
 #include "storage/wire_priv.h"
 
-#define BLOCK_KIND          'B'
-#define BLOCK_VERSION       1
-#define BLOCK_PARENTS_MAX   32
-#define BLOCK_CHUNK_SAMPLES 1024 /* samples of one chunk at most: what a query decodes to see one of them */
+#define BLOCK_KIND        'B'
+#define BLOCK_VERSION     1
+#define BLOCK_PARENTS_MAX 32
+#define BLOCK_CHUNK_SAMPLES                                                                        \
+    1024 /* samples of one chunk at most: what a query decodes to see one of them */
 
 enum block_section {
     BLOCK_TIMES,
@@ -43,7 +44,7 @@ enum block_flags {
 struct block_info {
     unix_ms min_time, max_time; /* of its samples */
     uint64_t series, samples, chunks;
-    uint32_t level;  /* 1: cut from the head; one more than the highest parent otherwise */
+    uint32_t level; /* 1: cut from the head; one more than the highest parent otherwise */
     uint32_t flags;
     uint32_t n_parents;
     uint64_t parents[BLOCK_PARENTS_MAX]; /* numbers of the blocks that this one replaces */

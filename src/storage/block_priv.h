@@ -2,9 +2,9 @@
 /*
  * block - an immutable file with the samples of a range of time, mapped
  *
- * Opening reads one frame. The index is checked, and mended where it can be, when the block is first asked;
- * chunks are checked whenever they are read. Nothing in the file is trusted: what does not make sense is
- * left out and told to the damage function. Counted; any thread.
+ * Opening reads one frame. The index is checked, and mended where it can be, when the block is
+ * first asked; chunks are checked whenever they are read. Nothing in the file is trusted: what does
+ * not make sense is left out and told to the damage function. Counted; any thread.
  */
 #ifndef TOCSIN_STORAGE_BLOCK_PRIV_H
 #define TOCSIN_STORAGE_BLOCK_PRIV_H
@@ -35,24 +35,26 @@ struct block {
     const struct damage_face *damage;
     struct lock checking;
     atomic_bool checked;
-    bool index_lost;                  /* set before `checked`: labels are held against their hash */
-    uint64_t told[BLOCK_TOLD_MAX];    /* checking: places of damaged chunks that were told about */
+    bool index_lost;               /* set before `checked`: labels are held against their hash */
+    uint64_t told[BLOCK_TOLD_MAX]; /* checking: places of damaged chunks that were told about */
     size_t n_told;
 };
 
 /* -EBADMSG and others when the file cannot be used at all. */
-int block_open(const char *path, uint64_t number, const struct damage_face *damage, struct block **ret,
-               struct err *err);
+int block_open(const char *path, uint64_t number, const struct damage_face *damage,
+               struct block **ret, struct err *err);
 struct block *block_ref(struct block *b);
 void block_unref(struct block *b);
 
 /* Has to be called before any of the following. */
 void block_prepare(struct block *b);
 
-void block_index_face(const struct block *b, struct index_face *ret); /* ids are ordinals, in order of labels */
+void block_index_face(const struct block *b,
+                      struct index_face *ret); /* ids are ordinals, in order of labels */
 
 /* Labels of a series. False when its entry or a text is not readable. */
-bool block_label_set(const struct block *b, uint32_t ordinal, uint64_t *ret_hash, struct label_set **ret);
+bool block_label_set(const struct block *b, uint32_t ordinal, uint64_t *ret_hash,
+                     struct label_set **ret);
 
 /* A series' entry, read step by step. */
 struct block_entry {

@@ -10,8 +10,10 @@
 #include "storage/column_priv.h"
 #include "storage/histogram_chunk_priv.h"
 
-#define SHARED_FROM 7                       /* bytes: a shorter column of times costs less than its place */
-#define SHARED_MAX  ((size_t)64 * 1024 * 1024) /* bytes of shared columns; a block without rhythm has no use for more */
+#define SHARED_FROM 7 /* bytes: a shorter column of times costs less than its place */
+#define SHARED_MAX                                                                                 \
+    ((size_t)64 * 1024 *                                                                           \
+     1024) /* bytes of shared columns; a block without rhythm has no use for more */
 
 _Static_assert(BLOCK_META_BYTES <= FRAME_META_MAX, "what is known of a block fits in its frame");
 
@@ -83,7 +85,8 @@ void block_writer_abort(struct block_writer *w)
     buf_free(&w->chunks);
 }
 
-/* ---- series ---------------------------------------------------------------------------------------------- */
+/* ---- series
+ * ---------------------------------------------------------------------------------------------- */
 
 void block_writer_series(struct block_writer *w, uint64_t hash, const uint32_t *pairs, size_t n)
 {
@@ -111,7 +114,8 @@ void block_writer_series_end(struct block_writer *w)
     w->info.chunks += w->n_chunks;
 }
 
-/* ---- chunks ---------------------------------------------------------------------------------------------- */
+/* ---- chunks
+ * ---------------------------------------------------------------------------------------------- */
 
 /* The entry of a chunk says where it is, relative to the one before it in the series. */
 static void add_entry(struct block_writer *w, unix_ms min, unix_ms max, uint64_t at, uint64_t len)
@@ -155,8 +159,8 @@ struct times_key {
     struct str column;
 };
 
-/* Values of the map are places in the section, plus one. Columns have no length there: their reader knows
- * where they end. */
+/* Values of the map are places in the section, plus one. Columns have no length there: their reader
+ * knows where they end. */
 static bool is_column(const void *key, const void *value)
 {
     const struct times_key *k = key;
@@ -198,8 +202,8 @@ static void add_floats(struct block_writer *w, const unix_ms *times, const doubl
     write_chunk(w, times[0], times[n - 1], n);
 }
 
-static void add_histograms(struct block_writer *w, const unix_ms *times, const struct histogram *const *hs,
-                           size_t n)
+static void add_histograms(struct block_writer *w, const unix_ms *times,
+                           const struct histogram *const *hs, size_t n)
 {
     struct tip tip = {0};
 
@@ -239,7 +243,9 @@ void block_writer_samples(struct block_writer *w, const struct columns *c)
     }
 }
 
-/* ---- index ----------------------------------------------------------------------------------------------- */
+/* ---- index
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static int compare_strs(const void *a, const void *b)
 {
@@ -289,7 +295,8 @@ static void write_symbols(struct block_writer *w, const struct str *symbols, siz
 }
 
 /* Postings are written one after the other; the entry of a pair says where its own begin. */
-static void write_pairs(struct block_writer *w, const struct str *symbols, size_t n, struct buf *postings)
+static void write_pairs(struct block_writer *w, const struct str *symbols, size_t n,
+                        struct buf *postings)
 {
     section_begin(&w->file);
     for (size_t i = 0; i < w->n_pairs; i++) {

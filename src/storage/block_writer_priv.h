@@ -2,9 +2,9 @@
 /*
  * block_writer - makes a block
  *
- * First all label pairs, sorted by name and value; then the series in the order of their labels, each with
- * the numbers of its pairs and its chunks in order of time. Chunks go to the file as they come; the index is
- * kept in memory (about 80 bytes a series) and written at the end. One thread.
+ * First all label pairs, sorted by name and value; then the series in the order of their labels,
+ * each with the numbers of its pairs and its chunks in order of time. Chunks go to the file as they
+ * come; the index is kept in memory (about 80 bytes a series) and written at the end. One thread.
  */
 #ifndef TOCSIN_STORAGE_BLOCK_WRITER_PRIV_H
 #define TOCSIN_STORAGE_BLOCK_WRITER_PRIV_H
@@ -25,7 +25,7 @@ struct block_writer {
     struct buf places;         /* section: begin of each entry */
     struct buf times;          /* section: columns of times that several chunks have */
     struct map by_times;
-    struct buf chunk;          /* the one being made */
+    struct buf chunk; /* the one being made */
 
     /* the series being written */
     struct buf chunks; /* their entries */

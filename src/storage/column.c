@@ -10,14 +10,15 @@
 enum times_kind { TIMES_REGULAR, TIMES_LINEAR, TIMES_DELTA };
 enum values_kind { VALUES_CONSTANT, VALUES_PLAIN, VALUES_DELTA, VALUES_XOR };
 
-#define VALUES_SPECIAL 8   /* flag beside the kind: a list of values that the column does not hold */
+#define VALUES_SPECIAL 8 /* flag beside the kind: a list of values that the column does not hold   \
+                          */
 #define FRAME_OUTLIERS 0x80 /* flag beside the width */
 #define OUTLIERS_SIDE  3    /* looked for at each end of a frame */
 
 static const double powers[DECIMALS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+#define EXACT_MAX 9007199254740992.0    /* 2^53 */
 #define WHOLE_MAX 2305843009213693952.0 /* 2^61: the difference of two fits in 64 bits */
 
 double decimal_value(int64_t m, unsigned e)
@@ -39,7 +40,8 @@ bool decimal_of(double v, unsigned e, int64_t *ret)
     return true;
 }
 
-/* ---- frames ---------------------------------------------------------------------------------------- */
+/* ---- frames
+ * ---------------------------------------------------------------------------------------- */
 
 struct frame {
     int64_t least; /* of those that are no outliers */
@@ -82,8 +84,8 @@ static size_t outlier_bytes(int64_t d, int64_t least)
 }
 
 /* What the frame costs when the n_low least and n_high greatest numbers are outliers. */
-static void try_frame(const int64_t *d, size_t n, const struct extremes *x, unsigned n_low, unsigned n_high,
-                      struct frame *best)
+static void try_frame(const int64_t *d, size_t n, const struct extremes *x, unsigned n_low,
+                      unsigned n_high, struct frame *best)
 {
     struct frame f = {.least = d[x->low[n_low]]};
 
@@ -178,7 +180,8 @@ static bool get_frame(struct wire *w, size_t n, int64_t *least, uint64_t *above)
 /* Bytes that any column of n numbers fits in: 10 a number and the heads of the frames. */
 static size_t column_room(size_t n)
 {
-    return 64 + 10 * n + (n / FRAME_MAX + 1) * (UVARINT_MAX + 2 + 2 * OUTLIERS_SIDE * (UVARINT_MAX + 1));
+    return 64 + 10 * n +
+           (n / FRAME_MAX + 1) * (UVARINT_MAX + 2 + 2 * OUTLIERS_SIDE * (UVARINT_MAX + 1));
 }
 
 static size_t frames_bytes(const int64_t *d, size_t n)
@@ -206,7 +209,8 @@ static uint8_t *put_frames(const int64_t *d, size_t n, uint8_t *p)
     return p;
 }
 
-/* ---- times ----------------------------------------------------------------------------------------- */
+/* ---- times
+ * ----------------------------------------------------------------------------------------- */
 
 static void put_done(struct buf *out, const uint8_t *end)
 {
@@ -276,7 +280,8 @@ bool column_get_times(struct wire *w, unix_ms first, size_t n, unix_ms *out)
     return true;
 }
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/* ---- values
+ * ---------------------------------------------------------------------------------------- */
 
 /* A column as whole numbers m / 10^e, and the places where it has something else. */
 struct decimals {
@@ -332,7 +337,8 @@ static bool to_decimals(const double *v, size_t n, struct decimals *d)
         if (decimal_of(v[i], d->e, &d->m[i]))
             continue;
         if (find_decimals(v[i], d->e, &e)) {
-            /* All over again with more digits: what was a decimal before is one now, unless too large. */
+            /* All over again with more digits: what was a decimal before is one now, unless too
+             * large. */
             d->e = e;
             d->n_special = 0;
             i = SIZE_MAX;
@@ -476,7 +482,8 @@ void column_put_values(const double *v, size_t n, struct buf *out)
         return;
     }
     kind = by_off < by_delta ? VALUES_PLAIN : VALUES_DELTA;
-    if (shift == 0 && by_delta == 2 * ((n - 2 + FRAME_MAX) / FRAME_MAX) && (n == 1 || delta[0] == 0))
+    if (shift == 0 && by_delta == 2 * ((n - 2 + FRAME_MAX) / FRAME_MAX) &&
+        (n == 1 || delta[0] == 0))
         kind = VALUES_CONSTANT; /* every frame is "least 0, width 0" */
     *p++ = (uint8_t)(kind | special | d.e << 4);
     p = put_svarint(p, d.m[0]);

@@ -10,8 +10,9 @@
 #include "storage/column_priv.h"
 #include "storage/histogram_code_priv.h"
 
-#define PREFETCH_ROWS 12            /* ahead: a series is a miss of about 100 ns, a row takes a few of them */
-#define KEEP_ROWS     ((size_t)65536) /* memory of a larger commit is given back */
+#define PREFETCH_ROWS 12 /* ahead: a series is a miss of about 100 ns, a row takes a few of them   \
+                          */
+#define KEEP_ROWS ((size_t)65536) /* memory of a larger commit is given back */
 
 enum row_kind {
     ROW_FLOAT,
@@ -36,7 +37,8 @@ void committer_deinit(struct committer *c)
     buf_free(&c->record.bytes);
 }
 
-/* ---- series ---------------------------------------------------------------------------------------------- */
+/* ---- series
+ * ---------------------------------------------------------------------------------------------- */
 
 static int check_labels(const struct label_set *labels, struct err *err)
 {
@@ -57,7 +59,8 @@ static int check_labels(const struct label_set *labels, struct err *err)
     return 0;
 }
 
-int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret, struct err *err)
+int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret,
+                  struct err *err)
 {
     uint64_t hash = label_set_stable_hash(labels);
     struct head *h = c->head;
@@ -82,13 +85,16 @@ int commit_series(struct committer *c, const struct label_set *labels, series_re
             c->counters.series_created += id != 0;
         }
         if (id == 0)
-            return err_set(err, -ENOSPC, "all numbers of series are used up; a restart gives new ones");
+            return err_set(err, -ENOSPC,
+                           "all numbers of series are used up; a restart gives new ones");
     }
     *ret = id;
     return 0;
 }
 
-/* ---- judging ----------------------------------------------------------------------------------------------- */
+/* ---- judging
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* The newest sample of a series, as if the rows accepted so far were appended. */
 struct newest {
@@ -121,8 +127,8 @@ static void index_row(struct committer *c, size_t place)
     map_add(&c->by_series, id, (void *)(place + 1));
 }
 
-/* The last row accepted in order for the series in this commit, in place + 1. Rows of one series mostly stand
- * together; a table is made only when one comes back after others. */
+/* The last row accepted in order for the series in this commit, in place + 1. Rows of one series
+ * mostly stand together; a table is made only when one comes back after others. */
 static size_t last_accepted(struct committer *c, series_id id, const struct series *s)
 {
     size_t n = c->n_rows;
@@ -146,7 +152,8 @@ static struct newest newest_of(struct committer *c, series_id id, const struct s
     struct newest n;
 
     if (place == 0) {
-        n = (struct newest){s->tip.last_t, s->tip.last_bits, s->tip.state & SERIES_HISTOGRAMS, NULL};
+        n = (struct newest){s->tip.last_t, s->tip.last_bits, s->tip.state & SERIES_HISTOGRAMS,
+                            NULL};
         if (n.is_histogram)
             n.histogram = head_last_histogram(c->head, id, s);
         return n;
@@ -170,8 +177,8 @@ static bool is_same(const struct newest *n, const struct sample_row *row, enum r
 }
 
 /* Prometheus' rules (spec: prometheus.md 5.8), in its order. */
-static enum sample_verdict judge(const struct committer *c, const struct newest *n, const struct sample_row *row,
-                                 enum row_kind *kind)
+static enum sample_verdict judge(const struct committer *c, const struct newest *n,
+                                 const struct sample_row *row, enum row_kind *kind)
 {
     unix_ms t = row->t;
 
@@ -179,7 +186,9 @@ static enum sample_verdict judge(const struct committer *c, const struct newest 
         return SAMPLE_TOO_NEW;
     if (t < -TIME_ABS_MAX || (c->late_window == 0 && t < c->valid_from))
         return SAMPLE_OUT_OF_BOUNDS;
-    *kind = row->h ? ROW_HISTOGRAM : n->is_histogram && is_stale(row->v) ? ROW_STALE_HISTOGRAM : ROW_FLOAT;
+    *kind = row->h                                ? ROW_HISTOGRAM
+            : n->is_histogram && is_stale(row->v) ? ROW_STALE_HISTOGRAM
+                                                  : ROW_FLOAT;
     if (t >= c->valid_from) {
         if (t > n->t)
             return SAMPLE_STORED;
@@ -195,7 +204,8 @@ static enum sample_verdict judge(const struct committer *c, const struct newest 
     return t < c->valid_from ? SAMPLE_OUT_OF_BOUNDS : SAMPLE_OUT_OF_ORDER;
 }
 
-static void accept(struct committer *c, size_t row, series_id id, struct series *s, enum row_kind kind)
+static void accept(struct committer *c, size_t row, series_id id, struct series *s,
+                   enum row_kind kind)
 {
     struct accepted *a = VEC_PUSH(c->rows, c->n_rows, c->cap_rows);
 
@@ -262,8 +272,8 @@ static const char *const verdict_texts[] = {
     [SAMPLE_UNKNOWN_REF] = "unknown series reference",
 };
 
-static int judge_rows(struct committer *c, const struct sample_row *rows, size_t n, enum commit_flags flags,
-                      enum sample_verdict *verdicts, struct err *err)
+static int judge_rows(struct committer *c, const struct sample_row *rows, size_t n,
+                      enum commit_flags flags, enum sample_verdict *verdicts, struct err *err)
 {
     for (size_t i = 0; i < n; i++) {
         enum sample_verdict v;
@@ -282,7 +292,8 @@ static int judge_rows(struct committer *c, const struct sample_row *rows, size_t
     return 0;
 }
 
-/* ---- the record -------------------------------------------------------------------------------------------- */
+/* ---- the record
+ * -------------------------------------------------------------------------------------------- */
 
 static void tell_series(struct committer *c, const struct ids *ids)
 {
@@ -319,12 +330,13 @@ static int make_record(struct committer *c, const struct sample_row *rows, struc
             log_record_histogram(r, kind == ROW_LATE_HISTOGRAM, c->rows[i].id, row->t,
                                  kind == ROW_STALE_HISTOGRAM ? &c->stale_histogram : row->h);
         if (r->bytes.len - before > HISTOGRAM_BYTES_MAX)
-            return err_set(err, -E2BIG, "a histogram takes %zu bytes, more than %d", r->bytes.len - before,
-                           HISTOGRAM_BYTES_MAX);
+            return err_set(err, -E2BIG, "a histogram takes %zu bytes, more than %d",
+                           r->bytes.len - before, HISTOGRAM_BYTES_MAX);
     }
     log_record_end(r);
     if (r->bytes.len > LOG_RECORD_MAX)
-        return err_set(err, -E2BIG, "a commit takes %zu bytes, more than %u", r->bytes.len, LOG_RECORD_MAX);
+        return err_set(err, -E2BIG, "a commit takes %zu bytes, more than %u", r->bytes.len,
+                       LOG_RECORD_MAX);
     return 0;
 }
 
@@ -341,9 +353,11 @@ static int write_record(struct committer *c, struct err *err)
     return r;
 }
 
-/* ---- appending --------------------------------------------------------------------------------------------- */
+/* ---- appending
+ * --------------------------------------------------------------------------------------------- */
 
-static void append(struct committer *c, const struct sample_row *row, series_id id, enum row_kind kind)
+static void append(struct committer *c, const struct sample_row *row, series_id id,
+                   enum row_kind kind)
 {
     struct head *h = c->head;
     struct series *s = head_series(h, id);
@@ -383,8 +397,8 @@ static void give_back_memory(struct committer *c)
     }
 }
 
-int commit_rows(struct committer *c, const struct sample_row *rows, size_t n, enum commit_flags flags,
-                enum sample_verdict *verdicts, struct err *err)
+int commit_rows(struct committer *c, const struct sample_row *rows, size_t n,
+                enum commit_flags flags, enum sample_verdict *verdicts, struct err *err)
 {
     int r;
 

@@ -11,10 +11,11 @@
 #include "storage/log_priv.h"
 #include "storage/log_record_priv.h"
 
-#define BLOCK_RANGE_MS  ((dur_ms)2 * 60 * 60 * 1000) /* blocks cut from the head cover this, aligned */
-#define HEAD_SPAN_MS    (BLOCK_RANGE_MS / 2 * 3)     /* when the head spans more, a block is cut */
-#define AHEAD_MAX_MS    ((dur_ms)10 * 60 * 1000)     /* samples further ahead of the clock are refused */
-#define SERIES_TEXT_MAX ((size_t)1 << 20)            /* bytes of names and values of one series */
+#define BLOCK_RANGE_MS                                                                             \
+    ((dur_ms)2 * 60 * 60 * 1000)                 /* blocks cut from the head cover this, aligned */
+#define HEAD_SPAN_MS    (BLOCK_RANGE_MS / 2 * 3) /* when the head spans more, a block is cut */
+#define AHEAD_MAX_MS    ((dur_ms)10 * 60 * 1000) /* samples further ahead of the clock are refused */
+#define SERIES_TEXT_MAX ((size_t)1 << 20)        /* bytes of names and values of one series */
 
 /* Rows that were found good. */
 struct accepted {
@@ -42,10 +43,12 @@ struct committer {
     struct accepted *rows;
     uint8_t *kinds; /* of each accepted row, enum row_kind */
     size_t n_rows, cap_rows, cap_kinds;
-    struct map by_series; /* place in rows + 1 of the last one of a series, once a series came back */
+    struct map
+        by_series; /* place in rows + 1 of the last one of a series, once a series came back */
     bool indexed;
     struct ids fresh; /* series whose labels the log does not have */
-    struct ids again; /* those that the record before told: told twice, for the case that it is damaged */
+    struct ids
+        again; /* those that the record before told: told twice, for the case that it is damaged */
     struct log_record record;
     uint16_t batch;
     unix_ms valid_from, newest, latest; /* limits of this commit */
@@ -56,8 +59,9 @@ void committer_init(struct committer *c, struct head *h, struct log *l);
 void committer_deinit(struct committer *c);
 
 /* The two functions of the sample sink. */
-int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret, struct err *err);
-int commit_rows(struct committer *c, const struct sample_row *rows, size_t n, enum commit_flags flags,
-                enum sample_verdict *verdicts, struct err *err);
+int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret,
+                  struct err *err);
+int commit_rows(struct committer *c, const struct sample_row *rows, size_t n,
+                enum commit_flags flags, enum sample_verdict *verdicts, struct err *err);
 
 #endif

@@ -2,10 +2,11 @@
 /*
  * From the head to blocks. In order:
  *
- *  1. valid_from is raised to the end of the range (it is an hour behind the newest sample, so no sender
- *     notices): from now on nothing in order comes into the range.
- *  2. The series with samples in the range, their labels and what late samples there are is noted, a few
- *     hundred series at a time; then the block is written without any lock but the short ones of reading.
+ *  1. valid_from is raised to the end of the range (it is an hour behind the newest sample, so no
+ * sender notices): from now on nothing in order comes into the range.
+ *  2. The series with samples in the range, their labels and what late samples there are is noted,
+ * a few hundred series at a time; then the block is written without any lock but the short ones of
+ * reading.
  *  3. A new view is published: for whoever selects from now on, the range is in the block.
  *  4. When the views before it are gone, what the block has is freed (storage_trim).
  *
@@ -29,7 +30,8 @@ static unix_ms range_of(unix_ms t)
     return t - (r < 0 ? r + BLOCK_RANGE_MS : r);
 }
 
-/* ---- 2: what goes into a block --------------------------------------------------------------------------- */
+/* ---- 2: what goes into a block
+ * --------------------------------------------------------------------------- */
 
 struct cut_series {
     series_id id;
@@ -48,7 +50,8 @@ struct cut {
     size_t n_series, cap_series;
     uint32_t *pairs; /* of all series: numbers of the head, later those of the block */
     size_t n_pairs, cap_pairs;
-    struct label *labels; /* pairs of the block, sorted. The texts stay: only this thread removes any */
+    struct label
+        *labels; /* pairs of the block, sorted. The texts stay: only this thread removes any */
     size_t n_labels;
 };
 
@@ -104,7 +107,8 @@ static int compare_ranked(const void *pa, const void *pb)
     return r ? r : str_cmp(a->label.value, b->label.value);
 }
 
-/* The pairs that the series have, sorted; *ret_rank, by number of the head, says where each came to stand. */
+/* The pairs that the series have, sorted; *ret_rank, by number of the head, says where each came to
+ * stand. */
 static void rank_pairs(struct cut *c, uint32_t **ret_rank)
 {
     struct head *h = &c->st->head;
@@ -124,7 +128,8 @@ static void rank_pairs(struct cut *c, uint32_t **ret_rank)
             if (rank[i] > 0) {
                 const struct pair *p = h->symbols.pairs[i];
 
-                ranked[n++] = (struct ranked){{symbol_str(p->name), symbol_str(p->value)}, (pair_no)i};
+                ranked[n++] = (struct ranked){{symbol_str(p->name), symbol_str(p->value)},
+                                              (pair_no)i};
             }
     }
     qsort(ranked, n, sizeof *ranked, compare_ranked);
@@ -162,7 +167,8 @@ static void sort_series(struct cut *c)
     qsort(c->series, c->n_series, sizeof *c->series, compare_series);
 }
 
-/* ---- 2: writing it ----------------------------------------------------------------------------------------- */
+/* ---- 2: writing it
+ * ----------------------------------------------------------------------------------------- */
 
 static void write_series(struct cut *c, struct block_writer *w)
 {
@@ -183,8 +189,8 @@ static void write_series(struct cut *c, struct block_writer *w)
     columns_deinit(&columns);
 }
 
-/* Pairs that turn out to be in no series would be empty lists; they are not, as a series that is noted has
- * samples nearly always, and an empty list does no harm. */
+/* Pairs that turn out to be in no series would be empty lists; they are not, as a series that is
+ * noted has samples nearly always, and an empty list does no harm. */
 static int write_block(struct cut *c, struct block **ret, struct err *err)
 {
     struct block_info info = {.level = 1, .flags = c->late_only ? BLOCK_LATE : 0};
@@ -213,8 +219,8 @@ static int write_block(struct cut *c, struct block **ret, struct err *err)
     return r;
 }
 
-static int make_block(struct storage *st, unix_ms from, unix_ms to, bool late_only, struct block **ret,
-                      struct err *err)
+static int make_block(struct storage *st, unix_ms from, unix_ms to, bool late_only,
+                      struct block **ret, struct err *err)
 {
     struct cut c = {.st = st, .from = from, .to = to, .late_only = late_only};
     int r = 0;
@@ -229,7 +235,8 @@ static int make_block(struct storage *st, unix_ms from, unix_ms to, bool late_on
     return r;
 }
 
-/* ---- the whole cut ------------------------------------------------------------------------------------------- */
+/* ---- the whole cut
+ * ------------------------------------------------------------------------------------------- */
 
 struct range_set {
     unix_ms *begins;
@@ -244,8 +251,8 @@ static void add_range(struct range_set *set, unix_ms begin)
     *VEC_PUSH(set->begins, set->n, set->cap) = begin;
 }
 
-/* Marks all late samples that are there now as written, and notes the ranges before `to`, but `main`, that
- * have any. */
+/* Marks all late samples that are there now as written, and notes the ranges before `to`, but
+ * `main`, that have any. */
 static void note_late(struct head *h, unix_ms main, unix_ms to, struct range_set *ranges)
 {
     struct late *l;
@@ -269,8 +276,8 @@ static void forget_late(struct head *h)
 }
 
 /* Of [from, to) and of what came late before it. */
-static int make_blocks(struct storage *st, unix_ms from, unix_ms to, struct block ***ret, size_t *ret_n,
-                       struct err *err)
+static int make_blocks(struct storage *st, unix_ms from, unix_ms to, struct block ***ret,
+                       size_t *ret_n, struct err *err)
 {
     struct range_set late = {0};
     struct block **blocks, *b;
@@ -323,9 +330,10 @@ static int cut_one(struct storage *st, unix_ms from, unix_ms to, struct err *err
     }
     views_change(&st->views, NULL, 0, blocks, n, true, to);
     for (size_t i = 0; i < n; i++)
-        storage_tell(st, STORAGE_INFO, "block %08llu: %llu samples of %llu series cut from the head",
-                     (unsigned long long)blocks[i]->number, (unsigned long long)blocks[i]->info.samples,
-                     (unsigned long long)blocks[i]->info.series);
+        storage_tell(
+            st, STORAGE_INFO, "block %08llu: %llu samples of %llu series cut from the head",
+            (unsigned long long)blocks[i]->number, (unsigned long long)blocks[i]->info.samples,
+            (unsigned long long)blocks[i]->info.series);
     free(blocks);
     st->cuts++;
     st->trim_due = st->image_due = true;
@@ -368,15 +376,17 @@ int storage_cut(struct storage *st, struct err *err)
     }
 }
 
-/* ---- 4 --------------------------------------------------------------------------------------------------------- */
+/* ---- 4
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_empty(const struct series *s)
 {
     return s->tip.n == 0 && !s->sealed && !(s->tip.state & SERIES_LATE);
 }
 
-/* commit and apply. Series without any sample go, but one that never had any only when it was so the last
- * time too: its sender may be about to commit. */
+/* commit and apply. Series without any sample go, but one that never had any only when it was so
+ * the last time too: its sender may be about to commit. */
 static void trim_series(struct head *h, series_id id, unix_ms cut, unix_ms *least, struct ids *gone)
 {
     struct series *s = head_series(h, id);

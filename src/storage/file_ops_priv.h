@@ -2,9 +2,9 @@
 /*
  * file_ops - the system calls by which storage changes the disk
  *
- * All writing goes through such a table, so that a test can let the n-th call fail. Every function returns
- * 0 (or a descriptor) or a negative errno. Reading is done directly: its faults are faults of the data, which
- * checksums find.
+ * All writing goes through such a table, so that a test can let the n-th call fail. Every function
+ * returns 0 (or a descriptor) or a negative errno. Reading is done directly: its faults are faults
+ * of the data, which checksums find.
  */
 #ifndef TOCSIN_STORAGE_FILE_OPS_PRIV_H
 #define TOCSIN_STORAGE_FILE_OPS_PRIV_H
@@ -16,7 +16,8 @@
 
 struct file_ops {
     void *self;
-    int (*create)(void *self, const char *path); /* for reading and writing; an old one is emptied */
+    int (*create)(void *self,
+                  const char *path); /* for reading and writing; an old one is emptied */
     int (*write)(void *self, int fd, const void *p, size_t n, uint64_t at); /* all n bytes */
     int (*truncate)(void *self, int fd, uint64_t len);
     int (*sync)(void *self, int fd);

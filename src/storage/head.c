@@ -2,23 +2,23 @@
 /*
  * Locks of the head, in the order in which they may be taken:
  *
- *     commit   a mutex: one commit at a time, from judging the rows over writing the log to appending. The
- *              log is one file and a commit is all or nothing, so commits follow each other in any case;
- *              and with one thread at it, a sample costs 50 to 100 ns, which is more samples a second than
- *              the parsers before it deliver on the cores of a site's server. Sharding would buy nothing
+ *     commit   a mutex: one commit at a time, from judging the rows over writing the log to
+ * appending. The log is one file and a commit is all or nothing, so commits follow each other in
+ * any case; and with one thread at it, a sample costs 50 to 100 ns, which is more samples a second
+ * than the parsers before it deliver on the cores of a site's server. Sharding would buy nothing
  *              but a merge of verdicts.
- *     index    read-write: labels, symbols, postings, hash table, rows. For writing only while a series is
- *              made or removed, so never on the way of a sample whose series is known.
- *     apply    read-write: the samples. For writing only while a commit whose record is in the log already
- *              appends, and while chunks are freed; never across a system call. Readers copy the end of one
- *              series at a time under it, and decode without it.
+ *     index    read-write: labels, symbols, postings, hash table, rows. For writing only while a
+ * series is made or removed, so never on the way of a sample whose series is known. apply
+ * read-write: the samples. For writing only while a commit whose record is in the log already
+ *              appends, and while chunks are freed; never across a system call. Readers copy the
+ * end of one series at a time under it, and decode without it.
  *
- * No half commits: a selection notes, under one hold of `apply`, the time of the newest sample of each of
- * its series (and how many late ones there are), and later shows nothing beyond. Times of a series only
- * grow, so this one number names the state at that moment.
+ * No half commits: a selection notes, under one hold of `apply`, the time of the newest sample of
+ * each of its series (and how many late ones there are), and later shows nothing beyond. Times of a
+ * series only grow, so this one number names the state at that moment.
  *
- * Who appends need not hold `index`: a series reference was handed out under it, and a row, once it is on
- * its shelf, stays there until all its series are removed, which takes all three locks.
+ * Who appends need not hold `index`: a series reference was handed out under it, and a row, once it
+ * is on its shelf, stays there until all its series are removed, which takes all three locks.
  */
 #include "storage/head_priv.h"
 
@@ -74,7 +74,9 @@ void head_deinit(struct head *h)
     lock_deinit(&h->commit);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------- */
+/* ---- rows
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static struct series_row *row_of(const struct head *h, series_id id)
 {
@@ -139,7 +141,8 @@ series_id head_next(const struct head *h, series_id from)
     return 0;
 }
 
-/* ---- the table of series by hash ------------------------------------------------------------------------------ */
+/* ---- the table of series by hash
+ * ------------------------------------------------------------------------------ */
 
 static size_t home(const struct head *h, uint64_t hash)
 {
@@ -214,9 +217,12 @@ static void remove_from_table(struct head *h, series_id id, uint64_t hash)
     h->by_hash[hole] = 0;
 }
 
-/* ---- series -------------------------------------------------------------------------------------------------- */
+/* ---- series
+ * --------------------------------------------------------------------------------------------------
+ */
 
-series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, size_t n, uint64_t hash)
+series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, size_t n,
+                         uint64_t hash)
 {
     struct series_row *row;
     struct series *s;
@@ -308,7 +314,9 @@ void head_remove(struct head *h, const struct ids *gone)
     }
 }
 
-/* ---- labels ---------------------------------------------------------------------------------------------------- */
+/* ---- labels
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 const pair_no *head_pairs(const struct head *h, series_id id)
 {
@@ -360,7 +368,8 @@ int head_compare_labels(const struct head *h, series_id a, series_id b)
     return (n_a > n_b) - (n_a < n_b);
 }
 
-/* ---- for select ---------------------------------------------------------------------------------------------- */
+/* ---- for select
+ * ---------------------------------------------------------------------------------------------- */
 
 static pair_no face_find(const void *self, struct str name, struct str value)
 {
@@ -428,6 +437,13 @@ static bool face_label_of(const void *self, uint32_t id, struct str name, pair_n
 
 void head_index_face(const struct head *h, struct index_face *ret)
 {
-    *ret = (struct index_face){h,           face_find,     face_value_count, face_each_value, face_pair_size,
-                               face_pair_ids, face_all_ids, face_all_count,   face_label_of};
+    *ret = (struct index_face){h,
+                               face_find,
+                               face_value_count,
+                               face_each_value,
+                               face_pair_size,
+                               face_pair_ids,
+                               face_all_ids,
+                               face_all_count,
+                               face_label_of};
 }

@@ -23,8 +23,8 @@ bool head_mark(const struct head *h, series_id id, unix_ms from, unix_ms to, str
     return true;
 }
 
-/* What reading a series needs, copied under the lock. Sealed chunks do not change, and those that reach into
- * the view are not freed while it lives: they can be read after it. */
+/* What reading a series needs, copied under the lock. Sealed chunks do not change, and those that
+ * reach into the view are not freed while it lives: they can be read after it. */
 struct end {
     struct ids sealed; /* references to those that reach into [from, to], newest first */
     struct tip tip;
@@ -36,7 +36,8 @@ static const struct sealed *sealed_at(const struct head *h, pool_ref ref)
     return (const struct sealed *)(const void *)pool_at(h->pool, ref);
 }
 
-static void copy_references(const struct head *h, pool_ref newest, unix_ms from, unix_ms to, struct ids *out)
+static void copy_references(const struct head *h, pool_ref newest, unix_ms from, unix_ms to,
+                            struct ids *out)
 {
     for (pool_ref ref = newest; ref; ref = sealed_at(h, ref)->older) {
         if (sealed_at(h, ref)->last_t < from)
@@ -92,8 +93,8 @@ static void add_open(const struct end *e, unix_ms from, unix_ms to, struct colum
         must(samples_add_open_chunk(c, e->open, e->tip.len, e->tip.n, from, to));
 }
 
-void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut, unix_ms from, unix_ms to,
-               struct columns *c)
+void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
+               unix_ms from, unix_ms to, struct columns *c)
 {
     unix_ms low = from > cut ? from : cut, high = to < mark->last_t ? to : mark->last_t;
     struct columns late = {0};
@@ -117,7 +118,8 @@ void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_
     if (late.n > 0) {
         start = c->n;
         for (size_t i = 0; i < late.n; i++)
-            samples_add(c, late.times[i], late.values[i], late.histograms ? late.histograms[i] : NULL);
+            samples_add(c, late.times[i], late.values[i],
+                        late.histograms ? late.histograms[i] : NULL);
         samples_sort(c, start);
         samples_join(c, start);
     }

@@ -2,8 +2,8 @@
 /*
  * head_read - what a query sees of the head
  *
- * A mark names the samples of one series that were there at one moment. What the series gets later is not
- * shown with that mark.
+ * A mark names the samples of one series that were there at one moment. What the series gets later
+ * is not shown with that mark.
  */
 #ifndef TOCSIN_STORAGE_HEAD_READ_PRIV_H
 #define TOCSIN_STORAGE_HEAD_READ_PRIV_H
@@ -19,10 +19,11 @@ struct head_mark {
 bool head_mark(const struct head *h, series_id id, unix_ms from, unix_ms to, struct head_mark *ret);
 
 /*
- * Adds what [from, to] holds. Samples that came in order are taken from `cut` on: the older ones are in
- * blocks. Takes `apply` for a moment. The view of the mark lives, so no chunk that it needs is freed.
+ * Adds what [from, to] holds. Samples that came in order are taken from `cut` on: the older ones
+ * are in blocks. Takes `apply` for a moment. The view of the mark lives, so no chunk that it needs
+ * is freed.
  */
-void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut, unix_ms from, unix_ms to,
-               struct columns *c);
+void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
+               unix_ms from, unix_ms to, struct columns *c);
 
 #endif

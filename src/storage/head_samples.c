@@ -15,7 +15,8 @@
 
 #define SEALED_ROOM (POOL_PIECE_MAX - sizeof(struct sealed))
 
-/* ---- tables beside the series, by number ------------------------------------------------------------------ */
+/* ---- tables beside the series, by number
+ * ------------------------------------------------------------------ */
 
 /* The newest histogram of a series, so that appending needs not read the chunk from its begin. */
 struct histogram_tip {
@@ -76,7 +77,9 @@ static struct sealed *sealed_at(const struct head *h, pool_ref ref)
     return (struct sealed *)(void *)pool_at(h->pool, ref);
 }
 
-/* ---- sealing -------------------------------------------------------------------------------------------------- */
+/* ---- sealing
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void note_time(struct head *h, struct series *s, unix_ms t)
 {
@@ -149,7 +152,9 @@ static void seal(struct head *h, struct series *s)
     s->tip.len = 0;
 }
 
-/* ---- appending -------------------------------------------------------------------------------------------------- */
+/* ---- appending
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* Moves the open chunk to a larger piece when it cannot hold `more` bytes. */
 static void make_room(struct head *h, struct series *s, size_t more)
@@ -207,7 +212,8 @@ static void set_last_histogram(struct head *h, series_id id, const struct histog
     t->last = histogram_copy(v);
 }
 
-void head_append_histogram(struct head *h, series_id id, struct series *s, unix_ms t, const struct histogram *v)
+void head_append_histogram(struct head *h, series_id id, struct series *s, unix_ms t,
+                           const struct histogram *v)
 {
     struct buf token = {0};
 
@@ -235,7 +241,8 @@ void head_append_histogram(struct head *h, series_id id, struct series *s, unix_
     note_time(h, s, t);
 }
 
-const struct histogram *head_last_histogram(const struct head *h, series_id id, const struct series *s)
+const struct histogram *head_last_histogram(const struct head *h, series_id id,
+                                            const struct series *s)
 {
     const struct histogram_tip *t;
 
@@ -245,7 +252,9 @@ const struct histogram *head_last_histogram(const struct head *h, series_id id, 
     return t ? &t->last->h : NULL;
 }
 
-/* ---- late samples ------------------------------------------------------------------------------------------------- */
+/* ---- late samples
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static struct late_sample *add_late(struct head *h, series_id id, struct series *s, unix_ms t)
 {
@@ -300,7 +309,9 @@ static unix_ms oldest_time(const struct head *h, series_id id, const struct seri
     return least;
 }
 
-/* ---- the image ---------------------------------------------------------------------------------------------------- */
+/* ---- the image
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 void head_add_open(struct head *h, struct series *s, const uint8_t *bytes)
 {
@@ -318,7 +329,12 @@ static void restore_last_histogram(struct head *h, series_id id, const struct se
 {
     const struct sealed *c = s->sealed ? sealed_at(h, s->sealed) : NULL;
     const uint8_t *bytes = s->tip.n > 0 ? pool_at(h->pool, s->open) : c ? c->bytes : NULL;
-    size_t len = s->tip.n > 0 ? s->tip.len : c ? c->len : 0, n = s->tip.n > 0 ? s->tip.n : c ? c->n : 0;
+    size_t len = s->tip.n > 0 ? s->tip.len
+                 : c          ? c->len
+                              : 0,
+           n = s->tip.n > 0 ? s->tip.n
+               : c          ? c->n
+                            : 0;
     struct histogram hs[OPEN_SAMPLES_MAX];
     unix_ms times[OPEN_SAMPLES_MAX];
     struct arena a;
@@ -344,7 +360,9 @@ void head_restored(struct head *h, series_id id, struct series *s)
         restore_last_histogram(h, id, s);
 }
 
-/* ---- trimming --------------------------------------------------------------------------------------------------- */
+/* ---- trimming
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void drop_sealed(struct head *h, pool_ref ref)
 {
@@ -394,8 +412,8 @@ static void trim_late(struct head *h, series_id id, struct series *s, unix_ms t)
         else
             l->samples[n++] = l->samples[i];
     }
-    /* What is kept moves down, so its numbers change: those who know the old ones have gone (view_priv.h),
-     * and of the new ones none is written. */
+    /* What is kept moves down, so its numbers change: those who know the old ones have gone
+     * (view_priv.h), and of the new ones none is written. */
     h->late_samples -= l->n - n;
     h->n_samples -= l->n - n;
     l->dropped += l->n - n;
@@ -412,7 +430,8 @@ unix_ms head_oldest(const struct head *h, const struct series *s, unix_ms from)
 
     if (s->tip.n > 0 && s->tip.last_t >= from)
         least = (unix_ms)get_u64(pool_at(h->pool, s->open));
-    for (pool_ref ref = s->sealed; ref && sealed_at(h, ref)->last_t >= from; ref = sealed_at(h, ref)->older)
+    for (pool_ref ref = s->sealed; ref && sealed_at(h, ref)->last_t >= from;
+         ref = sealed_at(h, ref)->older)
         least = sealed_at(h, ref)->first_t;
     return least < from ? from : least;
 }

@@ -2,9 +2,9 @@
 /*
  * histogram_chunk - the histograms of a series, one after the other
  *
- * The same bytes while they grow, sealed, and in blocks: the first time (eight bytes), then for each sample
- * but the first an svarint by which the step is longer than the last one, and the histogram as its
- * difference to the one before.
+ * The same bytes while they grow, sealed, and in blocks: the first time (eight bytes), then for
+ * each sample but the first an svarint by which the step is longer than the last one, and the
+ * histogram as its difference to the one before.
  */
 #ifndef TOCSIN_STORAGE_HISTOGRAM_CHUNK_PRIV_H
 #define TOCSIN_STORAGE_HISTOGRAM_CHUNK_PRIV_H
@@ -16,7 +16,8 @@
 void histogram_chunk_append(const struct tip *tip, unix_ms t, const struct histogram *v,
                             const struct histogram *before, struct buf *out);
 
-/* Reads n samples; arrays of the histograms come from the arena. False when the bytes are no such chunk. */
+/* Reads n samples; arrays of the histograms come from the arena. False when the bytes are no such
+ * chunk. */
 bool histogram_chunk_read(const uint8_t *bytes, size_t len, size_t n, unix_ms *times,
                           struct histogram *histograms, struct arena *a);
 

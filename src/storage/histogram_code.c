@@ -30,15 +30,19 @@ static bool same_spans(const struct histogram_span *a, const struct histogram_sp
 
 static bool same_layout(const struct histogram *a, const struct histogram *b)
 {
-    return a->schema == b->schema && double_bits(a->zero_threshold) == double_bits(b->zero_threshold) &&
-           a->n_positive_spans == b->n_positive_spans && a->n_negative_spans == b->n_negative_spans &&
-           a->n_positive == b->n_positive && a->n_negative == b->n_negative && a->n_bounds == b->n_bounds &&
+    return a->schema == b->schema &&
+           double_bits(a->zero_threshold) == double_bits(b->zero_threshold) &&
+           a->n_positive_spans == b->n_positive_spans &&
+           a->n_negative_spans == b->n_negative_spans && a->n_positive == b->n_positive &&
+           a->n_negative == b->n_negative && a->n_bounds == b->n_bounds &&
            same_spans(a->positive_spans, b->positive_spans, a->n_positive_spans) &&
            same_spans(a->negative_spans, b->negative_spans, a->n_negative_spans) &&
            (a->n_bounds == 0 || memcmp(a->bounds, b->bounds, a->n_bounds * sizeof *a->bounds) == 0);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* A whole number is its difference to the one before, times two; anything else a 1 and its bits. */
 static void put_number(struct buf *out, double v, double before)
@@ -105,7 +109,9 @@ void histogram_put(const struct histogram *h, const struct histogram *before, st
     put_numbers(out, h->negative, to->negative, h->n_negative);
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static double get_number(struct wire *w, double before)
 {
@@ -170,7 +176,8 @@ static void get_layout(struct wire *w, struct arena *a, struct histogram *h)
     h->bounds = bounds;
 }
 
-bool histogram_get(struct wire *w, const struct histogram *before, struct arena *a, struct histogram *ret)
+bool histogram_get(struct wire *w, const struct histogram *before, struct arena *a,
+                   struct histogram *ret)
 {
     static const struct histogram nothing;
     unsigned head = wire_u8(w);
@@ -205,7 +212,9 @@ bool histogram_get(struct wire *w, const struct histogram *before, struct arena 
     return true;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------ */
+/* ---- copies
+ * ------------------------------------------------------------------------------------------------
+ */
 
 bool histogram_same(const struct histogram *a, const struct histogram *b)
 {
@@ -234,15 +243,17 @@ struct histogram_own *histogram_copy(const struct histogram *h)
 {
     size_t doubles = (size_t)h->n_positive + h->n_negative + h->n_bounds;
     size_t spans = (size_t)h->n_positive_spans + h->n_negative_spans;
-    struct histogram_own *own =
-        mem_alloc(sizeof *own + doubles * sizeof(double) + spans * sizeof(struct histogram_span));
+    struct histogram_own *own = mem_alloc(sizeof *own + doubles * sizeof(double) +
+                                          spans * sizeof(struct histogram_span));
     char *at = (char *)(own + 1);
 
     own->h = *h;
     own->h.positive = add_array(&at, h->positive, h->n_positive, sizeof(double));
     own->h.negative = add_array(&at, h->negative, h->n_negative, sizeof(double));
     own->h.bounds = add_array(&at, h->bounds, h->n_bounds, sizeof(double));
-    own->h.positive_spans = add_array(&at, h->positive_spans, h->n_positive_spans, sizeof *h->positive_spans);
-    own->h.negative_spans = add_array(&at, h->negative_spans, h->n_negative_spans, sizeof *h->negative_spans);
+    own->h.positive_spans = add_array(&at, h->positive_spans, h->n_positive_spans,
+                                      sizeof *h->positive_spans);
+    own->h.negative_spans = add_array(&at, h->negative_spans, h->n_negative_spans,
+                                      sizeof *h->negative_spans);
     return own;
 }

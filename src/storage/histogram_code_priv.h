@@ -2,8 +2,8 @@
 /*
  * histogram_code - native histograms as bytes
  *
- * A histogram is written as its differences to the one before it in the chunk, or to nothing. Byte table:
- * docs/formats/storage.md, "Histogram". All bits of all numbers come back. Pure functions.
+ * A histogram is written as its differences to the one before it in the chunk, or to nothing. Byte
+ * table: docs/formats/storage.md, "Histogram". All bits of all numbers come back. Pure functions.
  */
 #ifndef TOCSIN_STORAGE_HISTOGRAM_CODE_PRIV_H
 #define TOCSIN_STORAGE_HISTOGRAM_CODE_PRIV_H
@@ -19,7 +19,8 @@
 void histogram_put(const struct histogram *h, const struct histogram *before, struct buf *out);
 
 /* Reads one written after `before`. Its arrays come from the arena, or are those of `before`. */
-bool histogram_get(struct wire *w, const struct histogram *before, struct arena *a, struct histogram *ret);
+bool histogram_get(struct wire *w, const struct histogram *before, struct arena *a,
+                   struct histogram *ret);
 
 bool histogram_is_stale(const struct histogram *h);
 bool histogram_same(const struct histogram *a, const struct histogram *b); /* bit by bit */

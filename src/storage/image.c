@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The image of the head: all its series and the samples that no block has, in one section file of kind 'H'
- * and version 1, so that the log before it can go and a start has little to replay.
+ * The image of the head: all its series and the samples that no block has, in one section file of
+ * kind 'H' and version 1, so that the log before it can go and a start has little to replay.
  *
- * It is written while commits go on. The log is turned first; each series is copied whole, some hundred at a
- * time; so a series may have more in the image than when the log was turned, and replaying the later segments
- * skips what is there already (replay.c). Byte table: docs/formats/storage.md, "Head image".
+ * It is written while commits go on. The log is turned first; each series is copied whole, some
+ * hundred at a time; so a series may have more in the image than when the log was turned, and
+ * replaying the later segments skips what is there already (replay.c). Byte table:
+ * docs/formats/storage.md, "Head image".
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -75,7 +76,9 @@ static struct image_meta get_meta(const uint8_t *in)
     return m;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------------------------------------
+ */
 
 struct image_writer {
     struct storage *st;
@@ -84,7 +87,7 @@ struct image_writer {
     unix_ms cut;
     struct buf chunks; /* those of the series copied under one hold of the lock */
     struct buf symbols, texts, pairs, series, labels, late; /* sections, written at the end */
-    uint32_t *pair_numbers;                          /* of the head's pairs in the image, plus 1 */
+    uint32_t *pair_numbers; /* of the head's pairs in the image, plus 1 */
     uint32_t *symbol_numbers;
     size_t n_pair_numbers, n_symbol_numbers;
 };
@@ -236,7 +239,8 @@ static void copy_all(struct image_writer *w)
 
             for (int i = 0; i < SERIES_AT_A_TIME && (id = head_next(h, id)) != 0; i++, id++)
                 copy_series(w, id);
-            w->meta.next_id = h->next_id; /* of the last turn: no series with a lower number was missed */
+            w->meta.next_id =
+                h->next_id; /* of the last turn: no series with a lower number was missed */
         }
         section_write_buf(&w->file, &w->chunks);
     }
@@ -260,7 +264,8 @@ static void write_sections(struct image_writer *w)
 
 static void writer_deinit(struct image_writer *w)
 {
-    struct buf *bufs[] = {&w->chunks, &w->symbols, &w->texts, &w->pairs, &w->series, &w->labels, &w->late};
+    struct buf *bufs[] = {&w->chunks, &w->symbols, &w->texts, &w->pairs,
+                          &w->series, &w->labels,  &w->late};
 
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_free(bufs[i]);
@@ -283,8 +288,8 @@ static int write_file(struct image_writer *w, const char *path, struct err *err)
     return section_writer_finish(&w->file, meta, sizeof meta, err);
 }
 
-/* The log before the image, and older images. What cannot be removed is needless only: it is tried again the
- * next time. */
+/* The log before the image, and older images. What cannot be removed is needless only: it is tried
+ * again the next time. */
 static int remove_older(struct storage *st, uint64_t segment, struct err *err)
 {
     struct buf path = {0};
@@ -327,12 +332,14 @@ int storage_write_image(struct storage *st, struct err *err)
     return r < 0 ? err_in(err, r, "image of the head") : 0;
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------- */
+/* ---- loading
+ * -------------------------------------------------------------------------------------------------
+ */
 
 struct image {
     struct section_file file;
     struct image_meta meta;
-    bool lossy;    /* pages are lost: nothing is believed unseen */
+    bool lossy;     /* pages are lost: nothing is believed unseen */
     pair_no *pairs; /* of the head, by number of the image; PAIR_NONE where it is not readable */
 };
 
@@ -348,9 +355,11 @@ static void check_sections(struct image *m, struct replay *r)
     for (unsigned i = 0; i < IMAGE_SECTIONS; i++)
         section_check(&m->file, i, &d);
     if (d.restored > 0)
-        replay_report(r, "image of the head: %zu damaged pages were restored from parity", d.restored);
+        replay_report(r, "image of the head: %zu damaged pages were restored from parity",
+                      d.restored);
     if (d.lost > 0)
-        replay_report(r, "image of the head: %zu pages are damaged, what they held is lost", d.lost);
+        replay_report(r, "image of the head: %zu pages are damaged, what they held is lost",
+                      d.lost);
     m->lossy = d.lost > 0;
 }
 
@@ -377,10 +386,11 @@ static void load_pairs(struct image *m, struct head *h)
     m->pairs = mem_array(m->meta.pairs, sizeof *m->pairs);
     for (size_t i = 0; i < m->meta.pairs; i++) {
         uint32_t name = wire_u32(&w), value = wire_u32(&w);
-        bool good = !w.bad && name < m->meta.symbols && value < m->meta.symbols && symbols[name].len > 0 &&
-                    symbols[value].len > 0;
+        bool good = !w.bad && name < m->meta.symbols && value < m->meta.symbols &&
+                    symbols[name].len > 0 && symbols[value].len > 0;
 
-        m->pairs[i] = good ? symbols_make_pair(&h->symbols, symbols[name], symbols[value]) : PAIR_NONE;
+        m->pairs[i] = good ? symbols_make_pair(&h->symbols, symbols[name], symbols[value])
+                           : PAIR_NONE;
     }
     free(symbols);
 }
@@ -437,7 +447,8 @@ static bool open_is_good(const struct tip *tip, const uint8_t *bytes)
 }
 
 /* Chunks of one series; `w` ends with them. */
-static bool load_chunks(const struct image *m, struct head *h, struct series *s, struct wire w, uint32_t sealed)
+static bool load_chunks(const struct image *m, struct head *h, struct series *s, struct wire w,
+                        uint32_t sealed)
 {
     union {
         struct sealed chunk;
@@ -469,8 +480,8 @@ static bool load_chunks(const struct image *m, struct head *h, struct series *s,
     return true;
 }
 
-static bool load_series(struct image *m, struct replay *r, struct wire *entries, struct wire *labels,
-                        struct wire *chunks)
+static bool load_series(struct image *m, struct replay *r, struct wire *entries,
+                        struct wire *labels, struct wire *chunks)
 {
     struct head *h = &r->st->head;
     series_id id = wire_u32(entries);
@@ -578,7 +589,8 @@ int image_load(struct replay *r, const char *path, uint64_t *ret_segment, struct
         return err_set(err, -EBADMSG, "its frame makes no sense");
     }
     if (frame_damaged)
-        replay_report(r, "image of the head: one of its two frames is damaged, the other one is used");
+        replay_report(r,
+                      "image of the head: one of its two frames is damaged, the other one is used");
     check_sections(&m, r);
     load_pairs(&m, h);
     load_all_series(&m, r);

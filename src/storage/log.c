@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "storage/log_record_priv.h"
 
-void log_init(struct log *l, const struct file_ops *ops, const char *dir, uint64_t number, uint64_t bytes)
+void log_init(struct log *l, const struct file_ops *ops, const char *dir, uint64_t number,
+              uint64_t bytes)
 {
     *l = (struct log){.ops = ops, .dir = mem_strdup(dir), .current = {-1, number}, .syncable = -1};
     l->bytes = bytes;
@@ -34,7 +35,8 @@ void log_segment_path(const struct log *l, uint64_t number, struct buf *out)
     buf_addf(out, "%s/%08llu", l->dir, (unsigned long long)number);
 }
 
-/* ---- appending --------------------------------------------------------------------------------------------- */
+/* ---- appending
+ * --------------------------------------------------------------------------------------------- */
 
 static void retire(struct log *l)
 {
@@ -89,7 +91,8 @@ int log_append(struct log *l, const void *record, size_t len, struct err *err)
     }
     r = l->ops->write(l->ops->self, l->current.fd, record, len, l->at);
     if (r < 0) {
-        /* What came to the disk is no good record; cut off, it is no damage either at the next start. */
+        /* What came to the disk is no good record; cut off, it is no damage either at the next
+         * start. */
         (void)l->ops->truncate(l->ops->self, l->current.fd, l->at);
         err_set(err, r, "write segment %08llu: %m", (unsigned long long)l->current.number);
         if (r != -ENOSPC && r != -EDQUOT)
@@ -121,7 +124,9 @@ uint64_t log_turn(struct log *l)
     return l->current.number;
 }
 
-/* ---- syncing ----------------------------------------------------------------------------------------------- */
+/* ---- syncing
+ * -----------------------------------------------------------------------------------------------
+ */
 
 bool log_is_dirty(struct log *l)
 {
@@ -140,7 +145,8 @@ struct sync_work {
 static struct sync_work take_work(struct log *l)
 {
     WITH_LOCK(&l->lists);
-    struct sync_work w = {TAKE(l->retired), l->n_retired, l->dirty ? l->syncable : -1, l->folder_changed};
+    struct sync_work w = {TAKE(l->retired), l->n_retired, l->dirty ? l->syncable : -1,
+                          l->folder_changed};
 
     l->n_retired = l->cap_retired = 0;
     l->dirty = false;
@@ -164,8 +170,8 @@ int log_sync(struct log *l, struct err *err)
     for (size_t i = 0; i < w.n_retired; i++) {
         int k = l->ops->sync(l->ops->self, w.retired[i].fd);
 
-        /* It cannot be tried again: the system has dropped what it could not write. The caller makes an
-         * image of the head instead, which holds all of it. */
+        /* It cannot be tried again: the system has dropped what it could not write. The caller
+         * makes an image of the head instead, which holds all of it. */
         l->ops->close(l->ops->self, w.retired[i].fd);
         r = r < 0 ? r : k;
     }
@@ -188,7 +194,8 @@ int log_sync(struct log *l, struct err *err)
     return 0;
 }
 
-/* ---- removing ---------------------------------------------------------------------------------------------- */
+/* ---- removing
+ * ---------------------------------------------------------------------------------------------- */
 
 int log_remove(struct log *l, uint64_t from, uint64_t before, struct err *err)
 {

@@ -2,10 +2,10 @@
 /*
  * log - the segments that commits are written to
  *
- * A record is written before its samples are seen by anybody, and is good or absent as a whole; a write that
- * failed half-way is cut off again. Segments are numbered files in a folder of their own; after a start
- * writing goes on in a new one. A segment is made when the first record comes, so that a full disk does not
- * keep the program from starting.
+ * A record is written before its samples are seen by anybody, and is good or absent as a whole; a
+ * write that failed half-way is cut off again. Segments are numbered files in a folder of their
+ * own; after a start writing goes on in a new one. A segment is made when the first record comes,
+ * so that a full disk does not keep the program from starting.
  *
  * Appending and turning: under the head's commit lock. Syncing: any thread.
  */
@@ -45,13 +45,14 @@ struct log {
 
     struct lock turn; /* one thread syncs at a time; taken before `lists` */
 
-    _Atomic uint64_t bytes;          /* of all segments */
-    _Atomic uint64_t bytes_since;    /* appended since the last log_turn() */
+    _Atomic uint64_t bytes;       /* of all segments */
+    _Atomic uint64_t bytes_since; /* appended since the last log_turn() */
     _Atomic uint64_t syncs;
 };
 
 /* Writing will begin in segment `number`; `bytes` are in older ones. The folder exists. */
-void log_init(struct log *l, const struct file_ops *ops, const char *dir, uint64_t number, uint64_t bytes);
+void log_init(struct log *l, const struct file_ops *ops, const char *dir, uint64_t number,
+              uint64_t bytes);
 void log_deinit(struct log *l); /* closes; does not sync */
 
 void log_segment_path(const struct log *l, uint64_t number, struct buf *out);
@@ -62,7 +63,8 @@ int log_append(struct log *l, const void *record, size_t len, struct err *err);
 /* Takes the last record back, `len` bytes long: its commit failed at the sync. */
 void log_take_back(struct log *l, size_t len);
 
-/* Lets the next record begin a new segment and returns its number: all records so far are in lower ones. */
+/* Lets the next record begin a new segment and returns its number: all records so far are in lower
+ * ones. */
 uint64_t log_turn(struct log *l);
 
 bool log_is_dirty(struct log *l); /* something was appended since the last sync */

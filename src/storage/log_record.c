@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Segment: 32 bytes of header ("TOCSINL\0", version u32, zero u32, number u64, zero u32, CRC-32C of the 28
- * before), then records, each at a multiple of 8:
+ * Segment: 32 bytes of header ("TOCSINL\0", version u32, zero u32, number u64, zero u32, CRC-32C of
+ * the 28 before), then records, each at a multiple of 8:
  *
  *     0  2  0xa10c
  *     2  2  zero
@@ -12,13 +12,12 @@
  *
  * Section: kind u8, length u32, then entries to its end:
  *
- *     series     uvarint number, uvarint count, that many times name and value (uvarint length, bytes)
- *     floats     a byte, then what it says follows:
- *                bits 0-3  the value: 0-7 a whole number, its zigzag in so many bytes; 8 the eight bytes of
- *                          any other; 9 a staleness marker
- *                bit  4    0: the time of the entry before; 1: svarint, the difference to it
- *                bits 5-7  the series: 1-7 the difference to the entry before; 0: svarint, the difference
- *     histograms svarint series difference, svarint time difference, the histogram (histogram_code.c)
+ *     series     uvarint number, uvarint count, that many times name and value (uvarint length,
+ * bytes) floats     a byte, then what it says follows: bits 0-3  the value: 0-7 a whole number, its
+ * zigzag in so many bytes; 8 the eight bytes of any other; 9 a staleness marker bit  4    0: the
+ * time of the entry before; 1: svarint, the difference to it bits 5-7  the series: 1-7 the
+ * difference to the entry before; 0: svarint, the difference histograms svarint series difference,
+ * svarint time difference, the histogram (histogram_code.c)
  *
  * Differences of the first entry of a section are to 0.
  */
@@ -47,7 +46,8 @@ enum float_bits {
     SERIES_NEAR_MAX = 7,
 };
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------- */
 
 void log_segment_head(uint64_t number, uint8_t out[LOG_SEGMENT_HEAD])
 {
@@ -69,7 +69,8 @@ void log_record_begin(struct log_record *r)
 static void end_section(struct log_record *r)
 {
     if (r->section)
-        put_u32((uint8_t *)r->bytes.p + r->section + 1, (uint32_t)(r->bytes.len - r->section - SECTION_HEAD));
+        put_u32((uint8_t *)r->bytes.p + r->section + 1,
+                (uint32_t)(r->bytes.len - r->section - SECTION_HEAD));
     r->section = 0;
 }
 
@@ -147,7 +148,8 @@ void log_record_float(struct log_record *r, bool late, uint32_t id, unix_ms t, d
     r->last_t = t;
 }
 
-void log_record_histogram(struct log_record *r, bool late, uint32_t id, unix_ms t, const struct histogram *h)
+void log_record_histogram(struct log_record *r, bool late, uint32_t id, unix_ms t,
+                          const struct histogram *h)
 {
     open_section(r, late ? LOG_LATE_HISTOGRAMS : LOG_HISTOGRAMS);
     buf_add_svarint(&r->bytes, (int64_t)id - r->last_id);
@@ -179,7 +181,8 @@ void log_record_end(struct log_record *r)
     put_u32(p + 12, hash_crc32c(0, p, 12));
 }
 
-/* ---- finding records ------------------------------------------------------------------------------------- */
+/* ---- finding records
+ * ------------------------------------------------------------------------------------- */
 
 void log_scan_deinit(struct log_scan *s)
 {
@@ -193,11 +196,14 @@ static size_t record_at(const uint8_t *p, size_t left, struct log_extent *e)
     uint32_t len;
     size_t all;
 
-    if (left < LOG_RECORD_HEAD || get_u16(p) != RECORD_MAGIC || get_u32(p + 12) != hash_crc32c(0, p, 12))
+    if (left < LOG_RECORD_HEAD || get_u16(p) != RECORD_MAGIC ||
+        get_u32(p + 12) != hash_crc32c(0, p, 12))
         return 0;
     len = get_u32(p + 4);
-    all = (LOG_RECORD_HEAD + (size_t)len + LOG_RECORD_ALIGN - 1) / LOG_RECORD_ALIGN * LOG_RECORD_ALIGN;
-    if (len > LOG_RECORD_MAX || all > left || get_u32(p + 8) != hash_crc32c(0, p + LOG_RECORD_HEAD, len))
+    all = (LOG_RECORD_HEAD + (size_t)len + LOG_RECORD_ALIGN - 1) / LOG_RECORD_ALIGN *
+          LOG_RECORD_ALIGN;
+    if (len > LOG_RECORD_MAX || all > left ||
+        get_u32(p + 8) != hash_crc32c(0, p + LOG_RECORD_HEAD, len))
         return 0;
     *e = (struct log_extent){LOG_RECORD_HEAD, len};
     return all;
@@ -236,7 +242,8 @@ void log_scan_segment(const uint8_t *p, size_t len, uint64_t number, struct log_
     }
 }
 
-/* ---- reading a record -------------------------------------------------------------------------------------- */
+/* ---- reading a record
+ * -------------------------------------------------------------------------------------- */
 
 static bool visit_series(struct wire *w, const struct log_visitor *v)
 {
@@ -320,7 +327,8 @@ static bool visit_section(unsigned kind, struct wire *w, const struct log_visito
     case LOG_FLOATS:
     case LOG_LATE_FLOATS: return !v->sample || visit_floats(w, kind == LOG_LATE_FLOATS, v);
     case LOG_HISTOGRAMS:
-    case LOG_LATE_HISTOGRAMS: return !v->histogram || visit_histograms(w, kind == LOG_LATE_HISTOGRAMS, v);
+    case LOG_LATE_HISTOGRAMS:
+        return !v->histogram || visit_histograms(w, kind == LOG_LATE_HISTOGRAMS, v);
     default: return false;
     }
 }

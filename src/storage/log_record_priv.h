@@ -2,9 +2,9 @@
 /*
  * log_record - what a commit is in the log
  *
- * Byte tables: docs/formats/storage.md, "Log". A record is one commit: a header with two checksums and
- * sections: labels of series that the log has not told yet, samples in order, late samples. It is there as
- * a whole or not at all. Numbers in it are not trusted.
+ * Byte tables: docs/formats/storage.md, "Log". A record is one commit: a header with two checksums
+ * and sections: labels of series that the log has not told yet, samples in order, late samples. It
+ * is there as a whole or not at all. Numbers in it are not trusted.
  */
 #ifndef TOCSIN_STORAGE_LOG_RECORD_PRIV_H
 #define TOCSIN_STORAGE_LOG_RECORD_PRIV_H
@@ -16,12 +16,14 @@
 
 #define LOG_RECORD_HEAD  16
 #define LOG_RECORD_ALIGN 8
-#define LOG_RECORD_MAX   ((uint32_t)256 << 20) /* bytes of one commit: a request of 32 MiB takes less than half */
+#define LOG_RECORD_MAX                                                                             \
+    ((uint32_t)256 << 20) /* bytes of one commit: a request of 32 MiB takes less than half */
 
 #define LOG_SEGMENT_HEAD    32
 #define LOG_SEGMENT_VERSION 1
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------- */
 
 enum log_section {
     LOG_SERIES = 1,
@@ -43,13 +45,15 @@ struct log_record {
 void log_record_begin(struct log_record *r);
 void log_record_series(struct log_record *r, uint32_t id, const struct label *labels, size_t n);
 void log_record_float(struct log_record *r, bool late, uint32_t id, unix_ms t, double v);
-void log_record_histogram(struct log_record *r, bool late, uint32_t id, unix_ms t, const struct histogram *h);
+void log_record_histogram(struct log_record *r, bool late, uint32_t id, unix_ms t,
+                          const struct histogram *h);
 bool log_record_is_empty(const struct log_record *r);
 void log_record_end(struct log_record *r); /* fills the header; bytes are ready to be written */
 
 void log_segment_head(uint64_t number, uint8_t out[LOG_SEGMENT_HEAD]);
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------- */
 
 /* Where a good record's sections are in a segment. */
 struct log_extent {
@@ -60,17 +64,19 @@ struct log_extent {
 struct log_scan {
     struct log_extent *records;
     size_t n, cap;
-    size_t end;           /* behind the last good record */
-    size_t damaged;       /* places before `end` where bytes had to be skipped */
+    size_t end;     /* behind the last good record */
+    size_t damaged; /* places before `end` where bytes had to be skipped */
     size_t damaged_bytes;
     bool head_damaged;
 };
 
-/* Finds the good records in the bytes of a segment. After a bad one it goes on at the next good one. */
+/* Finds the good records in the bytes of a segment. After a bad one it goes on at the next good
+ * one. */
 void log_scan_segment(const uint8_t *p, size_t len, uint64_t number, struct log_scan *ret);
 void log_scan_deinit(struct log_scan *s);
 
-/* What a record says, in its order. Any may be NULL. Labels and histograms live until it returns. */
+/* What a record says, in its order. Any may be NULL. Labels and histograms live until it returns.
+ */
 struct log_visitor {
     void *self;
     void (*series)(void *self, uint32_t id, const struct label *labels, size_t n);
@@ -78,8 +84,8 @@ struct log_visitor {
     void (*histogram)(void *self, bool late, uint32_t id, unix_ms t, const struct histogram *h);
 };
 
-/* False when the sections make no sense (what came before was visited). Sections without a function are
- * skipped. */
+/* False when the sections make no sense (what came before was visited). Sections without a function
+ * are skipped. */
 bool log_record_visit(const uint8_t *sections, size_t len, const struct log_visitor *v);
 
 #endif

@@ -26,7 +26,8 @@ static void remove_temporary(const char *dir, const char *name, const struct fil
     buf_free(&path);
 }
 
-int numbered_list(const char *dir, const struct file_ops *ops, struct numbered *ret, struct err *err)
+int numbered_list(const char *dir, const struct file_ops *ops, struct numbered *ret,
+                  struct err *err)
 {
     DIR *d = opendir(dir);
     struct dirent *e;

@@ -17,7 +17,8 @@ struct numbered {
 };
 
 /* Lists the numbers; removes temporary files that a crash left. */
-int numbered_list(const char *dir, const struct file_ops *ops, struct numbered *ret, struct err *err);
+int numbered_list(const char *dir, const struct file_ops *ops, struct numbered *ret,
+                  struct err *err);
 void numbered_deinit(struct numbered *s);
 
 #endif

@@ -18,7 +18,8 @@
  *          1           eight bytes, the value; at the last step
  *          2           an svarint as with SHIFT, then eight bytes
  *
- * A difference is its zigzag when that is below INLINE_MAX, else INLINE_MAX + k - 1 and k bytes of it.
+ * A difference is its zigzag when that is below INLINE_MAX, else INLINE_MAX + k - 1 and k bytes of
+ * it.
  */
 enum token { TOKEN_RUN, TOKEN_STEP, TOKEN_SHIFT, TOKEN_OTHER };
 enum token_other { OTHER_DECIMALS, OTHER_RAW, OTHER_RAW_SHIFT };
@@ -31,8 +32,8 @@ bool open_chunk_takes(const struct tip *tip, unix_ms t)
     return tip->n == 0 || (tip->n < OPEN_SAMPLES_MAX && t - tip->last_t <= INT32_MAX);
 }
 
-/* How v is best written; *m is set unless it is raw. Looks for other decimals only after a value that had
- * some: a series of measurements with seventeen digits would search at every sample. */
+/* How v is best written; *m is set unless it is raw. Looks for other decimals only after a value
+ * that had some: a series of measurements with seventeen digits would search at every sample. */
 static bool choose_decimals(const struct tip *tip, double v, unsigned *e, int64_t *m)
 {
     *e = tip->decimals;
@@ -59,7 +60,8 @@ static int64_t last_whole(const struct tip *tip)
 static uint8_t *put_value(uint8_t *p, int64_t m, int64_t before, int64_t more)
 {
     uint64_t z = zigzag((int64_t)((uint64_t)m - (uint64_t)before));
-    unsigned bytes = (bit_width(z) + 7) / 8, small = z < INLINE_MAX ? (unsigned)z : INLINE_MAX + bytes - 1;
+    unsigned bytes = (bit_width(z) + 7) / 8,
+             small = z < INLINE_MAX ? (unsigned)z : INLINE_MAX + bytes - 1;
 
     *p++ = (uint8_t)((more ? TOKEN_SHIFT : TOKEN_STEP) | small << 2);
     if (more)
@@ -125,7 +127,8 @@ size_t open_chunk_append(struct tip *tip, unix_ms t, double v, uint8_t *last_byt
     return (size_t)(p - token);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------- */
 
 struct cursor {
     struct wire w;
@@ -171,7 +174,8 @@ static bool read_decimals(struct cursor *c)
     return true;
 }
 
-/* Reads tokens up to the end of one that yields a sample; *ret is how many samples it stands for. */
+/* Reads tokens up to the end of one that yields a sample; *ret is how many samples it stands for.
+ */
 static bool read_token(struct cursor *c, size_t *ret)
 {
     for (;;) {
@@ -183,7 +187,9 @@ static bool read_token(struct cursor *c, size_t *ret)
         switch ((enum token)(token & 3)) {
         case TOKEN_RUN: *ret = small + 1; return true;
         case TOKEN_STEP: return read_difference(c, small);
-        case TOKEN_SHIFT: c->step += (uint64_t)wire_svarint(&c->w); return read_difference(c, small);
+        case TOKEN_SHIFT:
+            c->step += (uint64_t)wire_svarint(&c->w);
+            return read_difference(c, small);
         case TOKEN_OTHER: break;
         }
         if (small == OTHER_RAW_SHIFT)

@@ -2,12 +2,13 @@
 /*
  * open_chunk - the samples at the end of a series, to which more are appended
  *
- * Bytes that only grow, made for small memory and quick appending: one byte for 64 samples that repeat,
- * one for a counter that counts a little, two to four for the rest. When it is full its samples are packed
- * as columns (column_priv.h) and a new one begins. Byte table: docs/formats/storage.md, "Open chunk".
+ * Bytes that only grow, made for small memory and quick appending: one byte for 64 samples that
+ * repeat, one for a counter that counts a little, two to four for the rest. When it is full its
+ * samples are packed as columns (column_priv.h) and a new one begins. Byte table:
+ * docs/formats/storage.md, "Open chunk".
  *
- * struct tip is what appending has to know of what was appended before; it lives in the series. The bytes
- * live in the pool of the head.
+ * struct tip is what appending has to know of what was appended before; it lives in the series. The
+ * bytes live in the pool of the head.
  */
 #ifndef TOCSIN_STORAGE_OPEN_CHUNK_PRIV_H
 #define TOCSIN_STORAGE_OPEN_CHUNK_PRIV_H
@@ -34,7 +35,7 @@ struct tip {
     uint16_t len;       /* bytes of the open chunk */
     uint8_t n;          /* samples in it; 0: it has not begun */
     uint8_t decimals;
-    uint8_t flags;      /* of enum tip_flags */
+    uint8_t flags; /* of enum tip_flags */
 
     /* The owner's; they stand here because there is room. */
     uint8_t piece_class; /* of the pool piece with the bytes */
@@ -46,8 +47,8 @@ bool open_chunk_takes(const struct tip *tip, unix_ms t);
 
 /*
  * Appends to a chunk that takes it. Writes what comes after the first tip->len bytes to `token`
- * (OPEN_TOKEN_MAX bytes) and returns how many; the caller puts them behind the others. When the last byte
- * of the chunk has to change instead, *last_byte (its copy) is changed and 0 is returned.
+ * (OPEN_TOKEN_MAX bytes) and returns how many; the caller puts them behind the others. When the
+ * last byte of the chunk has to change instead, *last_byte (its copy) is changed and 0 is returned.
  */
 size_t open_chunk_append(struct tip *tip, unix_ms t, double v, uint8_t *last_byte, uint8_t *token);
 

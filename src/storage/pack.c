@@ -45,8 +45,9 @@ static uint64_t get_near_end(const uint8_t *in, const uint8_t *end, size_t i, un
 }
 
 /*
- * Eight numbers at a time: they begin at a byte, so that with a width known to the compiler every load and
- * shift is a constant. Only for widths up to 56: a number then lies within the 8 bytes from its first one.
+ * Eight numbers at a time: they begin at a byte, so that with a width known to the compiler every
+ * load and shift is a constant. Only for widths up to 56: a number then lies within the 8 bytes
+ * from its first one.
  */
 static inline __attribute__((always_inline)) size_t get_eights(const uint8_t *in, size_t eights,
                                                                unsigned width, uint64_t *out)
@@ -61,12 +62,13 @@ static inline __attribute__((always_inline)) size_t get_eights(const uint8_t *in
     return eights * 8;
 }
 
-#define WIDTH(w)                                                                                             \
-    case w: return get_eights(in, eights, w, out)
-#define WIDTHS(w)                                                                                            \
-    WIDTH(w);                                                                                                \
-    WIDTH(w + 1);                                                                                            \
-    WIDTH(w + 2);                                                                                            \
+#define WIDTH(w)                                                                                   \
+    case w:                                                                                        \
+        return get_eights(in, eights, w, out)
+#define WIDTHS(w)                                                                                  \
+    WIDTH(w);                                                                                      \
+    WIDTH(w + 1);                                                                                  \
+    WIDTH(w + 2);                                                                                  \
     WIDTH(w + 3)
 
 static size_t get_many(const uint8_t *in, size_t eights, unsigned width, uint64_t *out)

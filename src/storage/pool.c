@@ -13,31 +13,33 @@
 #define PAGE_SHIFT  15
 #define PAGE_BYTES  ((size_t)1 << PAGE_SHIFT)
 #define UNITS_LOG2  (PAGE_SHIFT - UNIT_SHIFT)
-#define UNITS       (1u << UNITS_LOG2) /* of a page */
+#define UNITS       (1u << UNITS_LOG2)               /* of a page */
 #define RANGE_MAX   ((size_t)1 << (32 + UNIT_SHIFT)) /* 64 GiB: what handles can name */
 #define RANGE_LEAST ((size_t)1 << 28) /* where the system forbids more addresses (ulimit -v) */
-#define GROW_PAGES  32u /* made usable at a time */
+#define GROW_PAGES  32u               /* made usable at a time */
 
 /* Sizes in units. Steps of a sixth to a half: what is left unused is a seventh on the average. */
 static const uint16_t classes[] = {1,  2,  3,  4,  5,  6,  7,  8,   10,  12,
                                    14, 16, 20, 24, 32, 48, 64, 128, 256, 512};
 
 struct page {
-    uint32_t next, prev; /* among the pages of its class with a free slot, or among idle ones; 0 is none */
-    uint16_t used;       /* slots given out */
-    uint16_t fresh;      /* slots that were never given out begin here, in units */
-    uint16_t free;       /* first slot that was given back, in units + 1; its first two bytes name the next */
+    uint32_t next,
+        prev; /* among the pages of its class with a free slot, or among idle ones; 0 is none */
+    uint16_t used;  /* slots given out */
+    uint16_t fresh; /* slots that were never given out begin here, in units */
+    uint16_t
+        free; /* first slot that was given back, in units + 1; its first two bytes name the next */
     uint8_t class;
 };
 
 struct pool {
     uint8_t *base;
-    size_t range;         /* addresses reserved from base on */
-    struct page *pages;   /* grows; only the thread that changes the pool looks at it */
-    uint32_t n_pages;     /* made so far; page 0 is not used, so that no handle is 0 */
+    size_t range;       /* addresses reserved from base on */
+    struct page *pages; /* grows; only the thread that changes the pool looks at it */
+    uint32_t n_pages;   /* made so far; page 0 is not used, so that no handle is 0 */
     size_t cap_pages;
-    uint32_t usable;      /* pages that may be written to */
-    uint32_t idle;        /* list of pages without slots */
+    uint32_t usable; /* pages that may be written to */
+    uint32_t idle;   /* list of pages without slots */
     uint32_t open[ARRAY_LEN(classes)];
     size_t bytes;
 };
@@ -48,7 +50,8 @@ struct pool *pool_new(void)
 
     /* Addresses without access count against no limit but that of addresses. */
     for (p->range = RANGE_MAX; p->range >= RANGE_LEAST; p->range /= 2) {
-        p->base = mmap(NULL, p->range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        p->base = mmap(NULL, p->range, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                       0);
         if (p->base != MAP_FAILED)
             break;
     }

@@ -2,10 +2,10 @@
 /*
  * The series reader: head and blocks as one.
  *
- * A selection finds the series of every source and joins those with the same labels by hash; where it has
- * to read each of them is a chain of parts. What a series has is read part by part in order of time, and put
- * in order where parts overlap: a block of late samples does, and so does the head after a crash between a
- * cut and its image.
+ * A selection finds the series of every source and joins those with the same labels by hash; where
+ * it has to read each of them is a chain of parts. What a series has is read part by part in order
+ * of time, and put in order where parts overlap: a block of late samples does, and so does the head
+ * after a crash between a cut and its image.
  */
 #include <stdlib.h>
 
@@ -49,7 +49,8 @@ struct found {
     bool sorted; /* picked is in order of labels */
 };
 
-/* ---- joining by labels ------------------------------------------------------------------------------------- */
+/* ---- joining by labels
+ * ------------------------------------------------------------------------------------- */
 
 static void table_put(struct found *f, size_t place)
 {
@@ -83,7 +84,8 @@ static struct picked *pick(struct found *f, const struct label_set *take_labels,
     return p;
 }
 
-static bool has_labels_of(const struct picked *p, const struct block *b, const struct block_entry *e)
+static bool has_labels_of(const struct picked *p, const struct block *b,
+                          const struct block_entry *e)
 {
     struct wire w = e->pairs;
     uint64_t pair = 0;
@@ -94,14 +96,15 @@ static bool has_labels_of(const struct picked *p, const struct block *b, const s
         struct label mine = label_set_at(p->labels, i), l;
 
         pair += wire_uvarint(&w);
-        if (pair >= PAIR_NONE || !block_pair(b, (pair_no)pair, &l) || !str_eq(l.value, mine.value) ||
-            !str_eq(l.name, mine.name))
+        if (pair >= PAIR_NONE || !block_pair(b, (pair_no)pair, &l) ||
+            !str_eq(l.value, mine.value) || !str_eq(l.name, mine.name))
             return false;
     }
     return true;
 }
 
-static struct picked *find_picked(const struct found *f, const struct block *b, const struct block_entry *e)
+static struct picked *find_picked(const struct found *f, const struct block *b,
+                                  const struct block_entry *e)
 {
     size_t mask = f->table_cap - 1;
 
@@ -114,16 +117,18 @@ static struct picked *find_picked(const struct found *f, const struct block *b, 
     return NULL;
 }
 
-/* ---- selecting --------------------------------------------------------------------------------------------- */
+/* ---- selecting
+ * --------------------------------------------------------------------------------------------- */
 
 static int compare_ids(const void *pa, const void *pb, void *arg)
 {
     return head_compare_labels(arg, *(const series_id *)pa, *(const series_id *)pb);
 }
 
-/* apply, for reading. Keeps the series that have samples in the range, and notes what they have: all under
- * one hold of the lock, so that no half commit is seen. */
-static void mark_series(const struct found *f, struct ids *ids, unix_ms from, unix_ms to, struct head_mark **ret)
+/* apply, for reading. Keeps the series that have samples in the range, and notes what they have:
+ * all under one hold of the lock, so that no half commit is seen. */
+static void mark_series(const struct found *f, struct ids *ids, unix_ms from, unix_ms to,
+                        struct head_mark **ret)
 {
     struct head *h = &f->st->head;
     struct head_mark *marks = mem_array(ids->n, sizeof *marks);
@@ -137,7 +142,8 @@ static void mark_series(const struct found *f, struct ids *ids, unix_ms from, un
     *ret = marks;
 }
 
-static void select_in_head(struct found *f, const struct matcher *const *ms, size_t n_ms, unix_ms from, unix_ms to)
+static void select_in_head(struct found *f, const struct matcher *const *ms, size_t n_ms,
+                           unix_ms from, unix_ms to)
 {
     struct head *h = &f->st->head;
     CLEANUP(ids_deinit) struct ids ids = {0};
@@ -170,8 +176,8 @@ static void add_part(struct found *f, struct picked *p, uint32_t block, uint32_t
     p->last = no;
 }
 
-static void select_in_block(struct found *f, uint32_t no, const struct matcher *const *ms, size_t n_ms,
-                            unix_ms from, unix_ms to)
+static void select_in_block(struct found *f, uint32_t no, const struct matcher *const *ms,
+                            size_t n_ms, unix_ms from, unix_ms to)
 {
     struct block *b = f->view->blocks[no];
     struct ids ids = {0};
@@ -208,8 +214,8 @@ static int compare_picked(const void *pa, const void *pb)
     return label_set_cmp(((const struct picked *)pa)->labels, ((const struct picked *)pb)->labels);
 }
 
-static int reader_select(void *self, const struct matcher *const *ms, size_t n_ms, unix_ms from, unix_ms to,
-                         struct selection **ret, struct err *err)
+static int reader_select(void *self, const struct matcher *const *ms, size_t n_ms, unix_ms from,
+                         unix_ms to, struct selection **ret, struct err *err)
 {
     struct storage *st = self;
     struct found *f = mem_zalloc(sizeof *f);
@@ -248,8 +254,8 @@ static void reader_release(struct selection *s)
     free(f);
 }
 
-static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_ms to, struct columns *ret,
-                       struct err *err)
+static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_ms to,
+                       struct columns *ret, struct err *err)
 {
     const struct found *f = CONTAINER_OF((struct selection *)s, struct found, selection);
     const struct picked *p = &f->picked[i];
@@ -269,7 +275,8 @@ static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_m
     return 0;
 }
 
-/* ---- names and values of labels ------------------------------------------------------------------------------ */
+/* ---- names and values of labels
+ * ------------------------------------------------------------------------------ */
 
 struct texts {
     struct arena arena;
@@ -450,17 +457,18 @@ static int ask(struct asked *a, void (*cb)(struct str s, void *arg), void *arg)
     return 0;
 }
 
-static int reader_label_names(void *self, const struct matcher *const *ms, size_t n_ms, unix_ms from, unix_ms to,
-                              void (*cb)(struct str name, void *arg), void *arg, struct err *err)
+static int reader_label_names(void *self, const struct matcher *const *ms, size_t n_ms,
+                              unix_ms from, unix_ms to, void (*cb)(struct str name, void *arg),
+                              void *arg, struct err *err)
 {
     struct asked a = {.st = self, .ms = ms, .n_ms = n_ms, .from = from, .to = to};
 
     return ask(&a, cb, arg);
 }
 
-static int reader_label_values(void *self, struct str name, const struct matcher *const *ms, size_t n_ms,
-                               unix_ms from, unix_ms to, void (*cb)(struct str value, void *arg), void *arg,
-                               struct err *err)
+static int reader_label_values(void *self, struct str name, const struct matcher *const *ms,
+                               size_t n_ms, unix_ms from, unix_ms to,
+                               void (*cb)(struct str value, void *arg), void *arg, struct err *err)
 {
     struct asked a = {.st = self, .ms = ms, .n_ms = n_ms, .from = from, .to = to, .name = name};
 

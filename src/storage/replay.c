@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two passes over the segments behind the image: the first checks them and collects the labels of series, so
- * that a damaged record with labels costs nothing when they were told again in the next one; the second
- * appends the samples. What the head has already (the image was written while commits went on) or a block
- * has is skipped: in order is only what is newer than the newest sample of its series.
+ * Two passes over the segments behind the image: the first checks them and collects the labels of
+ * series, so that a damaged record with labels costs nothing when they were told again in the next
+ * one; the second appends the samples. What the head has already (the image was written while
+ * commits went on) or a block has is skipped: in order is only what is newer than the newest sample
+ * of its series.
  */
 #include "storage/replay_priv.h"
 
@@ -32,14 +33,17 @@ void replay_report(struct replay *r, const char *fmt, ...)
     buf_add_byte(r->report, '\n');
 }
 
-/* ---- series -------------------------------------------------------------------------------------------------- */
+/* ---- series
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void collect_told(void *self, uint32_t id, const struct label *labels, size_t n)
 {
     struct replay *r = self;
 
     if (id <= SERIES_ID_MAX && n > 0)
-        *VEC_PUSH(r->told, r->n_told, r->cap_told) = (struct told_series){id, label_set_new(labels, n)};
+        *VEC_PUSH(r->told, r->n_told, r->cap_told) = (struct told_series){id,
+                                                                          label_set_new(labels, n)};
 }
 
 static int compare_told(const void *pa, const void *pb)
@@ -92,8 +96,8 @@ static int compare_alias_list(const void *pa, const void *pb)
     return (a->id > b->id) - (a->id < b->id);
 }
 
-/* Makes the series that only the log tells. With lower numbers than those of the image are only such as a
- * damaged image has lost; they get new numbers, last. */
+/* Makes the series that only the log tells. With lower numbers than those of the image are only
+ * such as a damaged image has lost; they get new numbers, last. */
 static void make_told(struct replay *r)
 {
     series_id next = r->st->head.next_id;
@@ -102,7 +106,8 @@ static void make_told(struct replay *r)
         for (size_t i = 0; i < r->n_told; i++) {
             const struct told_series *t = &r->told[i];
 
-            if ((t->id < next) == lost && t->id >= r->known_below && !head_series(&r->st->head, t->id))
+            if ((t->id < next) == lost && t->id >= r->known_below &&
+                !head_series(&r->st->head, t->id))
                 make_series(r, t);
         }
     if (r->n_aliases > 0)
@@ -130,7 +135,9 @@ static struct series *series_of(struct replay *r, series_id *id)
     return head_series(&r->st->head, a->is);
 }
 
-/* ---- samples ------------------------------------------------------------------------------------------------- */
+/* ---- samples
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool has_late(const struct head *h, series_id id, unix_ms t)
 {
@@ -168,7 +175,8 @@ static void replay_sample(void *self, bool late, uint32_t id, unix_ms t, double 
         head_append(&r->st->head, s, t, v);
 }
 
-static void replay_histogram(void *self, bool late, uint32_t id, unix_ms t, const struct histogram *v)
+static void replay_histogram(void *self, bool late, uint32_t id, unix_ms t,
+                             const struct histogram *v)
 {
     struct replay *r = self;
     struct series *s = wanted(r, late, &id, t);
@@ -179,7 +187,9 @@ static void replay_histogram(void *self, bool late, uint32_t id, unix_ms t, cons
         head_append_histogram(&r->st->head, id, s, t, v);
 }
 
-/* ---- segments ------------------------------------------------------------------------------------------------ */
+/* ---- segments
+ * ------------------------------------------------------------------------------------------------
+ */
 
 struct segment {
     uint64_t number;
@@ -230,10 +240,13 @@ static void scan_segment(struct replay *r, struct segment *s)
 
     log_scan_segment(s->map, s->len, s->number, &s->scan);
     if (s->scan.head_damaged && s->len >= LOG_SEGMENT_HEAD)
-        replay_report(r, "log segment %08llu: its header is damaged", (unsigned long long)s->number);
+        replay_report(r, "log segment %08llu: its header is damaged",
+                      (unsigned long long)s->number);
     if (s->scan.damaged > 0)
-        replay_report(r, "log segment %08llu: %zu places are damaged, %zu bytes in all; the records there are lost",
-                      (unsigned long long)s->number, s->scan.damaged, s->scan.damaged_bytes);
+        replay_report(
+            r,
+            "log segment %08llu: %zu places are damaged, %zu bytes in all; the records there are lost",
+            (unsigned long long)s->number, s->scan.damaged, s->scan.damaged_bytes);
     if (s->len > s->scan.end)
         cut_tail(r, s);
     for (size_t i = 0; i < s->scan.n; i++)
@@ -242,11 +255,13 @@ static void scan_segment(struct replay *r, struct segment *s)
 
 static void replay_segment(struct replay *r, const struct segment *s)
 {
-    const struct log_visitor v = {.self = r, .sample = replay_sample, .histogram = replay_histogram};
+    const struct log_visitor v = {
+        .self = r, .sample = replay_sample, .histogram = replay_histogram};
 
     for (size_t i = 0; i < s->scan.n; i++)
         if (!log_record_visit(s->map + s->scan.records[i].at, s->scan.records[i].len, &v))
-            replay_report(r, "log segment %08llu: the record at %zu makes no sense from some place on",
+            replay_report(r,
+                          "log segment %08llu: the record at %zu makes no sense from some place on",
                           (unsigned long long)s->number, s->scan.records[i].at);
 }
 
@@ -267,14 +282,17 @@ static void scan_segments(struct replay *r, struct segment *segments, size_t n)
             replay_report(r, "log segment %08llu: the one before it is missing",
                           (unsigned long long)segments[i].number);
         if (map_segment(&segments[i], &err) < 0)
-            replay_report(r, "log segment %08llu: %s", (unsigned long long)segments[i].number, err.msg);
+            replay_report(r, "log segment %08llu: %s", (unsigned long long)segments[i].number,
+                          err.msg);
         if (segments[i].map)
             scan_segment(r, &segments[i]);
     }
     sort_told(r);
 }
 
-/* ---- all --------------------------------------------------------------------------------------------------------- */
+/* ---- all
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* The newest image that can be read. 0: there is none. */
 static uint64_t load_image(struct replay *r, const struct numbered *images, uint64_t *ret_segment)
@@ -296,9 +314,10 @@ static uint64_t load_image(struct replay *r, const struct numbered *images, uint
     return 0;
 }
 
-/* Removes images and segments that the image in use makes needless: a crash came before they were. */
-static void remove_needless(struct replay *r, const struct numbered *images, const struct numbered *segments,
-                            uint64_t image, uint64_t segment)
+/* Removes images and segments that the image in use makes needless: a crash came before they were.
+ */
+static void remove_needless(struct replay *r, const struct numbered *images,
+                            const struct numbered *segments, uint64_t image, uint64_t segment)
 {
     const struct file_ops *ops = r->st->ops;
 
@@ -347,7 +366,8 @@ static void replay_log(struct replay *r, const struct numbered *files, uint64_t 
     st->log.bytes_since = bytes;
 }
 
-static int list_folder(const struct storage *st, const char *name, struct numbered *ret, struct err *err)
+static int list_folder(const struct storage *st, const char *name, struct numbered *ret,
+                       struct err *err)
 {
     struct buf path = {0};
     int k;

@@ -2,8 +2,8 @@
 /*
  * replay - the start: the head from its image and the log
  *
- * Series come back with the numbers they had: those of the image, then those whose labels only the log
- * tells. One thread, before anybody else is there.
+ * Series come back with the numbers they had: those of the image, then those whose labels only the
+ * log tells. One thread, before anybody else is there.
  */
 #ifndef TOCSIN_STORAGE_REPLAY_PRIV_H
 #define TOCSIN_STORAGE_REPLAY_PRIV_H
@@ -23,13 +23,14 @@ struct series_alias {
 
 struct replay {
     struct storage *st;
-    struct buf *report; /* or NULL */
+    struct buf *report;       /* or NULL */
     struct told_series *told; /* ascending, each number once */
     size_t n_told, cap_told;
     struct series_alias *alias_list; /* ascending */
     size_t n_aliases, cap_aliases;
-    series_id known_below; /* the image knows all living series with lower numbers: others are dead */
-    unix_ms cut;           /* samples in order before this are in blocks */
+    series_id
+        known_below; /* the image knows all living series with lower numbers: others are dead */
+    unix_ms cut;     /* samples in order before this are in blocks */
     uint64_t samples, unknown;
 };
 

@@ -9,7 +9,8 @@
 #include "storage/replay_priv.h"
 #include "storage/storage_priv.h"
 
-/* ---- the start --------------------------------------------------------------------------------------------- */
+/* ---- the start
+ * --------------------------------------------------------------------------------------------- */
 
 static void report(struct storage *st, struct buf *to, const struct block *b, const char *text)
 {
@@ -27,7 +28,8 @@ static bool is_replaced(const struct block *b, struct block *const *all, size_t 
     return false;
 }
 
-/* Parents of a block are needless: the crash came after it was made and before they were removed. */
+/* Parents of a block are needless: the crash came after it was made and before they were removed.
+ */
 static size_t drop_replaced(struct storage *st, struct block **blocks, size_t n)
 {
     bool *drop = mem_array(n, sizeof *drop);
@@ -47,7 +49,8 @@ static size_t drop_replaced(struct storage *st, struct block **blocks, size_t n)
     return kept;
 }
 
-static size_t open_all(struct storage *st, const struct numbered *files, struct block **blocks, struct buf *rep)
+static size_t open_all(struct storage *st, const struct numbered *files, struct block **blocks,
+                       struct buf *rep)
 {
     size_t n = 0;
 
@@ -96,7 +99,8 @@ int storage_open_blocks(struct storage *st, struct buf *rep, struct err *err)
     return 0;
 }
 
-/* ---- retention --------------------------------------------------------------------------------------------- */
+/* ---- retention
+ * --------------------------------------------------------------------------------------------- */
 
 static unix_ms newest_time(const struct view *v)
 {
@@ -114,8 +118,8 @@ static int newest_first(const void *pa, const void *pb)
     return (a->info.max_time < b->info.max_time) - (a->info.max_time > b->info.max_time);
 }
 
-/* The blocks to remove, as Prometheus chooses them: too old, measured at the newest block; or, newest first,
- * where the sum with log and head passes the limit. Returns how many. */
+/* The blocks to remove, as Prometheus chooses them: too old, measured at the newest block; or,
+ * newest first, where the sum with log and head passes the limit. Returns how many. */
 static size_t choose(const struct storage *st, const struct view *v, struct block **out)
 {
     uint64_t sum = st->log.bytes + st->image_bytes, limit = st->retention_bytes;

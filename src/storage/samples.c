@@ -50,7 +50,8 @@ void samples_begin(struct columns *c)
     c->histograms = NULL;
 }
 
-/* Makes columns.histograms reach to c->cap, with nothing at the places that were not there before. */
+/* Makes columns.histograms reach to c->cap, with nothing at the places that were not there before.
+ */
 static void reach(struct columns *c)
 {
     struct hold *h = hold_of(c);
@@ -99,7 +100,8 @@ static void accept(struct columns *c, size_t n, unix_ms from, unix_ms to)
         memmove(t, t + low, (high - low) * sizeof *t);
         memmove(c->values + c->n, c->values + c->n + low, (high - low) * sizeof *c->values);
         if (c->histograms)
-            memmove(&c->histograms[c->n], &c->histograms[c->n + low], (high - low) * sizeof *c->histograms);
+            memmove(&c->histograms[c->n], &c->histograms[c->n + low],
+                    (high - low) * sizeof *c->histograms);
     }
     c->n += high - low;
 }
@@ -111,8 +113,8 @@ static void no_histograms(struct columns *c, size_t n)
         memset(&c->histograms[c->n], 0, n * sizeof *c->histograms);
 }
 
-bool samples_add_two_columns(struct columns *c, struct wire *times, struct wire *values, unix_ms first, size_t n,
-                             unix_ms from, unix_ms to)
+bool samples_add_two_columns(struct columns *c, struct wire *times, struct wire *values,
+                             unix_ms first, size_t n, unix_ms from, unix_ms to)
 {
     reserve(c, n);
     if (!column_get_times(times, first, n, c->times + c->n) ||
@@ -123,13 +125,14 @@ bool samples_add_two_columns(struct columns *c, struct wire *times, struct wire 
     return true;
 }
 
-bool samples_add_columns(struct columns *c, struct wire *w, unix_ms first, size_t n, unix_ms from, unix_ms to)
+bool samples_add_columns(struct columns *c, struct wire *w, unix_ms first, size_t n, unix_ms from,
+                         unix_ms to)
 {
     return samples_add_two_columns(c, w, w, first, n, from, to);
 }
 
-bool samples_add_open_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n, unix_ms from,
-                            unix_ms to)
+bool samples_add_open_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n,
+                            unix_ms from, unix_ms to)
 {
     reserve(c, n);
     if (n == 0 || !open_chunk_read(bytes, len, n, c->times + c->n, c->values + c->n))
@@ -139,8 +142,8 @@ bool samples_add_open_chunk(struct columns *c, const uint8_t *bytes, size_t len,
     return true;
 }
 
-bool samples_add_histogram_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n, unix_ms from,
-                                 unix_ms to)
+bool samples_add_histogram_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n,
+                                 unix_ms from, unix_ms to)
 {
     struct arena *a = &hold_of(c)->arena;
     struct histogram *hs = n <= CHUNK_MAX ? arena_array(a, n, sizeof *hs) : NULL;
@@ -183,7 +186,9 @@ void samples_add(struct columns *c, unix_ms t, double v, const struct histogram 
     c->n++;
 }
 
-/* ---- order -------------------------------------------------------------------------------------------------- */
+/* ---- order
+ * --------------------------------------------------------------------------------------------------
+ */
 
 struct one {
     unix_ms t;

@@ -2,9 +2,9 @@
 /*
  * samples - fills the columns that a reader lends with chunks from the head and from blocks
  *
- * samples_begin(), then any number of runs (samples_add_*() appends one and cuts it to a range of times),
- * after each of which samples_join() puts it in order with those before: of two samples at the same time
- * the one that was there first stays.
+ * samples_begin(), then any number of runs (samples_add_*() appends one and cuts it to a range of
+ * times), after each of which samples_join() puts it in order with those before: of two samples at
+ * the same time the one that was there first stays.
  */
 #ifndef TOCSIN_STORAGE_SAMPLES_PRIV_H
 #define TOCSIN_STORAGE_SAMPLES_PRIV_H
@@ -15,16 +15,18 @@
 
 void samples_begin(struct columns *c);
 
-/* A packed chunk of floats: both columns from w. False when the bytes are no columns; nothing is added. */
-bool samples_add_columns(struct columns *c, struct wire *w, unix_ms first, size_t n, unix_ms from, unix_ms to);
+/* A packed chunk of floats: both columns from w. False when the bytes are no columns; nothing is
+ * added. */
+bool samples_add_columns(struct columns *c, struct wire *w, unix_ms first, size_t n, unix_ms from,
+                         unix_ms to);
 
 /* The same, its times from a wire of their own. */
-bool samples_add_two_columns(struct columns *c, struct wire *times, struct wire *values, unix_ms first, size_t n,
-                             unix_ms from, unix_ms to);
-bool samples_add_open_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n, unix_ms from,
-                            unix_ms to);
-bool samples_add_histogram_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n, unix_ms from,
-                                 unix_ms to);
+bool samples_add_two_columns(struct columns *c, struct wire *times, struct wire *values,
+                             unix_ms first, size_t n, unix_ms from, unix_ms to);
+bool samples_add_open_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n,
+                            unix_ms from, unix_ms to);
+bool samples_add_histogram_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n,
+                                 unix_ms from, unix_ms to);
 
 /* One sample; histogram (or NULL) is copied. */
 void samples_add(struct columns *c, unix_ms t, double v, const struct histogram *histogram);

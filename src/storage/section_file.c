@@ -12,9 +12,9 @@
  *     156 352  the owner's
  *     508   4  CRC-32C of all before
  *
- * Section: its bytes, in pages of 4096 of which the last may be short; then for each 64 pages one that is
- * the exclusive-or of them (as long as the longest of them); then the CRC-32C of each page and of each page
- * of parity, four bytes each.
+ * Section: its bytes, in pages of 4096 of which the last may be short; then for each 64 pages one
+ * that is the exclusive-or of them (as long as the longest of them); then the CRC-32C of each page
+ * and of each page of parity, four bytes each.
  */
 #include "storage/section_file_priv.h"
 
@@ -86,10 +86,11 @@ static size_t parity_bytes(uint64_t len)
     return len < SECTION_PAGE ? (size_t)len : SECTION_PAGE;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------- */
 
-int section_writer_open(struct section_writer *w, const struct file_ops *ops, const char *path, char kind,
-                        uint32_t version, struct err *err)
+int section_writer_open(struct section_writer *w, const struct file_ops *ops, const char *path,
+                        char kind, uint32_t version, struct err *err)
 {
     struct buf temporary = {0};
 
@@ -112,7 +113,8 @@ int section_writer_open(struct section_writer *w, const struct file_ops *ops, co
 static void flush(struct section_writer *w)
 {
     if (w->r == 0 && w->pending.len > 0)
-        w->r = w->ops->write(w->ops->self, w->fd, w->pending.p, w->pending.len, w->at - w->pending.len);
+        w->r = w->ops->write(w->ops->self, w->fd, w->pending.p, w->pending.len,
+                             w->at - w->pending.len);
     buf_reset(&w->pending);
 }
 
@@ -165,7 +167,8 @@ void section_align(struct section_writer *w, size_t to)
     static const uint8_t zeroes[16];
 
     while (w->at % to != 0)
-        section_write(w, zeroes, to - w->at % to < sizeof zeroes ? to - (size_t)(w->at % to) : sizeof zeroes);
+        section_write(w, zeroes,
+                      to - w->at % to < sizeof zeroes ? to - (size_t)(w->at % to) : sizeof zeroes);
 }
 
 void section_begin(struct section_writer *w)
@@ -252,7 +255,8 @@ static int install(struct section_writer *w)
     return r;
 }
 
-int section_writer_finish(struct section_writer *w, const void *meta, size_t meta_len, struct err *err)
+int section_writer_finish(struct section_writer *w, const void *meta, size_t meta_len,
+                          struct err *err)
 {
     uint8_t frame[FRAME_BYTES];
     int r;
@@ -272,7 +276,8 @@ int section_writer_finish(struct section_writer *w, const void *meta, size_t met
     return r;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------- */
 
 static uint64_t guard_bytes(uint64_t len)
 {
@@ -286,13 +291,15 @@ static bool sections_fit(const struct section_file *f)
     for (uint32_t i = 0; i < f->frame.n_sections; i++) {
         const struct frame_section *s = &f->frame.sections[i];
 
-        if (s->at > f->len || s->len > f->len - s->at || guard_bytes(s->len) > f->len - s->at - s->len)
+        if (s->at > f->len || s->len > f->len - s->at ||
+            guard_bytes(s->len) > f->len - s->at - s->len)
             return false;
     }
     return true;
 }
 
-static int read_frame(struct section_file *f, char kind, uint32_t version, bool *ret_damaged, struct err *err)
+static int read_frame(struct section_file *f, char kind, uint32_t version, bool *ret_damaged,
+                      struct err *err)
 {
     bool last = f->len >= FRAME_BYTES && frame_get(f->map + f->len - FRAME_BYTES, &f->frame);
     bool first = false;
@@ -309,8 +316,8 @@ static int read_frame(struct section_file *f, char kind, uint32_t version, bool 
     if (f->frame.kind != kind)
         return err_set(err, -EBADMSG, "a file of kind '%c', expected '%c'", f->frame.kind, kind);
     if (f->frame.version > version)
-        return err_set(err, -EPROTONOSUPPORT, "version %u, this program reads up to %u", f->frame.version,
-                       version);
+        return err_set(err, -EPROTONOSUPPORT, "version %u, this program reads up to %u",
+                       f->frame.version, version);
     if (f->frame.file_len != f->len || !sections_fit(f))
         return err_set(err, -EBADMSG, "%zu bytes long, should be %llu", f->len,
                        (unsigned long long)f->frame.file_len);
@@ -366,7 +373,8 @@ static size_t page_len(const struct checked *c, size_t page)
 
 static bool page_is_good(const struct checked *c, size_t page)
 {
-    return hash_crc32c(0, c->bytes + page * SECTION_PAGE, page_len(c, page)) == get_u32(c->sums + 4 * page);
+    return hash_crc32c(0, c->bytes + page * SECTION_PAGE, page_len(c, page)) ==
+           get_u32(c->sums + 4 * page);
 }
 
 /* What the page must have been, if the others of its group and the parity are good. */

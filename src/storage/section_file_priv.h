@@ -2,10 +2,11 @@
 /*
  * section_file - immutable files of checked sections: blocks and head images
  *
- * Byte table: docs/formats/storage.md, "Section files". A frame of 512 bytes names up to eight sections and
- * holds what its owner has to know first; it stands at both ends. A section is checked page by page, and one
- * damaged page among 64 is restored from their parity: one flipped bit never costs more than itself. Between
- * the frame and the sections the owner may put bytes that he checks himself.
+ * Byte table: docs/formats/storage.md, "Section files". A frame of 512 bytes names up to eight
+ * sections and holds what its owner has to know first; it stands at both ends. A section is checked
+ * page by page, and one damaged page among 64 is restored from their parity: one flipped bit never
+ * costs more than itself. Between the frame and the sections the owner may put bytes that he checks
+ * himself.
  *
  * A file is written beside its place, synced, and renamed: it is there as a whole or not at all.
  */
@@ -38,7 +39,8 @@ struct file_frame {
     uint8_t meta[FRAME_META_MAX];
 };
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------- */
 
 struct section_writer {
     const struct file_ops *ops;
@@ -58,23 +60,26 @@ struct section_writer {
 };
 
 /* Begins `path`, to be there after section_writer_finish(). */
-int section_writer_open(struct section_writer *w, const struct file_ops *ops, const char *path, char kind,
-                        uint32_t version, struct err *err);
+int section_writer_open(struct section_writer *w, const struct file_ops *ops, const char *path,
+                        char kind, uint32_t version, struct err *err);
 void section_write(struct section_writer *w, const void *p, size_t n);
 static inline void section_write_buf(struct section_writer *w, const struct buf *b)
 {
     section_write(w, b->p, b->len);
 }
 void section_align(struct section_writer *w, size_t to); /* zeroes, up to a multiple */
-void section_begin(struct section_writer *w); /* the next section */
+void section_begin(struct section_writer *w);            /* the next section */
 void section_end(struct section_writer *w);
 
-/* Writes both frames, syncs, renames, syncs the folder. The writer is closed in any case; after an error
- * there is nothing new at the path (a temporary file may be left; the next start removes it). */
-int section_writer_finish(struct section_writer *w, const void *meta, size_t meta_len, struct err *err);
+/* Writes both frames, syncs, renames, syncs the folder. The writer is closed in any case; after an
+ * error there is nothing new at the path (a temporary file may be left; the next start removes it).
+ */
+int section_writer_finish(struct section_writer *w, const void *meta, size_t meta_len,
+                          struct err *err);
 void section_writer_abort(struct section_writer *w); /* fine on a finished one */
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------- */
 
 struct section_file {
     uint8_t *map; /* the whole file, private: a restored page is in memory only */
@@ -82,8 +87,8 @@ struct section_file {
     struct file_frame frame;
 };
 
-/* Maps the file and reads a frame, the other one when the first is damaged (*ret_frame_damaged). -EBADMSG
- * when neither is good, -EPROTONOSUPPORT when the file is of a newer version. */
+/* Maps the file and reads a frame, the other one when the first is damaged (*ret_frame_damaged).
+ * -EBADMSG when neither is good, -EPROTONOSUPPORT when the file is of a newer version. */
 int section_file_open(const char *path, char kind, uint32_t version, struct section_file *ret,
                       bool *ret_frame_damaged, struct err *err);
 void section_file_close(struct section_file *f);
@@ -102,8 +107,8 @@ struct section_damage {
     size_t restored, lost; /* pages */
 };
 
-/* Checks every page of the section, restores what can be. One thread, before others look at it. Adds to
- * *ret. */
+/* Checks every page of the section, restores what can be. One thread, before others look at it.
+ * Adds to *ret. */
 void section_check(struct section_file *f, unsigned i, struct section_damage *ret);
 
 #endif

@@ -4,11 +4,12 @@
 #include "base/mem.h"
 #include "base/regex.h"
 
-/* A list this many times longer than what is left is not read: the labels of what is left are looked at. A
- * look costs about as much as reading so many numbers. */
+/* A list this many times longer than what is left is not read: the labels of what is left are
+ * looked at. A look costs about as much as reading so many numbers. */
 #define LOOK_COST 32
 
-/* ---- one matcher's list ---------------------------------------------------------------------------- */
+/* ---- one matcher's list
+ * ---------------------------------------------------------------------------- */
 
 struct gather {
     const struct index_face *x;
@@ -58,7 +59,8 @@ static void gather_ids(const struct gather *g)
     ids_settle(g->out);
 }
 
-/* ---- a plan: matchers in the order in which they are asked ------------------------------------------- */
+/* ---- a plan: matchers in the order in which they are asked
+ * ------------------------------------------- */
 
 struct step {
     const struct matcher *m;
@@ -97,9 +99,11 @@ static bool comes_before(const struct step *a, const struct step *b)
     return a->required != b->required ? a->required : a->cost < b->cost;
 }
 
-/* ---- carrying it out --------------------------------------------------------------------------------- */
+/* ---- carrying it out
+ * --------------------------------------------------------------------------------- */
 
-/* Asks the labels of every series that is left. Neighbours often share the value: its answer is kept. */
+/* Asks the labels of every series that is left. Neighbours often share the value: its answer is
+ * kept. */
 static void filter_by_labels(const struct index_face *x, const struct matcher *m, struct ids *out)
 {
     pair_no last = PAIR_NONE;
@@ -143,7 +147,8 @@ static void carry_out(const struct index_face *x, const struct step *s, bool fir
     ids_deinit(&list);
 }
 
-void select_ids(const struct index_face *x, const struct matcher *const *ms, size_t n, struct ids *out)
+void select_ids(const struct index_face *x, const struct matcher *const *ms, size_t n,
+                struct ids *out)
 {
     struct step small[16], *steps = small;
     CLEANUP(mem_freep) struct step *large = NULL;

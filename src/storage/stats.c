@@ -18,8 +18,9 @@ static void count_head(struct storage *st, struct storage_stats *ret)
     ret->samples = h->n_samples;
     ret->min_time = h->min_time;
     ret->max_time = h->max_time;
-    ret->head_bytes = h->n_series * (sizeof(struct series) + 2 * sizeof(series_id)) + h->symbols.bytes +
-                      pool_bytes(h->pool) + h->late_samples * sizeof(struct late_sample);
+    ret->head_bytes = h->n_series * (sizeof(struct series) + 2 * sizeof(series_id)) +
+                      h->symbols.bytes + pool_bytes(h->pool) +
+                      h->late_samples * sizeof(struct late_sample);
 }
 
 static void count_blocks(struct storage *st, struct storage_stats *ret)
@@ -32,7 +33,8 @@ static void count_blocks(struct storage *st, struct storage_stats *ret)
         const struct block *b = v->blocks[i];
 
         ret->block_bytes += b->file.len;
-        ret->lowest_time = b->info.min_time < ret->lowest_time ? b->info.min_time : ret->lowest_time;
+        ret->lowest_time = b->info.min_time < ret->lowest_time ? b->info.min_time
+                                                               : ret->lowest_time;
     }
     view_give(v);
 }
@@ -71,7 +73,8 @@ void storage_stats(struct storage *st, struct storage_stats *ret)
     copy_problem(st, ret);
 }
 
-/* ---- what the labels are made of ----------------------------------------------------------------------------- */
+/* ---- what the labels are made of
+ * ----------------------------------------------------------------------------- */
 
 /* The `limit` largest, kept in order. */
 struct best {
@@ -133,7 +136,8 @@ void storage_cardinality(struct storage *st, size_t limit, struct storage_cardin
         }
     }
     *ret = (struct storage_cardinality){
-        best[0].tops, best[1].tops, best[2].tops, best[3].tops, best[0].n, best[1].n, best[2].n, best[3].n,
+        best[0].tops, best[1].tops, best[2].tops, best[3].tops,
+        best[0].n,    best[1].n,    best[2].n,    best[3].n,
     };
 }
 

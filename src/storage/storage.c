@@ -17,8 +17,8 @@
 #define FSYNC_DEFAULT_MS     ((dur_ms)1000)
 #define COMPACT_EVERY_MS     ((dur_ms)5000)
 
-/* A start replays what came after the image, about 20 million samples a second: that is why an image is made
- * when the log behind the last one is this long, or half as long as the image. */
+/* A start replays what came after the image, about 20 million samples a second: that is why an
+ * image is made when the log behind the last one is this long, or half as long as the image. */
 #define IMAGE_LOG_BYTES ((uint64_t)16 << 20)
 
 void storage_options_default(struct storage_options *o)
@@ -34,7 +34,9 @@ void storage_path(const struct storage *st, const char *folder, uint64_t number,
     buf_addf(out, "%s/%s/%08llu", st->dir, folder, (unsigned long long)number);
 }
 
-/* ---- telling ----------------------------------------------------------------------------------------------- */
+/* ---- telling
+ * -----------------------------------------------------------------------------------------------
+ */
 
 void storage_tell(struct storage *st, enum storage_event what, const char *fmt, ...)
 {
@@ -82,7 +84,9 @@ static int work_done(struct storage *st, enum storage_work which, int r, const s
     return r;
 }
 
-/* ---- sink -------------------------------------------------------------------------------------------------- */
+/* ---- sink
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static int sink_series(void *self, const struct label_set *labels, series_ref *ret, struct err *err)
 {
@@ -111,7 +115,8 @@ const struct series_reader *storage_reader(struct storage *st)
     return &st->reader;
 }
 
-/* ---- background work --------------------------------------------------------------------------------------- */
+/* ---- background work
+ * --------------------------------------------------------------------------------------- */
 
 static int sync_log(struct storage *st, struct err *err)
 {
@@ -126,7 +131,8 @@ static bool needs_image(const struct storage *st)
 {
     uint64_t since = st->log.bytes_since, image = st->image_bytes;
 
-    return st->image_due || st->log_suspect || since > (image / 2 > IMAGE_LOG_BYTES ? image / 2 : IMAGE_LOG_BYTES);
+    return st->image_due || st->log_suspect ||
+           since > (image / 2 > IMAGE_LOG_BYTES ? image / 2 : IMAGE_LOG_BYTES);
 }
 
 /* One turn of everything but the sync. Later works are done though an earlier one failed. */
@@ -225,7 +231,9 @@ static void stop_threads(struct storage *st)
     st->started = false;
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------- */
+/* ---- life
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static unix_ms system_now(void *arg)
 {
@@ -235,8 +243,9 @@ static unix_ms system_now(void *arg)
 static int check_options(const struct storage_options *o, struct err *err)
 {
     if (o->retention_time < 0 || o->fsync_interval < 0 || o->out_of_order_window < 0)
-        return err_set(err, -EINVAL, "storage: retention, sync interval and out-of-order window must not be "
-                                     "negative");
+        return err_set(err, -EINVAL,
+                       "storage: retention, sync interval and out-of-order window must not be "
+                       "negative");
     return 0;
 }
 
@@ -291,7 +300,8 @@ static void storage_free(struct storage *st)
 
 static int make_folders(struct storage *st, struct err *err)
 {
-    static const char *const names[] = {STORAGE_FOLDER_LOG, STORAGE_FOLDER_HEAD, STORAGE_FOLDER_BLOCKS};
+    static const char *const names[] = {STORAGE_FOLDER_LOG, STORAGE_FOLDER_HEAD,
+                                        STORAGE_FOLDER_BLOCKS};
     int r = file_make_dirs(st->dir, err);
 
     for (size_t i = 0; i < ARRAY_LEN(names) && r == 0; i++) {
@@ -306,7 +316,8 @@ static int make_folders(struct storage *st, struct err *err)
     return r;
 }
 
-/* Held while the storage is open; the system gives it back when the process ends in whatever way. */
+/* Held while the storage is open; the system gives it back when the process ends in whatever way.
+ */
 static int lock_dir(struct storage *st, struct err *err)
 {
     struct buf path = {0};
@@ -323,8 +334,8 @@ static int lock_dir(struct storage *st, struct err *err)
     return r;
 }
 
-int storage_open(const char *dir, const struct storage_options *o, struct storage **ret, struct buf *report,
-                 struct err *err)
+int storage_open(const char *dir, const struct storage_options *o, struct storage **ret,
+                 struct buf *report, struct err *err)
 {
     struct storage *st;
     int r = check_options(o, err);

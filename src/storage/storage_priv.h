@@ -32,7 +32,7 @@ struct storage {
     struct sample_sink sink;
     struct series_reader reader;
 
-    struct lock turn;         /* one turn of the background work at a time; taken before all other locks */
+    struct lock turn; /* one turn of the background work at a time; taken before all other locks */
     uint64_t next_block;      /* turn */
     uint64_t image_number;    /* turn: 0 is none */
     uint64_t first_segment;   /* turn: older ones are removed */
@@ -44,7 +44,8 @@ struct storage {
     _Atomic uint64_t retention_bytes;
 
     struct lock problem_lock;
-    char problems[STORAGE_WORKS][STORAGE_PROBLEM_MAX]; /* problem_lock: why it failed the last time */
+    char problems[STORAGE_WORKS]
+                 [STORAGE_PROBLEM_MAX]; /* problem_lock: why it failed the last time */
     atomic_bool has_problem[STORAGE_WORKS];
 
     /* threads */
@@ -56,7 +57,8 @@ struct storage {
 };
 
 /* Told to on_event, and the counters. `fmt` without a newline. */
-void storage_tell(struct storage *st, enum storage_event what, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void storage_tell(struct storage *st, enum storage_event what, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 
 /* A path below the folder of the storage. */
 void storage_path(const struct storage *st, const char *folder, uint64_t number, struct buf *out);
@@ -65,7 +67,8 @@ void storage_path(const struct storage *st, const char *folder, uint64_t number,
 int storage_cut(struct storage *st, struct err *err);
 void storage_trim(struct storage *st); /* frees what blocks have, when no query needs it */
 
-/* image.c; turn. Writes the head to a file and removes the part of the log that it makes needless. */
+/* image.c; turn. Writes the head to a file and removes the part of the log that it makes needless.
+ */
 int storage_write_image(struct storage *st, struct err *err);
 
 /* replay.c; at the start, alone. Brings back the head from the image and the log. */

@@ -9,7 +9,8 @@
 #include "base/must.h"
 #include "storage/wire_priv.h"
 
-/* ---- symbols ----------------------------------------------------------------------------------------- */
+/* ---- symbols
+ * ----------------------------------------------------------------------------------------- */
 
 static bool is_text(const void *key, const void *value)
 {
@@ -54,7 +55,8 @@ static void symbol_unuse(struct symbols *s, struct symbol *sym)
     free(sym);
 }
 
-/* ---- label names --------------------------------------------------------------------------------------- */
+/* ---- label names
+ * --------------------------------------------------------------------------------------- */
 
 static bool is_same(const void *key, const void *value)
 {
@@ -92,7 +94,8 @@ const struct label_name *symbols_find_name(const struct symbols *s, struct str n
     return sym ? sym->name : NULL;
 }
 
-/* ---- pairs --------------------------------------------------------------------------------------------- */
+/* ---- pairs
+ * --------------------------------------------------------------------------------------------- */
 
 struct two_symbols {
     const struct symbol *name, *value;
@@ -169,7 +172,8 @@ static void pair_free(struct symbols *s, struct pair *p)
     free(p);
 }
 
-/* ---- postings -------------------------------------------------------------------------------------------- */
+/* ---- postings
+ * -------------------------------------------------------------------------------------------- */
 
 static void postings_put(struct postings *p, uint32_t difference)
 {
@@ -177,7 +181,8 @@ static void postings_put(struct postings *p, uint32_t difference)
     uint32_t n = (uint32_t)(put_uvarint(bytes, difference) - bytes);
 
     if (p->cap - p->len < n) {
-        p->cap += p->cap / 4 + 16; /* a quarter: there may be hundreds of thousands of short lists */
+        p->cap += p->cap / 4 +
+                  16; /* a quarter: there may be hundreds of thousands of short lists */
         p->bytes = mem_resize(p->bytes, p->cap, 1);
     }
     memcpy(p->bytes + p->len, bytes, n);

@@ -2,9 +2,9 @@
 /*
  * symbols - the label names, values and pairs of the head, each once, and who carries them
  *
- * A symbol is a text, a pair is a name with a value, and has the ascending numbers of the series that carry
- * it (its postings, as uvarint differences: about a byte each). Numbers of pairs that nobody carries any
- * more are used again. Not locked: the head's index lock guards it.
+ * A symbol is a text, a pair is a name with a value, and has the ascending numbers of the series
+ * that carry it (its postings, as uvarint differences: about a byte each). Numbers of pairs that
+ * nobody carries any more are used again. Not locked: the head's index lock guards it.
  */
 #ifndef TOCSIN_STORAGE_SYMBOLS_PRIV_H
 #define TOCSIN_STORAGE_SYMBOLS_PRIV_H
@@ -45,9 +45,9 @@ struct pair {
 };
 
 struct symbols {
-    struct map by_text; /* struct symbol */
-    struct map by_pair; /* struct pair, by its two symbols */
-    struct map names;   /* struct label_name, by its symbol */
+    struct map by_text;  /* struct symbol */
+    struct map by_pair;  /* struct pair, by its two symbols */
+    struct map names;    /* struct label_name, by its symbol */
     struct pair **pairs; /* by number; NULL where the number is free */
     size_t n_pairs, cap_pairs;
     struct ids free_pairs;   /* numbers */
@@ -58,7 +58,8 @@ struct symbols {
 
 void symbols_deinit(struct symbols *s);
 
-pair_no symbols_find_pair(const struct symbols *s, struct str name, struct str value); /* or PAIR_NONE */
+pair_no symbols_find_pair(const struct symbols *s, struct str name,
+                          struct str value); /* or PAIR_NONE */
 pair_no symbols_make_pair(struct symbols *s, struct str name, struct str value);
 const struct label_name *symbols_find_name(const struct symbols *s, struct str name); /* or NULL */
 

@@ -95,8 +95,8 @@ static int compare_blocks(const void *pa, const void *pb)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
-void views_change(struct views *vs, struct block *const *drop, size_t n_drop, struct block *const *take_add,
-                  size_t n_add, bool is_cut, unix_ms cut)
+void views_change(struct views *vs, struct block *const *drop, size_t n_drop,
+                  struct block *const *take_add, size_t n_add, bool is_cut, unix_ms cut)
 {
     struct view *v = view_new(vs, cut), *old, *unused;
 

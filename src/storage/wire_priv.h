@@ -2,9 +2,9 @@
 /*
  * wire - numbers as bytes, the way all files of storage have them
  *
- * Fixed numbers are little-endian; uvarint is LEB128 (7 bits a byte, least first, at most 10 bytes);
- * svarint is the same of the zigzag of a signed number. A struct wire reads foreign bytes: whatever is
- * wrong sets `bad`, yields zeroes from then on, and is checked once at the end.
+ * Fixed numbers are little-endian; uvarint is LEB128 (7 bits a byte, least first, at most 10
+ * bytes); svarint is the same of the zigzag of a signed number. A struct wire reads foreign bytes:
+ * whatever is wrong sets `bad`, yields zeroes from then on, and is checked once at the end.
  */
 #ifndef TOCSIN_STORAGE_WIRE_PRIV_H
 #define TOCSIN_STORAGE_WIRE_PRIV_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storage_fixture - what the tests of storage share: folders, random numbers, short ways to write and read
+ * storage_fixture - what the tests of storage share: folders, random numbers, short ways to write
+ * and read
  */
 #ifndef TOCSIN_TESTS_UNIT_STORAGE_FIXTURE_H
 #define TOCSIN_TESTS_UNIT_STORAGE_FIXTURE_H
@@ -19,12 +20,13 @@
 #include "model/sample.h"
 #include "storage/storage.h"
 
-#define T0 INT64_C(1700006400000) /* a multiple of two hours */
+#define T0     INT64_C(1700006400000) /* a multiple of two hours */
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
 
-/* ---- random numbers that repeat ---------------------------------------------------------------------------- */
+/* ---- random numbers that repeat
+ * ---------------------------------------------------------------------------- */
 
 struct dice {
     uint64_t s;
@@ -59,9 +61,12 @@ static inline double dice_value(struct dice *d)
     }
 }
 
-/* ---- folders ----------------------------------------------------------------------------------------------- */
+/* ---- folders
+ * -----------------------------------------------------------------------------------------------
+ */
 
-static inline int folder_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int folder_remove_one(const char *path, const struct stat *st, int type,
+                                    struct FTW *ftw)
 {
     return remove(path);
 }
@@ -91,7 +96,8 @@ static inline void folder_copy(const char *from, const char *to)
     assert_int_equal(system(command), 0);
 }
 
-/* ---- writing and reading ----------------------------------------------------------------------------------- */
+/* ---- writing and reading
+ * ----------------------------------------------------------------------------------- */
 
 static inline unix_ms far_future(void *arg)
 {
@@ -109,7 +115,8 @@ static inline struct storage_options manual_options(void)
     return o;
 }
 
-static inline struct storage *must_open(const char *dir, const struct storage_options *o, struct buf *report)
+static inline struct storage *must_open(const char *dir, const struct storage_options *o,
+                                        struct buf *report)
 {
     struct storage *st = NULL;
     struct err err = {0};
@@ -160,8 +167,8 @@ static inline series_ref ref_of(struct storage *st, const struct label_set *labe
     return ref;
 }
 
-static inline int commit(struct storage *st, const struct sample_row *rows, size_t n, enum commit_flags flags,
-                         enum sample_verdict *verdicts, struct err *err)
+static inline int commit(struct storage *st, const struct sample_row *rows, size_t n,
+                         enum commit_flags flags, enum sample_verdict *verdicts, struct err *err)
 {
     const struct sample_sink *sink = storage_sink(st);
 
@@ -194,7 +201,8 @@ static inline struct selection *pick(struct storage *st, enum matcher_type type,
     return s;
 }
 
-static inline void read_series(const struct selection *s, size_t i, unix_ms from, unix_ms to, struct columns *c)
+static inline void read_series(const struct selection *s, size_t i, unix_ms from, unix_ms to,
+                               struct columns *c)
 {
     struct err err = {0};
 

@@ -9,7 +9,9 @@
 #include "storage/open_chunk_priv.h"
 #include "storage/pack_priv.h"
 
-/* ---- pack -------------------------------------------------------------------------------------------------- */
+/* ---- pack
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void packed_numbers_of_every_width_come_back(void **state)
 {
@@ -19,7 +21,8 @@ static void packed_numbers_of_every_width_come_back(void **state)
         for (size_t n = 1; n <= 130; n += 1 + dice_below(&d, 9)) {
             uint64_t in[130], out[130];
             size_t bytes = pack_bytes(n, width);
-            uint8_t *packed = mem_alloc(bytes + 8); /* exactly what pack_get() may look at, for the sanitizer */
+            uint8_t *packed = mem_alloc(
+                bytes + 8); /* exactly what pack_get() may look at, for the sanitizer */
             uint8_t *tight;
 
             for (size_t i = 0; i < n; i++)
@@ -37,7 +40,9 @@ static void packed_numbers_of_every_width_come_back(void **state)
         }
 }
 
-/* ---- columns ----------------------------------------------------------------------------------------------- */
+/* ---- columns
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static size_t values_come_back(const double *v, size_t n)
 {
@@ -147,7 +152,8 @@ static void usual_series_take_few_bytes(void **state)
         t[i] = T0 + (unix_ms)i * 15 * SECOND;
     assert_true(times_come_back(t, 480) <= 4); /* regular: one step */
     t[300] += 3;
-    assert_true(times_come_back(t, 480) <= 40); /* one late scrape is an outlier, not a wide frame */
+    assert_true(times_come_back(t, 480) <=
+                40); /* one late scrape is an outlier, not a wide frame */
     for (size_t i = 0; i < 480; i++)
         v[i] = 17;
     assert_true(values_come_back(v, 480) <= 4); /* constant */
@@ -157,11 +163,12 @@ static void usual_series_take_few_bytes(void **state)
     for (size_t i = 1; i < 480; i++)
         v[i] = v[i - 1] + (double)dice_below(&d, 16);
     assert_true(values_come_back(v, 480) <= 480 / 2 + 40); /* four bits each */
-    v[200] = 0; /* a restart: two outliers */
+    v[200] = 0;                                            /* a restart: two outliers */
     assert_true(values_come_back(v, 480) <= 480 / 2 + 60);
     for (size_t i = 0; i < 480; i++)
         v[i] = 1048576.0 * (double)dice_below(&d, 16);
-    assert_true(values_come_back(v, 480) <= 480 / 2 + 60); /* what all have in common is kept once */
+    assert_true(values_come_back(v, 480) <=
+                480 / 2 + 60); /* what all have in common is kept once */
     for (size_t i = 0; i < 480; i++)
         v[i] = (double)dice_below(&d, 256) / 1000;
     assert_true(values_come_back(v, 480) <= 480 + 60); /* eight bits and three decimals */
@@ -181,7 +188,9 @@ static void any_ascending_times_come_back(void **state)
             case 0: at += 15 * SECOND; break;
             case 1: at += 15 * SECOND + (unix_ms)dice_below(&d, 20) - 10; break;
             case 2: at += dice_below(&d, 50) ? 15 * SECOND : 45 * SECOND; break;
-            case 3: at += 1 + (unix_ms)(dice_roll(&d) >> 30) % (TIME_ABS_MAX / CHUNK_MAX / 2); break;
+            case 3:
+                at += 1 + (unix_ms)(dice_roll(&d) >> 30) % (TIME_ABS_MAX / CHUNK_MAX / 2);
+                break;
             default: at += 1; break;
             }
             t[i] = at;
@@ -194,7 +203,8 @@ static void any_ascending_times_come_back(void **state)
     times_come_back(t, 3);
 }
 
-/* ---- open chunks ------------------------------------------------------------------------------------------- */
+/* ---- open chunks
+ * ------------------------------------------------------------------------------------------- */
 
 static void open_chunks_give_back_what_was_appended_at_every_length(void **state)
 {
@@ -265,15 +275,19 @@ static void torn_open_chunks_are_refused(void **state)
     for (int i = 0; i < 40; i++) {
         size_t len = tip.len;
 
-        memcpy(bytes + len, token, open_chunk_append(&tip, T0 + i * i * SECOND, dice_value(&d), bytes + (len ? len - 1 : 0), token));
+        memcpy(bytes + len, token,
+               open_chunk_append(&tip, T0 + i * i * SECOND, dice_value(&d),
+                                 bytes + (len ? len - 1 : 0), token));
     }
     for (size_t len = 0; len < tip.len; len++)
         assert_false(open_chunk_read(bytes, len, tip.n, times, values));
     assert_true(open_chunk_read(bytes, tip.len, tip.n, times, values));
-    assert_false(open_chunk_read(bytes, tip.len, tip.n - 1u, times, values)); /* and with bytes left over */
+    assert_false(
+        open_chunk_read(bytes, tip.len, tip.n - 1u, times, values)); /* and with bytes left over */
 }
 
-/* ---- histograms -------------------------------------------------------------------------------------------- */
+/* ---- histograms
+ * -------------------------------------------------------------------------------------------- */
 
 static const struct histogram_span spans[] = {{-2, 3}, {4, 2}};
 static const double bounds[] = {0.1, 1, 10};
@@ -318,7 +332,8 @@ static void histograms_come_back_through_every_change_of_layout(void **state)
         for (int i = 0; i < 60; i++) {
             unix_ms t = T0 + i * 15 * SECOND + (unix_ms)dice_below(&d, 50);
 
-            fill_histogram(&in[i], buckets[i], &d, (int)dice_below(&d, 20) < 17 ? round % 4 : (int)dice_below(&d, 4));
+            fill_histogram(&in[i], buckets[i], &d,
+                           (int)dice_below(&d, 20) < 17 ? round % 4 : (int)dice_below(&d, 4));
             if (dice_below(&d, 15) == 0)
                 in[i].sum = stale_nan();
             histogram_chunk_append(&tip, t, &in[i], i ? &in[i - 1] : NULL, &b);

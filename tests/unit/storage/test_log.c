@@ -8,7 +8,9 @@
 #include "storage/histogram_code_priv.h"
 #include "storage/log_record_priv.h"
 
-/* ---- records ----------------------------------------------------------------------------------------------- */
+/* ---- records
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct heard {
     struct buf text; /* what the visitor was told, line by line */
@@ -26,14 +28,14 @@ static void hear_series(void *self, uint32_t id, const struct label *labels, siz
 
 static void hear_sample(void *self, bool late, uint32_t id, unix_ms t, double v)
 {
-    buf_addf(&((struct heard *)self)->text, "%s %u %lld %llx\n", late ? "late" : "float", id, (long long)t,
-             (unsigned long long)double_bits(v));
+    buf_addf(&((struct heard *)self)->text, "%s %u %lld %llx\n", late ? "late" : "float", id,
+             (long long)t, (unsigned long long)double_bits(v));
 }
 
 static void hear_histogram(void *self, bool late, uint32_t id, unix_ms t, const struct histogram *h)
 {
-    buf_addf(&((struct heard *)self)->text, "%s histogram %u %lld %g\n", late ? "late" : "float", id, (long long)t,
-             h->sum);
+    buf_addf(&((struct heard *)self)->text, "%s histogram %u %lld %g\n", late ? "late" : "float",
+             id, (long long)t, h->sum);
 }
 
 static struct log_visitor hearing(struct heard *h)
@@ -91,7 +93,8 @@ static void a_scrape_takes_few_bytes_a_sample(void **state)
     buf_free(&r.bytes);
 }
 
-/* ---- segments ---------------------------------------------------------------------------------------------- */
+/* ---- segments
+ * ---------------------------------------------------------------------------------------------- */
 
 #define RECORDS 6
 
@@ -173,7 +176,8 @@ static void a_flipped_bit_costs_its_record_at_most(void **state)
     buf_free(&b);
 }
 
-/* ---- whole logs -------------------------------------------------------------------------------------------- */
+/* ---- whole logs
+ * -------------------------------------------------------------------------------------------- */
 
 struct log_world {
     char *dir, *copy;
@@ -246,7 +250,8 @@ static void count_samples(struct storage *st, size_t counts[10])
 static void put_numbered(struct storage *st, int i, unix_ms t, double v)
 {
     char text[2] = {(char)('0' + i), '\0'};
-    CLEANUP(label_set_unrefp) const struct label_set *labels = labels_of("__name__", "m", "i", text, NULL);
+    CLEANUP(label_set_unrefp)
+    const struct label_set *labels = labels_of("__name__", "m", "i", text, NULL);
 
     assert_int_equal(put(st, ref_of(st, labels), t, v), SAMPLE_STORED);
 }
@@ -313,7 +318,9 @@ static void every_flipped_bit_of_a_log_costs_one_commit_and_is_told(void **state
         count_samples(st, counts);
         for (int i = 0; i < 10; i++)
             all += counts[i];
-        assert_true(all >= 9); /* also when the labels of a series were in the record: they are told twice */
+        assert_true(
+            all >=
+            9); /* also when the labels of a series were in the record: they are told twice */
         if (all < 10 || byte < LOG_SEGMENT_HEAD)
             assert_true(report.len > 0);
         must_close(st);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Storage against a model that anybody can see to be right: per series a sorted array. Random commits with
- * good and bad rows, cuts, images, clean and unclean restarts, old selections kept open; answers are equal
- * all the time.
+ * Storage against a model that anybody can see to be right: per series a sorted array. Random
+ * commits with good and bad rows, cuts, images, clean and unclean restarts, old selections kept
+ * open; answers are equal all the time.
  */
 #include "tests/unit/storage/storage_fixture.h"
 
@@ -25,7 +25,7 @@ struct kept {
     struct selection *selection;
     unix_ms from, to;
     size_t n;
-    size_t counts[SERIES_MAX];    /* samples that each series had, by place in the selection */
+    size_t counts[SERIES_MAX]; /* samples that each series had, by place in the selection */
     struct sample *samples[SERIES_MAX];
 };
 
@@ -41,7 +41,8 @@ struct world {
     struct kept kept[KEPT_MAX];
 };
 
-/* ---- the model --------------------------------------------------------------------------------------------- */
+/* ---- the model
+ * --------------------------------------------------------------------------------------------- */
 
 static void model_insert(struct model_series *s, unix_ms t, double v)
 {
@@ -56,8 +57,8 @@ static void model_insert(struct model_series *s, unix_ms t, double v)
     s->samples[i] = (struct sample){t, v};
 }
 
-static enum sample_verdict model_judge(const struct world *w, const struct model_series *s, unix_ms newest,
-                                       unix_ms t, double v, bool *late)
+static enum sample_verdict model_judge(const struct world *w, const struct model_series *s,
+                                       unix_ms newest, unix_ms t, double v, bool *late)
 {
     unix_ms valid = newest - HOUR, window = w->o.out_of_order_window;
 
@@ -76,7 +77,9 @@ static enum sample_verdict model_judge(const struct world *w, const struct model
     return t < valid ? SAMPLE_OUT_OF_BOUNDS : SAMPLE_OUT_OF_ORDER;
 }
 
-/* ---- steps --------------------------------------------------------------------------------------------------- */
+/* ---- steps
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void ask_for_refs(struct world *w)
 {
@@ -111,7 +114,8 @@ static void commit_some(struct world *w)
         unix_ms back = dice_below(&w->dice, 8) == 0 ? (unix_ms)dice_below(&w->dice, 3 * HOUR) : 0;
 
         place[i] = dice_below(&w->dice, w->n_series);
-        rows[i] = (struct sample_row){w->series[place[i]].ref, w->clock - back + (unix_ms)(i / 16) * SECOND,
+        rows[i] = (struct sample_row){w->series[place[i]].ref,
+                                      w->clock - back + (unix_ms)(i / 16) * SECOND,
                                       dice_value(&w->dice), NULL};
         if (dice_below(&w->dice, 10) == 0 && w->series[place[i]].has_last) {
             rows[i].t = w->series[place[i]].last_t;
@@ -154,7 +158,8 @@ static bool in_model(const struct world *w, const struct label_set *labels, size
     return false;
 }
 
-static void compare_samples(const struct sample *want, size_t n, const struct columns *got, const char *what)
+static void compare_samples(const struct sample *want, size_t n, const struct columns *got,
+                            const char *what)
 {
     if (got->n != n)
         fail_msg("%s: %zu samples, should be %zu", what, got->n, n);
@@ -163,7 +168,8 @@ static void compare_samples(const struct sample *want, size_t n, const struct co
             fail_msg("%s: sample %zu differs", what, i);
 }
 
-static bool matches(const struct model_series *s, enum matcher_type type, const char *name, const char *value)
+static bool matches(const struct model_series *s, enum matcher_type type, const char *name,
+                    const char *value)
 {
     CLEANUP(matcher_freep) struct matcher *m = NULL;
 
@@ -177,9 +183,9 @@ static void query(struct world *w)
         enum matcher_type type;
         const char *name, *value;
     } questions[] = {
-        {MATCH_EQ, "__name__", "m"},   {MATCH_EQ, "mod", "3"},        {MATCH_NE, "mod", "1"},
-        {MATCH_RE, "i", "1|2|3|44"},   {MATCH_RE, "i", ".*7"},        {MATCH_NRE, "i", "1.*"},
-        {MATCH_EQ, "absent", ""},      {MATCH_RE, "absent", ".+"},    {MATCH_NRE, "mod", "0|4"},
+        {MATCH_EQ, "__name__", "m"}, {MATCH_EQ, "mod", "3"},     {MATCH_NE, "mod", "1"},
+        {MATCH_RE, "i", "1|2|3|44"}, {MATCH_RE, "i", ".*7"},     {MATCH_NRE, "i", "1.*"},
+        {MATCH_EQ, "absent", ""},    {MATCH_RE, "absent", ".+"}, {MATCH_NRE, "mod", "0|4"},
     };
     size_t q = dice_below(&w->dice, ARRAY_LEN(questions)), n = 0;
     unix_ms to = w->clock - (unix_ms)dice_below(&w->dice, 6 * HOUR);
@@ -224,7 +230,8 @@ static void query(struct world *w)
     s->reader->release(s);
 }
 
-/* ---- selections that are kept: what they show does not change ---------------------------------------------------- */
+/* ---- selections that are kept: what they show does not change
+ * ---------------------------------------------------- */
 
 static void kept_release(struct kept *k)
 {
@@ -267,7 +274,9 @@ static void look_at_kept(struct world *w)
     columns_deinit(&c);
 }
 
-/* ---- restarts ------------------------------------------------------------------------------------------------------ */
+/* ---- restarts
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void reopen(struct world *w, bool clean)
 {
@@ -318,7 +327,11 @@ static void step(struct world *w)
 
 static void run(uint64_t seed, dur_ms window, int steps)
 {
-    struct world w = {.dir = folder_new(), .other = folder_new(), .dice = {seed}, .clock = T0, .newest = INT64_MIN};
+    struct world w = {.dir = folder_new(),
+                      .other = folder_new(),
+                      .dice = {seed},
+                      .clock = T0,
+                      .newest = INT64_MIN};
 
     w.o = manual_options();
     w.o.out_of_order_window = window;

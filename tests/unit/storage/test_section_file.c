@@ -8,7 +8,8 @@
 #include "storage/section_file_priv.h"
 #include "storage/wire_priv.h"
 
-static const size_t lengths[] = {0, 1, 700, SECTION_PAGE, 3 * SECTION_PAGE + 5, 65 * SECTION_PAGE + 9};
+static const size_t lengths[] = {
+    0, 1, 700, SECTION_PAGE, 3 * SECTION_PAGE + 5, 65 * SECTION_PAGE + 9};
 
 static char *write_file(const char *dir)
 {
@@ -131,7 +132,8 @@ static void two_damaged_pages_of_a_group_are_told_as_lost(void **state)
     section_file_close(&f);
     flip(path, (at + 10) * 8);
     flip(path, (at + 5 * SECTION_PAGE) * 8);
-    flip(path, (at + 64 * SECTION_PAGE + 1) * 8); /* of the second group: that one can be restored */
+    flip(path,
+         (at + 64 * SECTION_PAGE + 1) * 8); /* of the second group: that one can be restored */
     assert_int_equal(section_file_open(path, 'T', 3, &f, &damaged, &err), 0);
     section_check(&f, 5, &d);
     assert_int_equal(d.lost, 2);

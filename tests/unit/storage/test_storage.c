@@ -64,18 +64,19 @@ static const char *shown(struct storage *st, const char *name, unix_ms from, uni
         read_series(s, 0, from, to, &c);
     for (size_t i = 0; i < c.n; i++) {
         if (c.histograms && c.histograms[i])
-            len += (size_t)snprintf(text + len, sizeof text - len, "%lld=h%g ", (long long)(c.times[i] - T0),
-                                    c.histograms[i]->sum);
+            len += (size_t)snprintf(text + len, sizeof text - len, "%lld=h%g ",
+                                    (long long)(c.times[i] - T0), c.histograms[i]->sum);
         else
-            len += (size_t)snprintf(text + len, sizeof text - len, "%lld=%g ", (long long)(c.times[i] - T0),
-                                    c.values[i]);
+            len += (size_t)snprintf(text + len, sizeof text - len, "%lld=%g ",
+                                    (long long)(c.times[i] - T0), c.values[i]);
     }
     columns_deinit(&c);
     s->reader->release(s);
     return text;
 }
 
-/* ---- what is taken and what is not --------------------------------------------------------------------------- */
+/* ---- what is taken and what is not
+ * --------------------------------------------------------------------------- */
 
 struct given {
     unix_ms t;
@@ -206,7 +207,8 @@ static void all_or_nothing_stores_nothing_when_one_row_is_bad(void **state)
 static void a_reference_is_the_same_for_the_same_labels(void **state)
 {
     struct world w;
-    CLEANUP(label_set_unrefp) const struct label_set *again = labels_of("job", "x", "__name__", "a", NULL);
+    CLEANUP(label_set_unrefp)
+    const struct label_set *again = labels_of("job", "x", "__name__", "a", NULL);
     CLEANUP(label_set_unrefp) const struct label_set *empty = label_set_empty();
     const struct sample_sink *sink;
     struct err err = {0};
@@ -238,7 +240,9 @@ static void the_budget_of_series_is_kept(void **state)
     world_deinit(&w);
 }
 
-/* ---- histograms ----------------------------------------------------------------------------------------------- */
+/* ---- histograms
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void histograms_and_floats_of_one_series_come_back_in_order(void **state)
 {
@@ -259,12 +263,14 @@ static void histograms_and_floats_of_one_series_come_back_in_order(void **state)
     world_init(&w);
     other.sum = 2.5;
     const struct sample_row rows[7] = {
-        {w.ref_a, T0, 1, NULL},      {w.ref_a, T0 + 1, 0, &h},    {w.ref_a, T0 + 1, 0, &h},
-        {w.ref_a, T0 + 1, 0, &other}, {w.ref_a, T0 + 1, 9, NULL}, {w.ref_a, T0 + 2, stale_nan(), NULL},
+        {w.ref_a, T0, 1, NULL},     {w.ref_a, T0 + 1, 0, &h},
+        {w.ref_a, T0 + 1, 0, &h},   {w.ref_a, T0 + 1, 0, &other},
+        {w.ref_a, T0 + 1, 9, NULL}, {w.ref_a, T0 + 2, stale_nan(), NULL},
         {w.ref_a, T0 + 3, 4, NULL},
     };
-    static const enum sample_verdict want[7] = {SAMPLE_STORED,    SAMPLE_STORED,    SAMPLE_SAME,  SAMPLE_DUPLICATE,
-                                                SAMPLE_DUPLICATE, SAMPLE_STORED, SAMPLE_STORED};
+    static const enum sample_verdict want[7] = {SAMPLE_STORED,    SAMPLE_STORED,    SAMPLE_SAME,
+                                                SAMPLE_DUPLICATE, SAMPLE_DUPLICATE, SAMPLE_STORED,
+                                                SAMPLE_STORED};
 
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 7 && round == 0; i++)
@@ -336,7 +342,8 @@ static void histograms_survive_cuts_and_restarts(void **state)
     world_deinit(&w);
 }
 
-/* ---- half commits --------------------------------------------------------------------------------------------- */
+/* ---- half commits
+ * --------------------------------------------------------------------------------------------- */
 
 static void a_selection_does_not_show_what_came_after_it(void **state)
 {
@@ -379,7 +386,8 @@ static void ranges_include_both_ends(void **state)
     world_deinit(&w);
 }
 
-/* ---- names and values ------------------------------------------------------------------------------------------- */
+/* ---- names and values
+ * ------------------------------------------------------------------------------------------- */
 
 static void join_text(struct str s, void *arg)
 {
@@ -388,7 +396,8 @@ static void join_text(struct str s, void *arg)
     buf_addf(b, STR_FMT " ", STR_ARG(s));
 }
 
-static const char *values_of(struct storage *st, const char *name, const char *job, unix_ms from, unix_ms to)
+static const char *values_of(struct storage *st, const char *name, const char *job, unix_ms from,
+                             unix_ms to)
 {
     static char text[512];
     const struct series_reader *r = storage_reader(st);
@@ -399,10 +408,11 @@ static const char *values_of(struct storage *st, const char *name, const char *j
     if (job)
         assert_int_equal(matcher_new(MATCH_EQ, STR("job"), str_c(job), &m, NULL), 0);
     if (name)
-        r->label_values(r->self, str_c(name), (const struct matcher *const *)&m, job != NULL, from, to, join_text, &b,
-                        NULL);
+        r->label_values(r->self, str_c(name), (const struct matcher *const *)&m, job != NULL, from,
+                        to, join_text, &b, NULL);
     else
-        r->label_names(r->self, (const struct matcher *const *)&m, job != NULL, from, to, join_text, &b, NULL);
+        r->label_names(r->self, (const struct matcher *const *)&m, job != NULL, from, to, join_text,
+                       &b, NULL);
     snprintf(text, sizeof text, "%s", b.p ? b.p : "");
     buf_free(&b);
     return text;
@@ -411,7 +421,8 @@ static const char *values_of(struct storage *st, const char *name, const char *j
 static void label_names_and_values_are_those_of_head_and_blocks(void **state)
 {
     struct world w;
-    CLEANUP(label_set_unrefp) const struct label_set *other = labels_of("__name__", "c", "job", "y", "zone", "1", NULL);
+    CLEANUP(label_set_unrefp)
+    const struct label_set *other = labels_of("__name__", "c", "job", "y", "zone", "1", NULL);
 
     world_init(&w);
     put(w.st, ref_of(w.st, other), T0, 1);
@@ -431,7 +442,8 @@ static void label_names_and_values_are_those_of_head_and_blocks(void **state)
     world_deinit(&w);
 }
 
-/* ---- cuts, retention, clean-up ---------------------------------------------------------------------------------- */
+/* ---- cuts, retention, clean-up
+ * ---------------------------------------------------------------------------------- */
 
 static void blocks_are_cut_and_memory_stays_bounded(void **state)
 {
@@ -540,7 +552,9 @@ static void a_long_query_keeps_what_it_shows(void **state)
     world_deinit(&w);
 }
 
-/* ---- the rest --------------------------------------------------------------------------------------------------- */
+/* ---- the rest
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void a_folder_is_opened_once(void **state)
 {
@@ -560,7 +574,8 @@ static void the_labels_of_the_head_are_counted(void **state)
 {
     struct world w;
     struct storage_cardinality c;
-    CLEANUP(label_set_unrefp) const struct label_set *third = labels_of("__name__", "b", "job", "long value", NULL);
+    CLEANUP(label_set_unrefp)
+    const struct label_set *third = labels_of("__name__", "b", "job", "long value", NULL);
 
     world_init(&w);
     put(w.st, ref_of(w.st, third), T0, 1);
