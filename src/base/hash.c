@@ -22,6 +22,13 @@ uint64_t hash_bytes(const void *p, size_t len)
     return XXH3_64bits_withSeed(p, len, seed);
 }
 
+struct hash128 hash_bytes_128(const void *p, size_t len)
+{
+    XXH128_hash_t h = XXH3_128bits_withSeed(p, len, seed);
+
+    return (struct hash128){h.low64, h.high64};
+}
+
 uint64_t hash_mix(uint64_t a, uint64_t b)
 {
     __extension__ unsigned __int128 product = (unsigned __int128)(a ^

@@ -14,6 +14,12 @@
 uint64_t hash_bytes(const void *p, size_t len);
 uint64_t hash_mix(uint64_t a, uint64_t b); /* one hash of two */
 
+/* So wide that equal hashes mean equal bytes: tables may do without the bytes. Seeded likewise. */
+struct hash128 {
+    uint64_t low, high;
+};
+struct hash128 hash_bytes_128(const void *p, size_t len);
+
 uint64_t hash_xxh64(const void *p, size_t len); /* xxHash64, seed 0 */
 
 #define FNV64_INIT UINT64_C(0xcbf29ce484222325)
