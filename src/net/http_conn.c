@@ -13,6 +13,8 @@
  * ours does.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -24,6 +26,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "model/selfmetrics.h"
 #include "net/http_server_priv.h"
 
 #define SWEEP_LEAST_MS  10
@@ -31,6 +34,9 @@
 #define ACCEPT_PAUSE_MS 100 /* until accept() is tried again when descriptors ran out */
 #define INPUT_SLACK                                                                                \
     ((size_t)64 << 10) /* bytes that may come behind one request of the largest size */
+
+SELFMETRIC(rests, METRIC_COUNTER, "tocsin_http_accept_rests_total", NULL,
+           "How often no connection was accepted for a while: too many, or no descriptors.");
 
 /* libevent gives the error callback of a listening socket its own argument, evhttp's. */
 static _Thread_local struct http_server *server_here;
@@ -42,6 +48,7 @@ static void rest(struct http_server *s)
     if (s->conns.paused)
         return;
     s->conns.paused = true;
+    selfmetric_add(&rests, 1);
     for (size_t i = 0; i < s->n_listeners; i++)
         evconnlistener_disable(s->listeners[i].listener);
 }
@@ -114,7 +121,8 @@ static struct bufferevent *on_accepted(struct event_base *base, void *arg)
     c->server = s;
     must((c->bev = bufferevent_socket_new(base, -1, 0)));
     bufferevent_incref(c->bev); /* until it is adopted */
-    /* evhttp goes on reading while it writes an answer: what comes then must have an end. */
+    /* evhttp reads on while it writes an error page of its own: what comes then must have an end.
+     */
     bufferevent_setwatermark(c->bev, EV_READ, 0, s->o.max_header + s->o.max_body + INPUT_SLACK);
     must(evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c));
     must(evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c));
@@ -197,6 +205,7 @@ static void adopt_newborn(evutil_socket_t fd, short what, void *arg)
         if (evcon) {
             map_add(&s->conns.by_evcon, hash_pointer(evcon), c);
             evhttp_connection_set_closecb(c->evcon, on_closed, c);
+            setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         }
         if (!evcon) /* closed before it began */
             conn_free(c);
@@ -323,6 +332,10 @@ void http_conn_send(void *exchange)
     }
     evhttp_request_set_on_complete_cb(x->req, on_sent, c);
     evhttp_send_reply(x->req, x->status, NULL, body);
+    /* evhttp would read on, and drop the answer of a client that has only closed its own direction.
+     * A client that is gone altogether is seen by writing. evhttp reads again when the answer is
+     * out. */
+    bufferevent_disable(c->bev, EV_READ);
     if (body)
         evbuffer_free(body);
 }

@@ -147,6 +147,11 @@ bool http_client_gone(const struct http_exchange *x)
     return atomic_load(&x->gone);
 }
 
+const atomic_bool *http_client_gone_flag(const struct http_exchange *x)
+{
+    return &x->gone;
+}
+
 static bool body_is_form(const struct http_exchange *x)
 {
     struct str type = http_header_in(x, "Content-Type");

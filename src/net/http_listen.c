@@ -102,8 +102,8 @@ static int port_of(int fd)
 int http_listen(const char *address, int *ret_fd, int *ret_port, struct err *err)
 {
     char host[HOST_MAX];
-    uint16_t port;
-    int fd, r;
+    uint16_t port = 0;
+    int fd = -1, r;
 
     r = split(address, host, &port, err);
     if (r == 0)

@@ -9,14 +9,20 @@
 #include <event2/listener.h>
 
 #include "base/mem.h"
+#include "model/selfmetrics.h"
 #include "net/http_server_priv.h"
 
 #define LAST_CALL_MS 5000 /* at a stop: for answers to reach clients that read slowly */
+
+SELFMETRIC(
+    refused, METRIC_COUNTER, "tocsin_http_requests_refused_total", NULL,
+    "Requests that got 503 because no worker was free and too many waited, or because of a stop.");
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
 static void refuse(struct http_exchange *x, const char *why)
 {
+    selfmetric_add(&refused, 1);
     http_header_out(x, "Retry-After", "1");
     http_reply_text(x, 503, why);
 }

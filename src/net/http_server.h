@@ -10,6 +10,7 @@
 #ifndef TOCSIN_NET_HTTP_SERVER_H
 #define TOCSIN_NET_HTTP_SERVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/buf.h"
@@ -51,6 +52,7 @@ struct str http_peer(const struct http_exchange *x);                         /* 
 struct str http_param(const struct http_exchange *x, const char *name, size_t i);
 
 bool http_client_gone(const struct http_exchange *x); /* the peer hung up: a long answer may stop */
+const atomic_bool *http_client_gone_flag(const struct http_exchange *x); /* the same, to be watched */
 
 /* ---- the answer ---- */
 void http_header_out(struct http_exchange *x, const char *name, const char *value);

@@ -419,20 +419,24 @@ static void an_unhappy_status_is_an_answer_too(void **state)
     script_stop(&s);
 }
 
-static void a_connection_is_used_again(void **state)
+static void connections_are_used_again_to_many_peers_at_a_time(void **state)
 {
     struct user u;
-    struct script s;
-    struct http_request r;
+    struct script s[12];
 
     user_init(&u);
-    script_start(&s, OK_ANSWER);
-    r = get(s.url);
-    for (int i = 0; i < 10; i++)
+    for (size_t i = 0; i < ARRAY_LEN(s); i++)
+        script_start(&s[i], OK_ANSWER);
+    for (size_t i = 0; i < 3 * ARRAY_LEN(s); i++) {
+        struct http_request r = get(s[i % ARRAY_LEN(s)].url);
+
         assert_int_equal(ask(&u, &r), 0);
-    assert_int_equal(atomic_load(&s.peer.accepted), 1);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+        assert_int_equal(atomic_load(&s[i].peer.accepted), 1);
+        script_stop(&s[i]);
+    }
     user_deinit(&u);
-    script_stop(&s);
 }
 
 static void a_connection_that_died_meanwhile_is_made_anew(void **state)
@@ -806,7 +810,7 @@ int main(void)
         cmocka_unit_test(a_body_may_be_as_large_as_the_limit_and_not_larger),
         cmocka_unit_test(a_compressed_body_counts_by_what_it_becomes),
         cmocka_unit_test(an_unhappy_status_is_an_answer_too),
-        cmocka_unit_test(a_connection_is_used_again),
+        cmocka_unit_test(connections_are_used_again_to_many_peers_at_a_time),
         cmocka_unit_test(a_connection_that_died_meanwhile_is_made_anew),
         cmocka_unit_test(redirects_are_followed_only_when_told_and_not_for_ever),
         cmocka_unit_test(a_redirected_post_becomes_a_get_or_stays_one_by_its_code),

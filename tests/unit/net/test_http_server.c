@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/gzip.h"
 #include "base/mem.h"
@@ -599,6 +600,66 @@ static void a_handler_can_see_that_its_client_hung_up(void **state)
     http_server_stop(s.server);
 }
 
+static void a_client_that_closes_its_direction_only_still_gets_its_answer(void **state)
+{
+    struct site s;
+    struct buf in = {0};
+    int fd;
+
+    start(&s, 2);
+    for (int i = 0; i < 20; i++) {
+        fd = peer_dial(s.port);
+        buf_reset(&in);
+        peer_send(fd, i % 2 ? GET("/large", "") : GET("/gone", ""));
+        shutdown(fd, SHUT_WR);
+        peer_read_all(fd, &in);
+        assert_non_null(strstr(in.p, i % 2 ? "Content-Length: 3145728" : "to nobody"));
+        assert_true(i % 2 == 0 || in.len > LARGE);
+        close(fd);
+    }
+    buf_free(&in);
+    http_server_stop(s.server);
+}
+
+static double cpu_seconds(void)
+{
+    return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* Client and server share the descriptors of this process. */
+static void without_descriptors_the_server_waits_and_goes_on(void **state)
+{
+    struct site s;
+    struct rlimit before, few;
+    struct buf in = {0};
+    int first, second;
+    double cpu;
+
+    start(&s, 1);
+    first = peer_dial(s.port);
+    peer_nap(50);
+    second = dup(first); /* the lowest free one */
+    close(second);
+    must(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    few = before;
+    few.rlim_cur = (rlim_t)second + 1;
+    must(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    second = peer_dial(s.port);
+    peer_send(second, GET("/late", ""));
+    cpu = cpu_seconds();
+    peer_nap(400);
+    cpu = cpu_seconds() - cpu;
+    assert_int_equal(recv(second, &(char){0}, 1, MSG_DONTWAIT), -1);
+    close(first);
+    assert_true(peer_read_answer(second, &in));
+    must(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    assert_non_null(strstr(in.p, "GET /late"));
+    assert_true(cpu < 0.2);
+    buf_free(&in);
+    close(second);
+    http_server_stop(s.server);
+}
+
 /* ---- start and stop ------------------------------------------------------------------------- */
 
 static void stop_in_background(void *arg)
@@ -754,6 +815,8 @@ int main(void)
         cmocka_unit_test(health_is_answered_while_every_worker_is_busy),
         cmocka_unit_test(requests_past_the_queue_get_503_and_the_others_their_answer),
         cmocka_unit_test(a_handler_can_see_that_its_client_hung_up),
+        cmocka_unit_test(a_client_that_closes_its_direction_only_still_gets_its_answer),
+        cmocka_unit_test(without_descriptors_the_server_waits_and_goes_on),
         cmocka_unit_test(a_stop_finishes_what_is_being_answered_and_refuses_the_rest),
         cmocka_unit_test(a_stop_under_fire_hangs_nobody),
         cmocka_unit_test(a_taken_port_is_told_with_its_address),
