@@ -8,7 +8,7 @@
 
 DEFINE_FREEP(alerts, struct alerts)
 
-/* ---- groups from what is held ---- */
+/* ---- groups from what is held -------------------------------------------------------------- */
 
 static void take_seats(struct alerts *a, struct held *h)
 {
@@ -57,7 +57,7 @@ static void rebuild_groups(struct alerts *a, unix_ns now)
     a->gauges_stale = true;
 }
 
-/* ---- life ---- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 int alerts_new(const struct config *config, const struct keeper *keeper,
                const struct message_sink *messages, unix_ns now, struct alerts **ret,
@@ -113,7 +113,7 @@ void alerts_reconfigure(struct alerts *a, const struct config *config, unix_ns n
     config_unref(old);
 }
 
-/* ---- the clock ---- */
+/* ---- the clock ----------------------------------------------------------------------------- */
 
 /* What was over stays over: an end that now lies ahead would bring the alert back. */
 static void pull_ends(struct alerts *a, unix_ns before, unix_ns now)
@@ -153,7 +153,7 @@ static void see_clock(struct alerts *a, unix_ns now)
     a->last_now = now;
 }
 
-/* ---- posting ---- */
+/* ---- posting ------------------------------------------------------------------------------- */
 
 static void stage(struct alerts *a, const struct alert *report, unix_ns now)
 {
@@ -251,7 +251,7 @@ int alerts_post(struct alerts *a, const struct alert *const *alerts, size_t n, u
     return 0;
 }
 
-/* ---- time ---- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 static void sweep(struct alerts *a, unix_ns now)
 {

@@ -44,7 +44,7 @@ int alerts_post(struct alerts *a, const struct alert *const *alerts, size_t n, u
  * before the next post. */
 unix_ns alerts_tick(struct alerts *a, unix_ns now);
 
-/* ---- looking in ---- */
+/* ---- looking in ---------------------------------------------------------------------------- */
 
 enum alert_status { ALERT_ACTIVE, ALERT_SUPPRESSED };
 

@@ -155,7 +155,7 @@ static inline bool held_is_resolved(const struct held *h, unix_ns now)
     return h->gone || alert_is_resolved(h->alert, now);
 }
 
-/* ---- store.c: held alerts by label set ---- */
+/* ---- store.c: held alerts by label set ----------------------------------------------------- */
 
 struct held *store_get(const struct alerts *a, const struct label_set *labels);
 struct held *store_add(struct alerts *a, const struct label_set *labels);
@@ -174,7 +174,7 @@ bool alert_same_content(const struct alert *x, const struct alert *y); /* but fo
 bool alert_same_end(const struct alert *x, const struct alert *y,
                     unix_ns now); /* and both resolved */
 
-/* ---- route.c: which routes an alert takes, and the names of groups ---- */
+/* ---- route.c: which routes an alert takes, and the names of groups ------------------------- */
 
 const struct config_route *route_root(const struct config *config);
 /* Appends the routes that match, in order, to the growing array *seats. */
@@ -185,7 +185,7 @@ char *route_group_key(const struct config_route *r, const struct label_set *grou
 const struct config_receiver *route_receiver(const struct config *config,
                                              const struct config_route *r);
 
-/* ---- group.c: groups and their timers ---- */
+/* ---- group.c: groups and their timers ------------------------------------------------------ */
 
 void group_join(struct alerts *a, struct seat *seat, struct held *h, unix_ns now);
 void group_hasten(struct alerts *a, struct group *g, unix_ns due);
@@ -199,7 +199,7 @@ void group_put_back(struct alerts *a, struct group *g, unix_ns due); /* after gr
 void groups_clear(struct alerts *a);
 void groups_shift(struct alerts *a, int64_t back_ns);
 
-/* ---- nflog.c: the notification log ---- */
+/* ---- nflog.c: the notification log --------------------------------------------------------- */
 
 /* Log hashes of what passed the muting stages of a flush, ascending. */
 struct hashes {
@@ -222,7 +222,7 @@ void nflog_deinit(struct alerts *a);
 void log_entry_free(struct log_entry *e);
 DEFINE_FREEP(log_entry, struct log_entry)
 
-/* ---- record.c: records as JSON, docs/formats/state-alerts.md ---- */
+/* ---- record.c: records as JSON, docs/formats/state-alerts.md ------------------------------- */
 
 void record_alert_key(uint64_t fingerprint, uint32_t twin, struct buf *out);
 void record_alert(const struct alert *al, bool resolved, struct buf *out);
@@ -231,7 +231,7 @@ int record_alert_read(struct str key, struct str value, struct alert **ret, uint
 void record_entry(const struct log_entry *e, struct buf *out);
 int record_entry_read(struct str key, struct str value, struct log_entry **ret, struct err *err);
 
-/* ---- journal.c: one write to the keeper for all that is pending ---- */
+/* ---- journal.c: one write to the keeper for all that is pending ---------------------------- */
 
 void journal_alert(struct alerts *a, struct held *h); /* delete it when gone, else save its end */
 void journal_entry(struct alerts *a, struct log_entry *e);
@@ -239,7 +239,7 @@ void journal_entry(struct alerts *a, struct log_entry *e);
 int journal_write(struct alerts *a, unix_ns now, struct err *err);
 int journal_load(struct alerts *a, unix_ns now, struct err *err);
 
-/* ---- inhibit.c ---- */
+/* ---- inhibit.c ----------------------------------------------------------------------------- */
 
 void inhibit_init(struct alerts *a);
 void inhibit_deinit(struct alerts *a); /* all held alerts must have left */
@@ -247,12 +247,12 @@ void inhibit_enter(struct alerts *a, struct held *h);
 void inhibit_leave(struct alerts *a, struct held *h);
 const struct held *inhibit_source(const struct alerts *a, const struct held *h, unix_ns now);
 
-/* ---- flush.c ---- */
+/* ---- flush.c ------------------------------------------------------------------------------- */
 
 /* Flushes what is due and writes what is dirty, unless a failure not long ago forbids. */
 void flush_tick(struct alerts *a, unix_ns now);
 
-/* ---- metrics.c ---- */
+/* ---- metrics.c ----------------------------------------------------------------------------- */
 
 enum mute_stage { NOT_MUTED, MUTED_BY_INHIBITION };
 

@@ -58,7 +58,7 @@ static void batch_deinit(struct batch *b)
     arena_deinit(&b->arena);
 }
 
-/* ---- what has to be told ---- */
+/* ---- what has to be told ------------------------------------------------------------------- */
 
 /*
  * The muting stages, in the order of Alertmanager's pipeline: inhibition; time intervals in which
@@ -206,7 +206,7 @@ static void gather(struct alerts *a, struct batch *b, unix_ns now)
         prepare(a, b, g, now);
 }
 
-/* ---- handing over ---- */
+/* ---- handing over -------------------------------------------------------------------------- */
 
 static int64_t backoff(unsigned failures)
 {

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-/* ---- timers ---- */
+/* ---- timers -------------------------------------------------------------------------------- */
 
 void group_put_back(struct alerts *a, struct group *g, unix_ns due)
 {
@@ -37,7 +37,7 @@ void groups_shift(struct alerts *a, int64_t back_ns)
             a->timers.nodes[i]->due = earlier(a->timers.nodes[i]->due, back_ns);
 }
 
-/* ---- groups ---- */
+/* ---- groups -------------------------------------------------------------------------------- */
 
 struct group_id {
     const struct config_route *route;

@@ -28,7 +28,7 @@ void journal_entry(struct alerts *a, struct log_entry *e)
     *VEC_PUSH(a->dirty_entries, a->n_dirty_entries, a->dirty_entries_cap) = e;
 }
 
-/* ---- writing ---- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 struct ops {
     struct arena arena; /* keys and values */
@@ -135,7 +135,7 @@ int journal_write(struct alerts *a, unix_ns now, struct err *err)
     return 0;
 }
 
-/* ---- reading back ---- */
+/* ---- reading back -------------------------------------------------------------------------- */
 
 struct loading {
     struct alerts *a;

@@ -22,7 +22,7 @@
 #define RECORD_VERSION 1
 #define HEX_DIGITS     16
 
-/* ---- writing ---- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static void key_time(struct json_writer *w, const char *key, unix_ns t)
 {
@@ -98,7 +98,7 @@ void record_entry(const struct log_entry *e, struct buf *out)
     json_object_end(&w);
 }
 
-/* ---- reading ---- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static bool hex_read(struct str s, uint64_t *ret)
 {

@@ -20,7 +20,7 @@ const struct config_route *route_root(const struct config *config)
     return config->route ? config->route : &to_nobody;
 }
 
-/* ---- matching ---- */
+/* ---- matching ------------------------------------------------------------------------------ */
 
 static bool matches(const struct config_route *r, const struct label_set *labels)
 {
@@ -47,7 +47,7 @@ void route_match(const struct config_route *root, const struct label_set *labels
     (*seats)[(*n)++] = (struct seat){.route = root};
 }
 
-/* ---- groups ---- */
+/* ---- groups -------------------------------------------------------------------------------- */
 
 struct label_set *route_group_labels(const struct config_route *r, const struct label_set *labels)
 {

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-/* ---- held alerts ---- */
+/* ---- held alerts --------------------------------------------------------------------------- */
 
 static bool has_labels(const void *key, const void *value)
 {
@@ -119,7 +119,7 @@ void store_deinit(struct alerts *a)
     map_deinit(&a->held_by_key);
 }
 
-/* ---- merging ---- */
+/* ---- merging ------------------------------------------------------------------------------- */
 
 /* An end that is not known is later than any that is. */
 static unix_ns end_of(const struct alert *a)
@@ -180,7 +180,7 @@ bool alert_same_end(const struct alert *x, const struct alert *y, unix_ns now)
            x->ends_at == y->ends_at;
 }
 
-/* ---- order ---- */
+/* ---- order --------------------------------------------------------------------------------- */
 
 /* Who has the label comes first, then the smaller value. */
 static int by_label(const struct label_set *x, const struct label_set *y, struct str name)

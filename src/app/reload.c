@@ -33,8 +33,7 @@ struct target_list *server_targets(void *self)
     return target_list_ref(s->target_list);
 }
 
-/* ---- targets
- * ------------------------------------------------------------------------------------------- */
+/* ---- targets ------------------------------------------------------------------------------- */
 
 static void complain(const char *words, void *arg)
 {
@@ -75,8 +74,7 @@ void server_set_targets(struct server *s)
     selfmetric_set(&reload_time, clock_unix_ms() / 1000);
 }
 
-/* ---- reload
- * -------------------------------------------------------------------------------------------- */
+/* ---- reload -------------------------------------------------------------------------------- */
 
 struct takeover {
     struct server *s;

@@ -24,8 +24,7 @@
 #define API_WORKERS    4
 #define LOG_TICK_MS    10000
 
-/* ---- what joins the rooms
- * ---------------------------------------------------------------------------- */
+/* ---- what joins the rooms ------------------------------------------------------------------ */
 
 static void wake_notify(void *arg)
 {
@@ -97,8 +96,7 @@ static void log_storage_event(void *arg, enum storage_event what, const char *te
     log_event(what == STORAGE_INFO ? LOG_INFO : LOG_ERROR, "storage", "what", text, NULL);
 }
 
-/* ---- building
- * ------------------------------------------------------------------------------------------ */
+/* ---- building ------------------------------------------------------------------------------ */
 
 static void log_lines(const char *event, struct str text)
 {
@@ -296,8 +294,7 @@ static int build(struct server *s, struct err *err)
     return start_api(s, err);
 }
 
-/* ---- running
- * ------------------------------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 static void on_signal(int signal, void *arg)
 {

@@ -11,7 +11,8 @@
 #define ARENA_ALIGN    16
 #define ARENA_SLAB_MIN ((size_t)4096)
 #define ARENA_SLAB_MAX                                                                             \
-    ((size_t)1 << 20) /* slabs double up to here; a larger piece gets its own                      \
+    ((size_t)1                                                                                     \
+     << 20) /* slabs double up to here; a larger piece gets its own                      \
                        */
 #define ARENA_PIECE_MAX (SIZE_MAX / 4)
 

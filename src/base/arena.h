@@ -29,11 +29,11 @@ void arena_init(struct arena *a, size_t max);
 void arena_reset(struct arena *a);  /* forgets all, keeps the largest slab */
 void arena_deinit(struct arena *a); /* frees all; safe on a zeroed arena */
 
-void *arena_alloc(struct arena *a, size_t size);          /* aligned to 16, not zeroed */
-void *arena_zalloc(struct arena *a, size_t size);         /* zeroed */
+void *arena_alloc(struct arena *a, size_t size);           /* aligned to 16, not zeroed */
+void *arena_zalloc(struct arena *a, size_t size);          /* zeroed */
 void *arena_array(struct arena *a, size_t n, size_t size); /* zeroed, overflow-checked */
-char *arena_strdup(struct arena *a, struct str s);        /* zero-terminated copy */
-struct str arena_str(struct arena *a, struct str s);      /* copy */
+char *arena_strdup(struct arena *a, struct str s);         /* zero-terminated copy */
+struct str arena_str(struct arena *a, struct str s);       /* copy */
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -154,7 +154,7 @@ void time_add_rfc3339_ms(struct buf *b, unix_ms t)
     buf_add(b, tail, 5);
 }
 
-/* ---- reading: a cursor that remembers the first failure -------------------------------------- */
+/* ---- reading: a cursor that remembers the first failure ------------------------------------ */
 
 struct cursor {
     const char *p, *end;

@@ -18,8 +18,8 @@ typedef int64_t unix_ns; /* nanoseconds since then: years 1678 to 2262 */
 typedef int64_t mono_ns; /* monotonic nanoseconds, meaningful only as differences */
 
 #define UNIX_NS_ZERO INT64_MIN /* Go's zero time, written 0001-01-01T00:00:00Z */
-#define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_MS    INT64_C(1000000)
+#define NS_PER_S     INT64_C(1000000000)
 
 unix_ms clock_unix_ms(void);
 unix_ns clock_unix_ns(void);
@@ -45,7 +45,8 @@ struct civil {
 };
 
 void civil_of_unix(int64_t seconds, int nanosecond, struct civil *ret); /* in UTC, any year */
-int64_t civil_to_unix(const struct civil *c); /* seconds; fields beyond their range are carried over */
+int64_t civil_to_unix(
+    const struct civil *c); /* seconds; fields beyond their range are carried over */
 
 /* RFC 3339 in UTC with nanoseconds, trailing zeroes of the fraction left out (Go's RFC3339Nano). */
 void time_add_rfc3339(struct buf *b, unix_ns t);

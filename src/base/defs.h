@@ -10,9 +10,9 @@
 
 #include <stddef.h>
 
-#define CLEANUP(fn) __attribute__((cleanup(fn)))
-#define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
-#define ARRAY_LEN(a) (sizeof(a) / sizeof *(a))
+#define CLEANUP(fn)                     __attribute__((cleanup(fn)))
+#define PRINTF_LIKE(fmt, first)         __attribute__((format(printf, fmt, first)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof *(a))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define TAKE(p)                                                                                    \

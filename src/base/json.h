@@ -65,15 +65,15 @@ DEFINE_FREEP(json_doc, struct json)
 
 enum json_type json_type_of(const struct json *j);
 const struct json *json_get(const struct json *object, const char *key); /* NULL: absent */
-size_t json_len(const struct json *j);                                  /* elements or members */
+size_t json_len(const struct json *j);                                   /* elements or members */
 const struct json *json_at(const struct json *array, size_t i);
-struct str json_text(const struct json *j);   /* of a string */
-double json_double(const struct json *j);     /* of a number */
-int64_t json_int(const struct json *j);       /* of an integer number */
+struct str json_text(const struct json *j); /* of a string */
+double json_double(const struct json *j);   /* of a number */
+int64_t json_int(const struct json *j);     /* of an integer number */
 bool json_is_true(const struct json *j);
 
 /* Walks the members of an object in document order; false at the end or when cb returns false. */
-bool json_each(const struct json *object, bool (*cb)(struct str key, const struct json *v, void *arg),
-               void *arg);
+bool json_each(const struct json *object,
+               bool (*cb)(struct str key, const struct json *v, void *arg), void *arg);
 
 #endif

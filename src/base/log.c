@@ -57,7 +57,7 @@ bool log_level_parse(struct str s, enum log_level *ret)
     return false;
 }
 
-/* ---- the body -------------------------------------------------------------------------------- */
+/* ---- the body ------------------------------------------------------------------------------ */
 
 static bool needs_quotes(struct str value)
 {
@@ -100,7 +100,7 @@ static void add_pair(struct buf *body, const char *key, struct str value)
         buf_add_str(body, value);
 }
 
-/* ---- the line -------------------------------------------------------------------------------- */
+/* ---- the line ------------------------------------------------------------------------------ */
 
 /* One write for each line: lines of several threads or processes do not mix. */
 static void put_line(struct str body, uint64_t more)

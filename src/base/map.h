@@ -27,7 +27,7 @@ struct map {
 
 typedef bool map_eq(const void *key, const void *value);
 
-void map_deinit(struct map *m);                                                 /* frees the table */
+void map_deinit(struct map *m); /* frees the table */
 void *map_get(const struct map *m, uint64_t hash, map_eq *eq, const void *key); /* NULL: absent */
 void map_add(struct map *m, uint64_t hash, void *value); /* the key must not be in it yet */
 void *map_remove(struct map *m, uint64_t hash, map_eq *eq, const void *key); /* what was removed */

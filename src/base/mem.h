@@ -10,13 +10,13 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);                           /* not zeroed */
-void *mem_zalloc(size_t size);                          /* zeroed */
-void *mem_array(size_t n, size_t size);                 /* zeroed, n * size checked for overflow */
-void *mem_resize(void *p, size_t n, size_t size);       /* realloc to n * size, checked */
+void *mem_alloc(size_t size);                     /* not zeroed */
+void *mem_zalloc(size_t size);                    /* zeroed */
+void *mem_array(size_t n, size_t size);           /* zeroed, n * size checked for overflow */
+void *mem_resize(void *p, size_t n, size_t size); /* realloc to n * size, checked */
 char *mem_strdup(const char *s);
-char *mem_strndup(const char *s, size_t len);           /* zero-terminated copy of len bytes */
-void mem_freep(void *pp);                               /* for CLEANUP(mem_freep) on any pointer */
+char *mem_strndup(const char *s, size_t len); /* zero-terminated copy of len bytes */
+void mem_freep(void *pp);                     /* for CLEANUP(mem_freep) on any pointer */
 
 /*
  * Makes room for one more element in a growing array: `VEC_PUSH(v->items, v->n, v->cap)` yields a

@@ -19,7 +19,8 @@ struct regex;
 #define REGEX_PATTERN_MAX 65536 /* bytes; a list of a few thousand pod names still fits */
 
 enum regex_flags {
-    REGEX_SEARCH = 0,   /* anywhere in the text, `.` does not match a newline: Go's regexp.MatchString */
+    REGEX_SEARCH =
+        0, /* anywhere in the text, `.` does not match a newline: Go's regexp.MatchString */
     REGEX_ANCHORED = 1, /* whole text, ^(?s:...)$: matchers, relabelling, label_replace */
 };
 
@@ -43,6 +44,7 @@ struct str regex_literal(const struct regex *re, size_t i);
 bool regex_expand(const struct regex *re, struct str text, struct str replacement, struct buf *out);
 
 /* Go's ReplaceAllString. */
-void regex_replace_all(const struct regex *re, struct str text, struct str replacement, struct buf *out);
+void regex_replace_all(const struct regex *re, struct str text, struct str replacement,
+                       struct buf *out);
 
 #endif

@@ -16,9 +16,9 @@ struct str {
 };
 
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_NONE ((struct str){NULL, 0})
-#define STR_FMT "%.*s"
-#define STR_ARG(s) (int)(s).len, (s).p /* for the precision and pointer of %.*s */
+#define STR_NONE     ((struct str){NULL, 0})
+#define STR_FMT      "%.*s"
+#define STR_ARG(s)   (int)(s).len, (s).p /* for the precision and pointer of %.*s */
 
 static inline struct str str_c(const char *zero_terminated)
 {

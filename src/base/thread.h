@@ -23,7 +23,10 @@ struct lock {
     pthread_mutex_t m;
 };
 
-#define LOCK_INIT {PTHREAD_MUTEX_INITIALIZER}
+#define LOCK_INIT                                                                                  \
+    {                                                                                              \
+        PTHREAD_MUTEX_INITIALIZER                                                                  \
+    }
 
 void lock_init(struct lock *l);
 void lock_deinit(struct lock *l);

@@ -47,7 +47,7 @@ struct builder {
 
 static int parse_node(struct builder *b, int depth, struct yaml_node **ret, int *ret_height);
 
-/* ---- messages -------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 static int error_at(const char *file, int line, int column, struct err *err, const char *fmt,
                     va_list ap)
@@ -96,7 +96,7 @@ static int parser_error(struct builder *b)
     return error_at_mark(b, p->problem_mark, "%s", problem);
 }
 
-/* ---- events ---------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------------------------- */
 
 static int next_event(struct builder *b)
 {
@@ -239,7 +239,7 @@ static int parse_sequence(struct builder *b, int depth, struct yaml_node *node, 
     return 0;
 }
 
-/* ---- mappings -------------------------------------------------------------------------------- */
+/* ---- mappings ------------------------------------------------------------------------------ */
 
 /* A mapping while it is read. `by_key` finds keys by their text; its values are key nodes. */
 struct pairs {
@@ -404,7 +404,7 @@ static int parse_node(struct builder *b, int depth, struct yaml_node **ret, int 
     return 0;
 }
 
-/* ---- documents ------------------------------------------------------------------------------- */
+/* ---- documents ----------------------------------------------------------------------------- */
 
 static bool is_empty(const struct yaml_node *node)
 {

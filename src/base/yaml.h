@@ -25,9 +25,9 @@ enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 struct yaml_node {
     enum yaml_kind kind;
     int line, column;
-    bool quoted;      /* a scalar in quotes or a block scalar: always a string */
-    struct str text;  /* of a scalar; zero-terminated behind its end */
-    size_t n;         /* elements, or pairs */
+    bool quoted;               /* a scalar in quotes or a block scalar: always a string */
+    struct str text;           /* of a scalar; zero-terminated behind its end */
+    size_t n;                  /* elements, or pairs */
     struct yaml_node **keys;   /* of a mapping: scalars */
     struct yaml_node **values; /* of a mapping, or the elements of a sequence */
 };
@@ -44,16 +44,18 @@ void yaml_doc_free(struct yaml_doc *doc);
 DEFINE_FREEP(yaml_doc, struct yaml_doc)
 
 const char *yaml_file(const struct yaml_doc *doc);
-size_t yaml_count(const struct yaml_doc *doc);                          /* documents in the stream */
-const struct yaml_node *yaml_root(const struct yaml_doc *doc, size_t i); /* NULL: an empty document */
+size_t yaml_count(const struct yaml_doc *doc); /* documents in the stream */
+const struct yaml_node *yaml_root(const struct yaml_doc *doc,
+                                  size_t i); /* NULL: an empty document */
 
 /* A plain scalar null, ~ or nothing; also a NULL node. */
 bool yaml_is_null(const struct yaml_node *node);
-const struct yaml_node *yaml_get(const struct yaml_node *mapping, const char *key); /* NULL: absent */
+const struct yaml_node *yaml_get(const struct yaml_node *mapping,
+                                 const char *key); /* NULL: absent */
 
 /* Sets err to "FILE:LINE:COL: <words>" and returns -EINVAL. */
-int yaml_error(const struct yaml_doc *doc, const struct yaml_node *at, struct err *err, const char *fmt,
-               ...) PRINTF_LIKE(4, 5);
+int yaml_error(const struct yaml_doc *doc, const struct yaml_node *at, struct err *err,
+               const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* JSON text of a node: scalars that look like null, booleans and numbers become those. */
 struct buf;

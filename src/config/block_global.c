@@ -6,7 +6,7 @@
 #define SECOND 1000
 #define MINUTE (60 * SECOND)
 
-/* ---- external_labels: the only place where the environment is read --------------------------- */
+/* ---- external_labels: the only place where the environment is read ------------------------- */
 
 static bool is_word_byte(char c)
 {
@@ -93,7 +93,7 @@ static void read_external_labels(struct decoder *d, const struct yaml_node *node
     *(const struct label_set **)value = written;
 }
 
-/* ---- global ---------------------------------------------------------------------------------- */
+/* ---- global -------------------------------------------------------------------------------- */
 
 static int at_most_one(struct decoder *d, const struct yaml_node *node, const char *one,
                        const char *other)

@@ -7,7 +7,7 @@
 
 #include <strings.h>
 
-/* ---- tls_config ------------------------------------------------------------------------------ */
+/* ---- tls_config ---------------------------------------------------------------------------- */
 
 static void read_tls_version(struct decoder *d, const struct yaml_node *node, void *value,
                              size_t *count)
@@ -72,7 +72,7 @@ static const struct field tls_fields[] = {
 };
 const struct block tls_block = {.name = "tls_config", FIELDS(tls_fields), .check = check_tls};
 
-/* ---- the parts of an HTTP client ------------------------------------------------------------- */
+/* ---- the parts of an HTTP client ----------------------------------------------------------- */
 
 static const struct field basic_auth_fields[] = {
     TEXT("username", struct http_options, basic_username),
@@ -204,7 +204,7 @@ static void read_http_headers(struct decoder *d, const struct yaml_node *node, v
     *count = n;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static int check_bearer(struct decoder *d, struct http_options *h, const struct yaml_node *node)
 {

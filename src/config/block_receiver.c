@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_priv.h"
 
-/* ---- webhook --------------------------------------------------------------------------------- */
+/* ---- webhook ------------------------------------------------------------------------------- */
 
 static void read_webhook_url(struct decoder *d, const struct yaml_node *node, void *value,
                              size_t *count)
@@ -71,7 +71,7 @@ static const struct block webhook_block = {
     .check = check_webhook,
 };
 
-/* ---- receiver -------------------------------------------------------------------------------- */
+/* ---- receiver ------------------------------------------------------------------------------ */
 
 static int check_receiver(struct decoder *d, void *object, const struct yaml_node *node,
                           void *parent)

@@ -14,7 +14,7 @@
 #define HOUR   (60 * MINUTE)
 #define UNSET  ((dur_ms)-1)
 
-/* ---- matchers, in their three forms ---------------------------------------------------------- */
+/* ---- matchers, in their three forms -------------------------------------------------------- */
 
 /* Matchers on their way into a struct; a block may have all three forms, they count together. */
 struct matcher_list {
@@ -120,7 +120,7 @@ static void read_match_re(struct decoder *d, const struct yaml_node *node, void 
     read_pairs(d, node, MATCH_RE, value, count);
 }
 
-/* ---- routes ---------------------------------------------------------------------------------- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 static bool is_repeated(const char *const *names, size_t i)
 {
@@ -262,7 +262,7 @@ const struct block root_route_block = {
     .check = check_root_route,
 };
 
-/* ---- inhibit rules --------------------------------------------------------------------------- */
+/* ---- inhibit rules ------------------------------------------------------------------------- */
 
 static int check_inhibit(struct decoder *d, void *object, const struct yaml_node *node,
                          void *parent)

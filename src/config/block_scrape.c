@@ -3,7 +3,7 @@
 
 #include "base/hash.h"
 
-/* ---- static_configs -------------------------------------------------------------------------- */
+/* ---- static_configs ------------------------------------------------------------------------ */
 
 void read_labels(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
 {
@@ -55,7 +55,7 @@ static const struct block static_block = {
     .check = check_static,
 };
 
-/* ---- file_sd_configs ------------------------------------------------------------------------- */
+/* ---- file_sd_configs ----------------------------------------------------------------------- */
 
 /* A suffix that tells the format, and wildcards in the last part of the path only. */
 static bool is_file_sd_glob(struct str path)
@@ -102,7 +102,7 @@ static const struct block file_sd_block = {
     .check = check_file_sd,
 };
 
-/* ---- redis ----------------------------------------------------------------------------------- */
+/* ---- redis --------------------------------------------------------------------------------- */
 
 static int check_redis(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
 {
@@ -130,7 +130,7 @@ static const struct field redis_fields[] = {
 static const struct block redis_block = {
     .name = "redis", FIELDS(redis_fields), .check = check_redis};
 
-/* ---- a job ----------------------------------------------------------------------------------- */
+/* ---- a job --------------------------------------------------------------------------------- */
 
 static void read_params(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_priv.h"
 
-/* ---- runtime, storage ------------------------------------------------------------------------ */
+/* ---- runtime, storage ---------------------------------------------------------------------- */
 
 /* All keys of these two are idle. */
 static const struct block runtime_block = {.name = "runtime"};
@@ -18,7 +18,7 @@ static const struct field storage_fields[] = {
 };
 static const struct block storage_block = {.name = "storage", FIELDS(storage_fields)};
 
-/* ---- alerting -------------------------------------------------------------------------------- */
+/* ---- alerting ------------------------------------------------------------------------------ */
 
 /* As in the file that Prometheus brings along: static_configs without any target. */
 static bool addresses_nobody(const struct yaml_node *alertmanager)
@@ -56,7 +56,7 @@ static const struct field alerting_fields[] = {
 };
 static const struct block alerting_block = {.name = "alerting", FIELDS(alerting_fields)};
 
-/* ---- the file -------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------ */
 
 static int check_rule_files(struct decoder *d, const struct yaml_node *node)
 {

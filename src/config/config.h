@@ -25,8 +25,7 @@
 #include "model/matcher.h"
 #include "model/peer.h"
 
-/* ---- prometheus.yml
- * --------------------------------------------------------------------------------- */
+/* ---- prometheus.yml ------------------------------------------------------------------------ */
 
 enum relabel_action {
     RELABEL_REPLACE,
@@ -106,8 +105,7 @@ struct config_scrape {
     int line;
 };
 
-/* ---- alertmanager.yml
- * ------------------------------------------------------------------------------- */
+/* ---- alertmanager.yml ---------------------------------------------------------------------- */
 
 struct config_route {
     const char *receiver; /* inherited values are filled in */
@@ -157,8 +155,7 @@ struct config_receiver {
     int line;
 };
 
-/* ---- the whole
- * -------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 struct config_owned; /* what the arena cannot free */
 

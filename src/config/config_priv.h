@@ -7,7 +7,7 @@
 
 #include "config/decode_priv.h"
 
-/* ---- blocks ---- */
+/* ---- blocks -------------------------------------------------------------------------------- */
 
 extern const struct block top_block, global_block, http_block, tls_block;
 extern const struct block scrape_block, relabel_block;
@@ -21,17 +21,17 @@ field_reader read_labels; /* const struct label_set * */
 /* scrape_protocols of a job or of `global`; suffix ends the messages. */
 int check_protocols(struct decoder *d, const struct yaml_node *block, const char *suffix);
 
-/* ---- matchers.c ---- */
+/* ---- matchers.c ---------------------------------------------------------------------------- */
 
 void matchers_sort(struct matcher **ms, size_t n);
 void matchers_print(struct matcher *const *ms, size_t n, struct buf *out); /* {a="b",c=~"d"} */
 
-/* ---- config.c ---- */
+/* ---- config.c ------------------------------------------------------------------------------ */
 
 enum owned_kind { OWNED_REGEX, OWNED_MATCHER, OWNED_LABELS };
 void config_own(struct config *c, enum owned_kind kind, const void *what);
 
-/* ---- text.c ---- */
+/* ---- text.c -------------------------------------------------------------------------------- */
 
 /* The document again, in block style and without comments; secrets as <secret>. */
 void config_write_text(struct decoder *d, const struct yaml_node *root, struct buf *out);

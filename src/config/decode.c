@@ -8,7 +8,7 @@
 
 #define IDLE_SIZE_MAX 512 /* bytes; no struct of an idle key is larger */
 
-/* ---- fields ---------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------- */
 
 /* The place in the tree that messages show. Returns what to hand to leave(). */
 static size_t enter(struct decoder *d, const char *key)
@@ -181,7 +181,7 @@ void decode_field(struct decoder *d, const struct field *f, const struct yaml_no
     }
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------------------------- */
 
 static const struct field *find_field(const struct block *b, struct str key)
 {

@@ -22,7 +22,7 @@
 #define CONFIG_QUOTE_MAX 60           /* bytes of a wrong value that a message repeats */
 #define CONFIG_WORDS_MAX 640          /* bytes of one message without its place */
 
-/* ---- what stands in `global` and is a default of other blocks ---- */
+/* ---- what stands in `global` and is a default of other blocks ------------------------------ */
 
 struct global {
     dur_ms scrape_interval, scrape_timeout, evaluation_interval, rule_query_offset, resolve_timeout;
@@ -61,7 +61,7 @@ struct decoder {
     struct map job_names, receiver_names;  /* values: the names */
 };
 
-/* ---- decoder.c, decode.c ---- */
+/* ---- decoder.c, decode.c ------------------------------------------------------------------- */
 
 void decoder_init(struct decoder *d, struct config *c, const struct yaml_doc *doc, struct err *err);
 void decoder_deinit(struct decoder *d);
@@ -133,7 +133,7 @@ bool name_is_in(const struct map *names, const char *name);
 /* Text for a message: in quotes, cut at CONFIG_QUOTE_MAX. Lives in the configuration's arena. */
 const char *shown(struct decoder *d, struct str s);
 
-/* ---- scalars.c: why is set to the words when false ---- */
+/* ---- scalars.c: why is set to the words when false ----------------------------------------- */
 
 bool scalar_bool(const struct yaml_node *node, bool *ret);
 bool scalar_count(const struct yaml_node *node, uint64_t *ret);

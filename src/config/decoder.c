@@ -31,7 +31,7 @@ void decoder_deinit(struct decoder *d)
     map_deinit(&d->receiver_names);
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------- */
 
 /* A line that does not fit hides the later ones too: the list is told from its beginning, in order.
  */
@@ -128,7 +128,7 @@ void decoder_refuse_known(struct decoder *d, const struct yaml_node *key,
                            shown(d, key->text), owner);
 }
 
-/* ---- small questions ------------------------------------------------------------------------- */
+/* ---- small questions ----------------------------------------------------------------------- */
 
 bool is_mapping(struct decoder *d, const struct yaml_node *node)
 {
@@ -207,7 +207,7 @@ size_t expanded_bytes(const struct yaml_node *node)
     return sum;
 }
 
-/* ---- what decoding yields -------------------------------------------------------------------- */
+/* ---- what decoding yields ------------------------------------------------------------------ */
 
 void decoder_secret(struct decoder *d, const struct yaml_node *node)
 {

@@ -111,7 +111,7 @@ struct block {
     }
 #define FIELDS(table) .fields = (table), .n_fields = ARRAY_LEN(table)
 
-/* ---- keys.c ---- */
+/* ---- keys.c -------------------------------------------------------------------------------- */
 
 enum key_class { KEY_CARRIED_OUT, KEY_IDLE, KEY_KNOWN };
 

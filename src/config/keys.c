@@ -193,7 +193,7 @@ void keys_each(const struct block *b, void (*cb)(const char *key, enum key_class
     }
 }
 
-/* ---- the nearest key ------------------------------------------------------------------------- */
+/* ---- the nearest key ----------------------------------------------------------------------- */
 
 #define KEY_LEN_MAX 48 /* bytes; the longest key has 39 */
 

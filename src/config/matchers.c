@@ -71,7 +71,7 @@ static size_t operator_at(struct str s, enum matcher_type *ret)
     return 0;
 }
 
-/* ---- classic --------------------------------------------------------------------------------- */
+/* ---- classic ------------------------------------------------------------------------------- */
 
 static bool is_classic_blank(char c)
 {
@@ -186,7 +186,7 @@ static int read_classic(struct reader *r)
     }
 }
 
-/* ---- UTF-8 ----------------------------------------------------------------------------------- */
+/* ---- UTF-8 --------------------------------------------------------------------------------- */
 
 static bool is_blank(uint32_t c)
 {
@@ -345,7 +345,7 @@ static bool read_utf8(struct reader *r)
     return take(r, '}') == braces && skip_blanks(r->rest).len == 0;
 }
 
-/* ---- the door -------------------------------------------------------------------------------- */
+/* ---- the door ------------------------------------------------------------------------------ */
 
 int config_parse_matchers(struct str text, struct matcher ***list, size_t *n, struct err *err)
 {

@@ -224,7 +224,7 @@ bool scalar_size(const struct yaml_node *node, uint64_t *ret, struct err *why)
     return true;
 }
 
-/* ---- URLs ------------------------------------------------------------------------------------ */
+/* ---- URLs ---------------------------------------------------------------------------------- */
 
 static bool has_odd_byte(struct str s)
 {

@@ -20,15 +20,16 @@ struct alert {
     const struct label_set *labels;
     const struct label_set *annotations;
     unix_ns starts_at;
-    unix_ns ends_at;    /* firing while now is before it; UNIX_NS_ZERO: no end known */
-    unix_ns updated_at; /* when it was last reported */
-    bool timed_out;     /* ends_at was set for want of news, not by the sender */
+    unix_ns ends_at;     /* firing while now is before it; UNIX_NS_ZERO: no end known */
+    unix_ns updated_at;  /* when it was last reported */
+    bool timed_out;      /* ends_at was set for want of news, not by the sender */
     char *generator_url; /* "" when unknown */
 };
 
 /* Takes its own references to the sets and copies the URL (NULL: ""). Returns a reference. */
 struct alert *alert_new(const struct label_set *labels, const struct label_set *annotations,
-                        unix_ns starts_at, unix_ns ends_at, unix_ns updated_at, const char *generator_url);
+                        unix_ns starts_at, unix_ns ends_at, unix_ns updated_at,
+                        const char *generator_url);
 struct alert *alert_ref(const struct alert *a);
 void alert_unref(const struct alert *a);
 

@@ -66,7 +66,8 @@ struct exposition_reader {
     struct str family_name;
 };
 
-void exposition_reader_init(struct exposition_reader *r, struct str page, enum exposition_format format);
+void exposition_reader_init(struct exposition_reader *r, struct str page,
+                            enum exposition_format format);
 
 /* The next entry; 0 and kind EXPOSITION_END at the end; -EINVAL with "line N: ..." for a bad page. */
 int exposition_next(struct exposition_reader *r, struct exposition_entry *ret, struct err *err);
@@ -88,8 +89,9 @@ void exposition_unescape(struct str text, struct buf *out);
  * of zero-terminated strings, closed by NULL.
  */
 void exposition_family(struct buf *out, const char *name, enum metric_type type, const char *help);
-void exposition_sample(struct buf *out, const char *name, double value, ...) __attribute__((sentinel));
-void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels, size_t n,
-                              double value);
+void exposition_sample(struct buf *out, const char *name, double value, ...)
+    __attribute__((sentinel));
+void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels,
+                              size_t n, double value);
 
 #endif

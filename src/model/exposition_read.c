@@ -68,7 +68,7 @@ int exposition_error(const struct exposition_reader *r, struct err *err, const c
     return err_set(err, -EINVAL, "line %zu: " STR_FMT, r->line, STR_ARG(buf_str(&words)));
 }
 
-/* ---- a cursor over the page ------------------------------------------------------------------ */
+/* ---- a cursor over the page ---------------------------------------------------------------- */
 
 /* Inside a line. The page's end counts as the end of its last line. */
 struct cursor {
@@ -157,7 +157,7 @@ static bool skip_braces(struct cursor *c)
     return true;
 }
 
-/* ---- HELP, TYPE, UNIT ------------------------------------------------------------------------ */
+/* ---- HELP, TYPE, UNIT ---------------------------------------------------------------------- */
 
 static bool find_type(const struct exposition_reader *r, struct str word, enum metric_type *ret)
 {
@@ -287,7 +287,7 @@ static int read_openmetrics_comment(struct exposition_reader *r, struct cursor *
     return exposition_error(r, err, "expected # HELP, # TYPE, # UNIT or # EOF");
 }
 
-/* ---- series ---------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 static int read_number(const struct exposition_reader *r, struct str token, const char *what,
                        double *ret, struct err *err)
@@ -434,7 +434,7 @@ static int read_series(struct exposition_reader *r, struct cursor *c, struct exp
     return text ? read_text_tail(r, c, ret, err) : read_openmetrics_tail(r, c, ret, err);
 }
 
-/* ---- the page -------------------------------------------------------------------------------- */
+/* ---- the page ------------------------------------------------------------------------------ */
 
 void exposition_reader_init(struct exposition_reader *r, struct str page,
                             enum exposition_format format)

@@ -39,7 +39,7 @@ static size_t body_size(const struct label_set *ls)
     return 2 * ls->n * sizeof *ls->ends + (ls->n ? ls->ends[2 * ls->n - 1] : 0);
 }
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------------------------- */
 
 /* By name; labels of one name stay in the order in which they came. */
 static int compare_places(const void *pa, const void *pb)
@@ -141,7 +141,7 @@ void label_set_unref(const struct label_set *const_ls)
         free(ls);
 }
 
-/* ---- looking --------------------------------------------------------------------------------- */
+/* ---- looking ------------------------------------------------------------------------------- */
 
 size_t label_set_count(const struct label_set *ls)
 {
@@ -216,7 +216,7 @@ uint64_t label_set_stable_hash(const struct label_set *ls)
     return hash_xxh64(buf_str(&text).p, text.len);
 }
 
-/* ---- printing -------------------------------------------------------------------------------- */
+/* ---- printing ------------------------------------------------------------------------------ */
 
 void label_set_print(const struct label_set *ls, struct buf *out)
 {
@@ -265,7 +265,7 @@ void label_set_add_json(const struct label_set *ls, struct buf *out)
     buf_add_byte(out, '}');
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------- */
 
 static bool is_letter(char c)
 {

@@ -18,7 +18,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
-#define LABEL_NAME   STR("__name__")
+#define LABEL_NAME      STR("__name__")
 #define LABEL_COUNT_MAX 1024 /* labels of one set; more is a fault of the sender */
 
 struct label {
@@ -42,7 +42,7 @@ static inline void label_set_unrefp(const struct label_set **p)
 }
 
 size_t label_set_count(const struct label_set *ls);
-struct label label_set_at(const struct label_set *ls, size_t i); /* in order of names */
+struct label label_set_at(const struct label_set *ls, size_t i);       /* in order of names */
 struct str label_set_get(const struct label_set *ls, struct str name); /* .len == 0: absent */
 uint64_t label_set_hash(const struct label_set *ls);                   /* of this process only */
 bool label_set_eq(const struct label_set *a, const struct label_set *b);
@@ -69,13 +69,14 @@ struct label_builder {
 
 void label_builder_init(struct label_builder *b, const struct label_set *from); /* NULL: empty */
 void label_builder_deinit(struct label_builder *b);
-void label_builder_set(struct label_builder *b, struct str name, struct str value); /* empty: remove */
+void label_builder_set(struct label_builder *b, struct str name,
+                       struct str value); /* empty: remove */
 void label_builder_del(struct label_builder *b, struct str name);
 struct str label_builder_get(const struct label_builder *b, struct str name);
 struct label_set *label_builder_build(const struct label_builder *b); /* a new reference */
 
-bool label_name_is_valid(struct str name);        /* UTF-8 scheme: not empty, valid UTF-8 */
-bool label_name_is_legacy(struct str name);       /* [a-zA-Z_][a-zA-Z0-9_]* */
-bool metric_name_is_legacy(struct str name);      /* [a-zA-Z_:][a-zA-Z0-9_:]* */
+bool label_name_is_valid(struct str name);   /* UTF-8 scheme: not empty, valid UTF-8 */
+bool label_name_is_legacy(struct str name);  /* [a-zA-Z_][a-zA-Z0-9_]* */
+bool metric_name_is_legacy(struct str name); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
 
 #endif

@@ -22,7 +22,7 @@ struct histogram;
 struct label_set;
 struct matcher;
 
-/* ---- sample sink: scrape, probes, rules, remote write -> storage ---------------------------------- */
+/* ---- sample sink: scrape, probes, rules, remote write -> storage --------------------------- */
 
 typedef uint64_t series_ref; /* 0 is none */
 
@@ -64,16 +64,16 @@ struct sample_sink {
                   enum sample_verdict *verdicts, struct err *err);
 };
 
-/* ---- series reader: promql, api <- storage, remote ------------------------------------------------- */
+/* ---- series reader: promql, api <- storage, remote ----------------------------------------- */
 
 /* Samples of one series as columns. Owned by the caller, who zeroes it once and uses it again and again;
  * the reader grows it. Free with columns_deinit(). Staleness markers are included. */
 struct columns {
     size_t n, cap;
-    unix_ms *times;                     /* ascending */
-    double *values;                     /* the value, or NaN where histograms[i] is not NULL */
+    unix_ms *times;                      /* ascending */
+    double *values;                      /* the value, or NaN where histograms[i] is not NULL */
     const struct histogram **histograms; /* NULL when all n are floats; owned by `hold` */
-    void *hold;                         /* memory of the histograms, private to the reader */
+    void *hold;                          /* memory of the histograms, private to the reader */
     void (*hold_free)(void *hold);
 };
 
@@ -91,8 +91,8 @@ struct series_reader {
     void *self;
 
     /* Series that match all matchers and may have samples in [from, to] (milliseconds, both included). */
-    int (*select)(void *self, const struct matcher *const *matchers, size_t n_matchers, unix_ms from,
-                  unix_ms to, struct selection **ret, struct err *err);
+    int (*select)(void *self, const struct matcher *const *matchers, size_t n_matchers,
+                  unix_ms from, unix_ms to, struct selection **ret, struct err *err);
 
     /* Sets *ret to the samples of series i in [from, to]. Threads may read different series of one
      * selection at the same time, each with columns of its own. */
@@ -103,36 +103,39 @@ struct series_reader {
 
     /* Names of labels, or values of one label, that occur in series which match (n_matchers may be 0) and
      * may have samples in [from, to]: calls cb for each, sorted, without doubles. */
-    int (*label_names)(void *self, const struct matcher *const *matchers, size_t n_matchers, unix_ms from,
-                       unix_ms to, void (*cb)(struct str name, void *arg), void *arg, struct err *err);
+    int (*label_names)(void *self, const struct matcher *const *matchers, size_t n_matchers,
+                       unix_ms from, unix_ms to, void (*cb)(struct str name, void *arg), void *arg,
+                       struct err *err);
     int (*label_values)(void *self, struct str name, const struct matcher *const *matchers,
-                        size_t n_matchers, unix_ms from, unix_ms to, void (*cb)(struct str value, void *arg),
-                        void *arg, struct err *err);
+                        size_t n_matchers, unix_ms from, unix_ms to,
+                        void (*cb)(struct str value, void *arg), void *arg, struct err *err);
 };
 
-/* ---- alert sink: rules, api -> alerts -------------------------------------------------------------- */
+/* ---- alert sink: rules, api -> alerts ------------------------------------------------------ */
 
 struct alert_sink {
     void *self;
 
     /* Takes n alerts (borrowed for the call). After 0 they are on disk and will be notified about. */
-    int (*post)(void *self, const struct alert *const *alerts, size_t n, unix_ns now, struct err *err);
+    int (*post)(void *self, const struct alert *const *alerts, size_t n, unix_ns now,
+                struct err *err);
 };
 
-/* ---- message sink: alerts -> notify ---------------------------------------------------------------- */
+/* ---- message sink: alerts -> notify -------------------------------------------------------- */
 
 /* One notification: these alerts of one group, for one integration of one receiver. */
 struct notification {
-    const char *receiver;        /* name */
-    int integration;             /* its number within the receiver, from 0, in order of creation */
-    const char *group_key;       /* Alertmanager's group key text */
+    const char *receiver;  /* name */
+    int integration;       /* its number within the receiver, from 0, in order of creation */
+    const char *group_key; /* Alertmanager's group key text */
     const struct label_set *group_labels;
-    const struct str *group_by;  /* names the route groups by (KubeSphere's body shows also absent ones) */
+    const struct str
+        *group_by; /* names the route groups by (KubeSphere's body shows also absent ones) */
     size_t n_group_by;
     const struct alert *const *alerts; /* firing and resolved, in the order to be shown */
     size_t n_alerts;
-    unix_ns now;                 /* of the flush: decides which alerts are resolved */
-    const char *reason;          /* why now, in Alertmanager's words: "first notification", ... */
+    unix_ns now;        /* of the flush: decides which alerts are resolved */
+    const char *reason; /* why now, in Alertmanager's words: "first notification", ... */
 };
 
 struct message_sink {
@@ -142,7 +145,7 @@ struct message_sink {
     int (*put)(void *self, const struct notification *ns, size_t n, struct err *err);
 };
 
-/* ---- keeper: alerts, notify -> state --------------------------------------------------------------- */
+/* ---- keeper: alerts, notify -> state ------------------------------------------------------- */
 
 /* Small records that must not be lost, in named tables. state/ keeps them in SQLite. */
 struct keeper_op {
@@ -158,8 +161,8 @@ struct keeper {
     int (*write)(void *self, const struct keeper_op *ops, size_t n, struct err *err);
 
     /* Calls cb for every record of a table in order of keys, until cb returns non-zero. */
-    int (*each)(void *self, const char *table, int (*cb)(struct str key, struct str value, void *arg),
-                void *arg, struct err *err);
+    int (*each)(void *self, const char *table,
+                int (*cb)(struct str key, struct str value, void *arg), void *arg, struct err *err);
 };
 
 #endif

@@ -76,7 +76,7 @@ struct selfmetric *selfmetric_labelled(const char *name, const char *label, enum
     return m;
 }
 
-/* ---- the process ----------------------------------------------------------------------------- */
+/* ---- the process --------------------------------------------------------------------------- */
 
 /* The number after `skip` words of a file, 0 when there is none. */
 static double number_in(const char *path, size_t skip)
@@ -148,7 +148,7 @@ static void write_process(struct buf *out)
               "Start time of the process since unix epoch in seconds.", start_time());
 }
 
-/* ---- the page -------------------------------------------------------------------------------- */
+/* ---- the page ------------------------------------------------------------------------------ */
 
 static int compare(const void *pa, const void *pb)
 {

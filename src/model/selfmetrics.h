@@ -20,13 +20,14 @@ struct selfmetric {
     enum metric_type type;
     const char *help;
     _Atomic int64_t value;
-    double scale;       /* value * scale is shown; 0 means 1 */
+    double scale; /* value * scale is shown; 0 means 1 */
     struct selfmetric *next;
     atomic_bool registered;
 };
 
 #define SELFMETRIC(var, type_, name_, label_, help_)                                               \
-    static struct selfmetric var = {.name = (name_), .label = (label_), .type = (type_), .help = (help_)}
+    static struct selfmetric var = {                                                               \
+        .name = (name_), .label = (label_), .type = (type_), .help = (help_)}
 
 void selfmetric_add(struct selfmetric *m, int64_t n);
 void selfmetric_set(struct selfmetric *m, int64_t v);

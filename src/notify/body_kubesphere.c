@@ -13,7 +13,7 @@
 #include "notify/body.h"
 #include "notify/notify.h"
 
-/* ---- id: hashstructure's walk over notification-manager's Alert struct ---- */
+/* ---- id: hashstructure's walk over notification-manager's Alert struct --------------------- */
 
 static uint64_t hash_text(struct str s)
 {
@@ -89,7 +89,7 @@ uint64_t kubesphere_alert_id(const char *status, const struct label_set *labels,
            hash_field(STR("NotifySuccessful"), hash_fnv1_64(FNV64_INIT, &false_byte, 1));
 }
 
-/* ---- body ---- */
+/* ---- body ---------------------------------------------------------------------------------- */
 
 /* A copy of the alert with the label `cluster`, which notification-manager adds before it hashes.
  */

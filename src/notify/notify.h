@@ -70,7 +70,7 @@ unix_ns notify_tick(struct notify *n, unix_ns now);
 struct transport notify_http_transport_new(struct http_client *client);
 void notify_http_transport_free(struct transport *t); /* a zeroed one is fine */
 
-/* ---- looking in ---- */
+/* ---- looking in ---------------------------------------------------------------------------- */
 
 struct notify_queue_view {
     const char *receiver;
@@ -84,7 +84,7 @@ struct notify_queue_view {
 void notify_each_queue(struct notify *n, void (*cb)(const struct notify_queue_view *v, void *arg),
                        void *arg);
 
-/* ---- bodies, pure: also for previews and tests ---- */
+/* ---- bodies, pure: also for previews and tests --------------------------------------------- */
 
 /* Alertmanager's webhook body, version 4. max_alerts 0: all. */
 void webhook_body_alertmanager(const struct notification *n, const char *external_url,

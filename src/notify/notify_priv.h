@@ -73,7 +73,7 @@ struct notify {
     struct attempt *attempts; /* in flight, so that notify_free() can make their answers harmless */
 };
 
-/* ---- record.c: messages as bytes ---- */
+/* ---- record.c: messages as bytes ----------------------------------------------------------- */
 
 void message_encode(const struct message *m, struct buf *out);
 int message_decode(struct str key, struct str value, struct message **ret, struct err *err);
@@ -82,13 +82,13 @@ void message_free(struct message *m);
 void message_key(uint64_t number, char out[KEY_LEN + 1]);
 struct notification message_view(const struct message *m); /* borrows from m */
 
-/* ---- send.c ---- */
+/* ---- send.c -------------------------------------------------------------------------------- */
 
 void queue_free(struct queue *q);
 void notify_enqueue(struct notify *n, struct message *take_m, unix_ns now);
 void attempts_forget(struct notify *n);
 
-/* ---- channel.c: the integration a message is for, as the configuration has it ---- */
+/* ---- channel.c: the integration a message is for, as the configuration has it -------------- */
 
 /* NULL: there is no such receiver or integration any more. */
 const struct config_webhook *channel_find(const struct config *c, const char *receiver,

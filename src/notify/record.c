@@ -86,7 +86,7 @@ void message_free(struct message *m)
     free(m);
 }
 
-/* ---- writing ---- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static void add_labels(struct json_writer *w, const char *key, const struct label_set *ls)
 {
@@ -139,7 +139,7 @@ void message_encode(const struct message *m, struct buf *out)
     json_object_end(&w);
 }
 
-/* ---- reading ---- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static bool set_label(struct str name, const struct json *value, void *arg)
 {

@@ -56,8 +56,7 @@ struct attempt {
     struct attempt *prev, *next;
 };
 
-/* ---- lanes and queues
- * ---------------------------------------------------------------------------------- */
+/* ---- lanes and queues ---------------------------------------------------------------------- */
 
 static void lane_free(struct lane *lane)
 {
@@ -160,8 +159,7 @@ static void drop_first(struct lane *lane, unix_ns now)
     lane_free(lane);
 }
 
-/* ---- outcomes
- * ------------------------------------------------------------------------------------------ */
+/* ---- outcomes ------------------------------------------------------------------------------ */
 
 static uint64_t next_random(struct notify *n)
 {
@@ -279,8 +277,7 @@ static void judge(struct attempt *a, int status, struct str body, const struct e
                  STR_ARG(excerpt));
 }
 
-/* ---- attempts
- * ------------------------------------------------------------------------------------------ */
+/* ---- attempts ------------------------------------------------------------------------------ */
 
 void attempts_forget(struct notify *n)
 {

@@ -9,7 +9,8 @@
 
 #include "promql/range_priv.h"
 
-#define SELECT_ROUNDS_MAX 64 /* of halving; more means values against which halving does not help  \
+#define SELECT_ROUNDS_MAX                                                                          \
+    64 /* of halving; more means values against which halving does not help  \
                               */
 
 struct order_statistics {

@@ -12,7 +12,8 @@
 #include "scrape/scrape_priv.h"
 
 #define PAGE_MAX                                                                                   \
-    (256u << 20) /* bytes, when body_size_limit sets none: the loop's memory is shared by others   \
+    (256u                                                                                          \
+     << 20) /* bytes, when body_size_limit sets none: the loop's memory is shared by others   \
                   */
 
 static const char accept[] =
@@ -61,8 +62,7 @@ static void http_close(void *session)
     free(s);
 }
 
-/* ---- the answer
- * --------------------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------- */
 
 static bool media_type_is(struct str type, struct str name)
 {
@@ -118,8 +118,7 @@ static void on_answer(struct http_response *response, const struct err *failure,
     s->done(err.code ? STR_NONE : buf_str(&response->body), format, err.code ? &err : NULL, s->arg);
 }
 
-/* ---- the question
- * ------------------------------------------------------------------------------------- */
+/* ---- the question -------------------------------------------------------------------------- */
 
 static void http_fetch_page(void *session, dur_ms timeout, page_done *done, void *arg)
 {

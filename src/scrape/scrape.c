@@ -75,8 +75,7 @@ unix_ns scrape_next_tick(unix_ns after, dur_ms interval, uint64_t hash)
     return after - since + step;
 }
 
-/* ---- one watch, on its loop
- * ----------------------------------------------------------------------------- */
+/* ---- one watch, on its loop ---------------------------------------------------------------- */
 
 static void note(struct watch *w, const struct scrape_outcome *o, unix_ms now, double duration)
 {
@@ -207,8 +206,7 @@ static struct watch *watch_new(struct scrape *s, struct target_list *list, const
     return w;
 }
 
-/* ---- the machine
- * ---------------------------------------------------------------------------------------- */
+/* ---- the machine --------------------------------------------------------------------------- */
 
 static void run_worker(void *arg)
 {

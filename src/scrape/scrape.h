@@ -13,8 +13,7 @@
 #include "model/ports.h"
 #include "targets/targets.h"
 
-/* ---- one target's memory
- * ----------------------------------------------------------------------------- */
+/* ---- one target's memory ------------------------------------------------------------------- */
 
 struct scraper;
 
@@ -45,8 +44,7 @@ void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t
 /* The target is gone for good: marks everything stale at `now`, up and scrape_* too. */
 void scraper_end(struct scraper *s, unix_ms now);
 
-/* ---- the machine
- * ------------------------------------------------------------------------------------- */
+/* ---- the machine --------------------------------------------------------------------------- */
 
 struct scrape;
 

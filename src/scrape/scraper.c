@@ -98,8 +98,7 @@ void scraper_inherit(struct scraper *s, struct scraper *from)
     from->first = NULL;
 }
 
-/* ---- labels
- * ------------------------------------------------------------------------------------------ */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 /* A scraped label that the target has too is kept as exported_<name>, with as many prefixes as it
  * takes. */
@@ -188,8 +187,7 @@ static int resolve(struct scraper *s, const struct exposition_reader *r,
     return status;
 }
 
-/* ---- entries
- * ----------------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------- */
 
 static bool entry_has_raw(const void *key, const void *value)
 {
@@ -273,8 +271,7 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
     return status;
 }
 
-/* ---- commit
- * ------------------------------------------------------------------------------------------ */
+/* ---- commit -------------------------------------------------------------------------------- */
 
 /* Series that did not stand on this page end now. Their texts are forgotten; those that relabelling
  * drops are kept, or each page would parse them anew. */

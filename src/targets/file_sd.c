@@ -24,7 +24,7 @@
 
 #define YOUNG_NS (2 * NS_PER_S) /* far more than the steps in which file systems count time */
 
-/* ---- one file's text ------------------------------------------------------------------------ */
+/* ---- one file's text ----------------------------------------------------------------------- */
 
 void found_groups_free(struct found_group *groups, size_t n)
 {
@@ -133,7 +133,7 @@ int sd_file_parse(const char *path, struct str text, struct found_group **ret, s
     return 0;
 }
 
-/* ---- the files ------------------------------------------------------------------------------ */
+/* ---- the files ----------------------------------------------------------------------------- */
 
 bool sd_config_names(const struct config_file_sd *c, const char *path)
 {

@@ -99,7 +99,7 @@ uint64_t identity_of_refused(uint64_t identity, const char *why)
     return mix_text(identity, why);
 }
 
-/* ---- spreading (prometheus.md 4.4) ---------------------------------------------------------- */
+/* ---- spreading (prometheus.md 4.4) --------------------------------------------------------- */
 
 /* Prometheus looks its name up in DNS. We do not: a site without DNS would wait for it at every
  * start, and all that the seed has to do is to differ between two that watch the same targets. */

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "targets/targets_priv.h"
 
-/* ---- before relabelling --------------------------------------------------------------------- */
+/* ---- before relabelling -------------------------------------------------------------------- */
 
 static void set_if_absent(struct label_builder *b, struct str name, struct str value)
 {
@@ -51,7 +51,7 @@ static void set_discovered(struct label_builder *b, const struct config_scrape *
     set_params(b, job);
 }
 
-/* ---- after relabelling: NULL, or why it cannot be a target ---------------------------------- */
+/* ---- after relabelling: NULL, or why it cannot be a target --------------------------------- */
 
 static const char *check_address(struct arena *a, const struct config_scrape *job,
                                  struct str address)
@@ -98,7 +98,7 @@ static const char *read_times(struct arena *a, const struct label_builder *b, st
     return error;
 }
 
-/* ---- the target ----------------------------------------------------------------------------- */
+/* ---- the target ---------------------------------------------------------------------------- */
 
 static void delete_prefixed(struct label_builder *b, struct str prefix)
 {

@@ -15,7 +15,7 @@
 
 static const struct str param_prefix = {"__param_", 8};
 
-/* ---- HTTP ----------------------------------------------------------------------------------- */
+/* ---- HTTP ---------------------------------------------------------------------------------- */
 
 /* What Go's EscapedPath() leaves as it is. A "?" would begin the query. */
 static bool is_plain_in_path(char c)
@@ -106,7 +106,7 @@ static void add_http_url(struct buf *url, const struct config_scrape *job,
     add_params(url, job, b);
 }
 
-/* ---- Redis ---------------------------------------------------------------------------------- */
+/* ---- Redis --------------------------------------------------------------------------------- */
 
 static bool has_scheme(struct str address)
 {
@@ -122,7 +122,7 @@ static bool has_port(struct str address)
     return str_find(tail, STR(":")) < tail.len;
 }
 
-/* ---- both ----------------------------------------------------------------------------------- */
+/* ---- both ---------------------------------------------------------------------------------- */
 
 const char *target_address(struct arena *a, const struct config_scrape *job,
                            const struct label_builder *b)

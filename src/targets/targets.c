@@ -16,7 +16,7 @@ struct targets {
     struct complaints complaints;
 };
 
-/* ---- lists ---------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------- */
 
 struct target_list *target_list_ref(struct target_list *l)
 {
@@ -111,7 +111,7 @@ static void rebuild(struct targets *t)
     t->list = l;
 }
 
-/* ---- the room ------------------------------------------------------------------------------- */
+/* ---- the room ------------------------------------------------------------------------------ */
 
 static void keep_quiet(const char *words, void *arg)
 {

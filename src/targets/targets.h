@@ -20,13 +20,13 @@
 #include "model/exposition.h"
 #include "net/loop.h"
 
-/* ---- relabelling ---------------------------------------------------------------------------- */
+/* ---- relabelling --------------------------------------------------------------------------- */
 
 /* Carries out n steps on b in order (spec: prometheus.md 4.2). Returns the index of the step that
  * dropped the label set, or -1 when it is kept. Any thread. */
 int relabel(struct label_builder *b, const struct config_relabel *steps, size_t n);
 
-/* ---- targets -------------------------------------------------------------------------------- */
+/* ---- targets ------------------------------------------------------------------------------- */
 
 struct target {
     const struct config_scrape *job;    /* lives as long as the list */
@@ -78,7 +78,7 @@ void targets_reconfigure(struct targets *t, const struct config *config, unix_ms
 unix_ms targets_tick(struct targets *t, unix_ms now, bool *changed);
 struct target_list *targets_list(struct targets *t); /* a new reference to the newest list */
 
-/* ---- how a page is fetched: the joint between scrape and probes ----------------------------- */
+/* ---- how a page is fetched: the joint between scrape and probes ---------------------------- */
 
 /* What came back: the text of a page in one of the exposition formats, or err, or both: a page that
  * says itself that its target is down. Borrowed for the call. */

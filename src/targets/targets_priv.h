@@ -20,7 +20,7 @@ struct complaints {
     void *arg;
 };
 
-/* ---- discovery files ------------------------------------------------------------------------ */
+/* ---- discovery files ----------------------------------------------------------------------- */
 
 /* Addresses that share labels, as a file gives them. */
 struct found_group {
@@ -56,7 +56,7 @@ int sd_file_parse(const char *path, struct str text, struct found_group **ret, s
                   struct err *err);
 void found_groups_free(struct found_group *groups, size_t n);
 
-/* ---- making a list -------------------------------------------------------------------------- */
+/* ---- making a list ------------------------------------------------------------------------- */
 
 struct list_builder {
     struct target_list *list;

@@ -51,8 +51,7 @@ static int url_unescape(struct tmpl_call *c, struct tmpl_value *ret, struct err 
     return tmpl_take_buf(c->arena, &b, ret, err);
 }
 
-/* ---- times
- * ------------------------------------------------------------------------------------------ */
+/* ---- times --------------------------------------------------------------------------------- */
 
 static int date(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
@@ -89,8 +88,7 @@ static int since(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
     return 0;
 }
 
-/* ---- lists and maps
- * --------------------------------------------------------------------------------- */
+/* ---- lists and maps ------------------------------------------------------------------------ */
 
 static int to_json(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {

@@ -152,8 +152,7 @@ static int slice(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
     return 0;
 }
 
-/* ---- text
- * ------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------- */
 
 static int print(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
@@ -224,8 +223,7 @@ static int urlquery(struct tmpl_call *c, struct tmpl_value *ret, struct err *err
     return escape(c, text_add_url_query, ret, err);
 }
 
-/* ---- call
- * ------------------------------------------------------------------------------------------- */
+/* ---- call ---------------------------------------------------------------------------------- */
 
 static int call(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {

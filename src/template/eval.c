@@ -24,8 +24,7 @@ static const struct words no_words = {NULL, 0, NULL};
 static int eval_arg(struct tmpl_exec *x, const struct tmpl_value *dot, const struct tmpl_type *type,
                     const struct node *n, struct tmpl_value *ret);
 
-/* ---- variables
- * -------------------------------------------------------------------------------------- */
+/* ---- variables ----------------------------------------------------------------------------- */
 
 void exec_push_var(struct tmpl_exec *x, struct str name, const struct tmpl_value *v)
 {
@@ -52,8 +51,7 @@ int exec_set_var(struct tmpl_exec *x, struct str name, const struct tmpl_value *
     return 0;
 }
 
-/* ---- types
- * ------------------------------------------------------------------------------------------ */
+/* ---- types --------------------------------------------------------------------------------- */
 
 bool type_fits(const struct tmpl_type *have, const struct tmpl_type *want)
 {
@@ -94,8 +92,7 @@ static int validate(struct tmpl_exec *x, const struct tmpl_type *type, struct tm
     return 0;
 }
 
-/* ---- constants
- * -------------------------------------------------------------------------------------- */
+/* ---- constants ----------------------------------------------------------------------------- */
 
 /* The value of a number where nothing says which kind is wanted. */
 static int ideal_constant(struct tmpl_exec *x, const struct node *n, struct tmpl_value *ret)
@@ -186,8 +183,7 @@ static int typed_constant(struct tmpl_exec *x, const struct tmpl_type *type, con
     return 0;
 }
 
-/* ---- calls
- * ------------------------------------------------------------------------------------------ */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 /* The type of argument i. */
 static const struct tmpl_type *param_type(const struct tmpl_func *f, size_t i)
@@ -276,8 +272,7 @@ static int eval_call(struct tmpl_exec *x, const struct tmpl_value *dot, const st
     return 0;
 }
 
-/* ---- fields
- * ----------------------------------------------------------------------------------------- */
+/* ---- fields -------------------------------------------------------------------------------- */
 
 static const struct tmpl_func *find_method(const struct tmpl_type *t, struct str name)
 {
@@ -361,8 +356,7 @@ static int eval_fields(struct tmpl_exec *x, const struct tmpl_value *dot,
     return 0;
 }
 
-/* ---- operands and commands
- * -------------------------------------------------------------------------- */
+/* ---- operands and commands ----------------------------------------------------------------- */
 
 static int not_a_function(struct tmpl_exec *x, const struct words *w)
 {

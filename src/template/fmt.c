@@ -62,8 +62,7 @@ static void bad_verb(struct fmt *f, const struct tmpl_value *v, uint32_t verb)
     f->erroring = false;
 }
 
-/* ---- strings
- * ---------------------------------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------------------------- */
 
 /* The precision counts characters. */
 static struct str cut(const struct fmt *f, struct str s)
@@ -134,8 +133,7 @@ static bool print_string(struct fmt *f, struct str s, uint32_t verb)
     }
 }
 
-/* ---- values that hold others
- * ------------------------------------------------------------------------ */
+/* ---- values that hold others --------------------------------------------------------------- */
 
 static void print_list(struct fmt *f, const struct tmpl_value *v, uint32_t verb, int depth)
 {
@@ -268,8 +266,7 @@ void fmt_arg(struct fmt *f, const struct tmpl_value *v, uint32_t verb)
     }
 }
 
-/* ---- whole calls
- * ------------------------------------------------------------------------------------ */
+/* ---- whole calls --------------------------------------------------------------------------- */
 
 static int finish(struct fmt *f, struct err *err)
 {

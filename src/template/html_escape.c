@@ -45,8 +45,7 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'f');
 }
 
-/* ---- HTML
- * ------------------------------------------------------------------------------------------- */
+/* ---- HTML ---------------------------------------------------------------------------------- */
 
 /* Characters of `special` become &#NN;, & becomes &amp; unless the text is HTML already. */
 static void escape_html(struct printed *p, const char *special)
@@ -147,8 +146,7 @@ static void filter_attr_name(struct printed *p)
         set_failsafe(p, FAILSAFE);
 }
 
-/* ---- URLs
- * ------------------------------------------------------------------------------------------- */
+/* ---- URLs ---------------------------------------------------------------------------------- */
 
 static bool is_safe_url(struct str s)
 {
@@ -238,8 +236,7 @@ static void escape_srcset(struct printed *p)
     replace_text(p, &out);
 }
 
-/* ---- scripts and styles
- * ----------------------------------------------------------------------------- */
+/* ---- scripts and styles -------------------------------------------------------------------- */
 
 /* A JavaScript literal: strings quoted, the rest as JSON, blanks around what could grow together.
  */
@@ -340,8 +337,7 @@ static bool css_value_is_safe(struct str s)
     return good;
 }
 
-/* ---- which of them
- * ---------------------------------------------------------------------------------- */
+/* ---- which of them ------------------------------------------------------------------------- */
 
 static void escape_for_state(const struct html_context *c, const struct tmpl_value *v,
                              struct printed *p, bool query_done)

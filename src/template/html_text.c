@@ -84,8 +84,7 @@ static bool is_comment(enum html_state s)
            s == HTML_CSS_BLOCK_COMMENT || s == HTML_CSS_LINE_COMMENT;
 }
 
-/* ---- where text leads
- * ------------------------------------------------------------------------------- */
+/* ---- where text leads ---------------------------------------------------------------------- */
 
 /* Bytes of a tag's name at the start of s, 0 when there is none. */
 static size_t tag_name(struct str s, enum html_element *ret)
@@ -351,8 +350,7 @@ static int step_value(struct html_context *c, struct str s, size_t *ret_used, st
     return 0;
 }
 
-/* ---- what of it is written
- * -------------------------------------------------------------------------- */
+/* ---- what of it is written ----------------------------------------------------------------- */
 
 /* A < that begins no tag becomes &lt;. */
 static void add_text(struct str s, struct buf *out)

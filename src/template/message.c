@@ -21,8 +21,7 @@ static struct tmpl_value string_of(struct str s)
     return tmpl_str(s.p ? s : STR(""));
 }
 
-/* ---- Alertmanager
- * ----------------------------------------------------------------------------------- */
+/* ---- Alertmanager -------------------------------------------------------------------------- */
 
 GETTER(alert_status, struct message_alert, tmpl_str(o->resolved ? STR("resolved") : STR("firing")))
 GETTER(alert_labels, struct message_alert, tmpl_labels(a, &kv_alertmanager, o->labels))
@@ -132,8 +131,7 @@ struct tmpl_value tmpl_alertmanager_data(struct arena *a, const struct message *
     return tmpl_object(&type_data, m);
 }
 
-/* ---- notification-manager
- * --------------------------------------------------------------------------- */
+/* ---- notification-manager ------------------------------------------------------------------ */
 
 /* The first of the annotations that has text. */
 static struct str pick(const struct message_alert *alert, struct str one, struct str two,
@@ -269,8 +267,7 @@ struct tmpl_value tmpl_notification_manager_data(struct arena *a, const struct m
     return tmpl_object(&type_nm_data, m);
 }
 
-/* ---- notification-manager's functions
- * --------------------------------------------------------------- */
+/* ---- notification-manager's functions ------------------------------------------------------ */
 
 /* Quotes get a backslash before them: the Feishu templates put values into YAML strings. */
 static int escape(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)

@@ -151,8 +151,7 @@ struct token tmpl_parser_expect(struct parser *p, enum token_kind kind, const ch
     return t;
 }
 
-/* ---- actions
- * ---------------------------------------------------------------------------------------- */
+/* ---- actions ------------------------------------------------------------------------------- */
 
 /* if, range and with; the keyword is read. */
 static struct node *parse_control(struct parser *p, enum node_kind kind, const char *context)

@@ -13,8 +13,7 @@
 #include "base/quote.h"
 #include "template/text_priv.h"
 
-/* ---- variables
- * -------------------------------------------------------------------------------------- */
+/* ---- variables ----------------------------------------------------------------------------- */
 
 void tmpl_parser_add_var(struct parser *p, struct str name)
 {
@@ -44,8 +43,7 @@ static struct node *new_idents(struct parser *p, enum node_kind kind, struct tok
     return n;
 }
 
-/* ---- operands
- * --------------------------------------------------------------------------------------- */
+/* ---- operands ------------------------------------------------------------------------------ */
 
 struct node *parse_string(struct parser *p, struct token t)
 {
@@ -193,8 +191,7 @@ static struct node *parse_command(struct parser *p)
     return cmd->n > 0 ? cmd : tmpl_parser_fail(p, "empty command");
 }
 
-/* ---- pipelines
- * -------------------------------------------------------------------------------------- */
+/* ---- pipelines ----------------------------------------------------------------------------- */
 
 static void declare(struct parser *p, struct node *pipe, struct token var)
 {

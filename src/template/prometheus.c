@@ -73,8 +73,7 @@ struct tmpl_value tmpl_sample_histogram(struct arena *a, const struct label_set 
     return new_sample(a, labels, tmpl_histogram(text));
 }
 
-/* ---- query results
- * ---------------------------------------------------------------------------------- */
+/* ---- query results ------------------------------------------------------------------------- */
 
 static int query(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
@@ -154,8 +153,7 @@ static int sort_by_label(struct tmpl_call *c, struct tmpl_value *ret, struct err
     return 0;
 }
 
-/* ---- strings
- * ---------------------------------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------------------------- */
 
 /* host:port or [host]:port; false when there is no port or the host is in doubt. */
 static bool split_host_port(struct str s, struct str *ret_host, struct str *ret_port)
@@ -240,8 +238,7 @@ static int parse_duration(struct tmpl_call *c, struct tmpl_value *ret, struct er
     return r;
 }
 
-/* ---- links
- * ------------------------------------------------------------------------------------------ */
+/* ---- links --------------------------------------------------------------------------------- */
 
 static int link_to(struct tmpl_call *c, int tab, struct tmpl_value *ret, struct err *err)
 {
@@ -287,8 +284,7 @@ static int path_prefix(struct tmpl_call *c, struct tmpl_value *ret, struct err *
     return 0;
 }
 
-/* ---- other
- * ------------------------------------------------------------------------------------------ */
+/* ---- other --------------------------------------------------------------------------------- */
 
 static int args_fn(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {

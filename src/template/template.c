@@ -32,8 +32,7 @@ static void source_init(struct source *src, struct str name, struct str text)
                                          : arena_str(&src->arena, text);
 }
 
-/* ---- sets
- * ------------------------------------------------------------------------------------------- */
+/* ---- sets ---------------------------------------------------------------------------------- */
 
 struct template_set *template_set_new(const struct tmpl_functions *functions)
 {
@@ -106,8 +105,7 @@ const struct tree *template_tree(const struct template *t, struct str name)
     return found;
 }
 
-/* ---- templates
- * -------------------------------------------------------------------------------------- */
+/* ---- templates ----------------------------------------------------------------------------- */
 
 int template_parse(struct template_set *set, struct str name, struct str text,
                    struct template **ret, struct err *err)

@@ -70,8 +70,7 @@ struct tmpl_env {
     bool chinese; /* notification-manager's `message` prefers summaryCn */
 };
 
-/* ---- sets of texts that are shared by name
- * --------------------------------------------------------- */
+/* ---- sets of texts that are shared by name ------------------------------------------------- */
 
 /* One reference. `functions` must outlive the set and all templates parsed with it. */
 struct template_set *template_set_new(const struct tmpl_functions *functions);
@@ -93,8 +92,7 @@ static inline void template_set_unrefp(struct template_set **p)
  * ...) and those of notification-manager (nm.default.text ...); add them first. */
 extern const struct str template_alertmanager_stock, template_notification_manager_stock;
 
-/* ---- one text
- * --------------------------------------------------------------------------------------- */
+/* ---- one text ------------------------------------------------------------------------------ */
 
 /*
  * Parses `text` (copied). `set` gives its functions and shared definitions; it is referenced.
@@ -119,8 +117,7 @@ int template_execute(const struct template *t, struct str name, const struct tmp
                      const struct tmpl_env *env, struct arena *arena, struct buf *out,
                      struct err *err);
 
-/* ---- Prometheus' rules
- * ------------------------------------------------------------------------------ */
+/* ---- Prometheus' rules --------------------------------------------------------------------- */
 
 /* Samples that `query` returns, as first, value, label ... take them. A histogram is given by its
  * text. */

@@ -58,8 +58,7 @@ static const struct tmpl_type type_location = {.name = "time.Location",
                                                .n_methods = 1,
                                                .print = print_zone};
 
-/* ---- durations
- * -------------------------------------------------------------------------------------- */
+/* ---- durations ----------------------------------------------------------------------------- */
 
 static void print_duration(const struct tmpl_value *v, struct buf *out)
 {
@@ -138,8 +137,7 @@ const struct tmpl_type tmpl_type_duration = {.name = "time.Duration",
                                              .n_methods = ARRAY_LEN(duration_methods),
                                              .print = print_duration};
 
-/* ---- points in time
- * --------------------------------------------------------------------------------- */
+/* ---- points in time ------------------------------------------------------------------------ */
 
 struct tmpl_value tmpl_time(struct arena *a, struct tmpl_time t)
 {

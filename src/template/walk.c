@@ -135,8 +135,7 @@ static int walk_if_or_with(struct tmpl_exec *x, const struct tmpl_value *dot, co
     return r;
 }
 
-/* ---- range
- * ------------------------------------------------------------------------------------------ */
+/* ---- range --------------------------------------------------------------------------------- */
 
 static int set_loop_vars(struct tmpl_exec *x, const struct node *pipe,
                          const struct tmpl_value *index, const struct tmpl_value *elem)
@@ -257,8 +256,7 @@ static int walk_range(struct tmpl_exec *x, const struct tmpl_value *dot, const s
     return r < 0 ? r : 0;
 }
 
-/* ---- templates
- * -------------------------------------------------------------------------------------- */
+/* ---- templates ----------------------------------------------------------------------------- */
 
 /* Runs a tree with `data` as dot and $; nothing of the caller's variables is seen in it. */
 static int run_tree(struct tmpl_exec *x, const struct tree *tree, const struct tmpl_value *data)

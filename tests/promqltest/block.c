@@ -90,9 +90,10 @@ static bool outcome_fits(const struct eval_block *b, int r, const struct promql_
         return false;
     }
     fits = result_fits(b, result, only, report);
-    if (!only)
-        fits = notes_fit(b, result, LEVEL_WARN, report) & notes_fit(b, result, LEVEL_INFO, report) &
-               fits;
+    if (!only) { /* all are told, not the first alone */
+        fits = notes_fit(b, result, LEVEL_WARN, report) && fits;
+        fits = notes_fit(b, result, LEVEL_INFO, report) && fits;
+    }
     if (!fits) {
         buf_add_c(report, "  got:\n");
         print_result(report, result);

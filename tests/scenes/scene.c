@@ -50,8 +50,7 @@ static void fail(struct scene *s, const char *fmt, ...)
     s->failed = true;
 }
 
-/* ---- the script as words and bodies
- * ------------------------------------------------------------------------- */
+/* ---- the script as words and bodies -------------------------------------------------------- */
 
 static struct str next_line(struct scene *s)
 {
@@ -110,8 +109,7 @@ static bool read_duration(struct scene *s, struct str *rest, int64_t *ret_ns)
     return true;
 }
 
-/* ---- steps that change the world
- * ------------------------------------------------------------------------------ */
+/* ---- steps that change the world ----------------------------------------------------------- */
 
 static void step_target(struct scene *s, struct str rest)
 {
@@ -215,8 +213,7 @@ static void step_clock(struct scene *s, struct str rest)
         world_jump(s->world, back ? -ns : ns);
 }
 
-/* ---- steps that look
- * ------------------------------------------------------------------------------------------- */
+/* ---- steps that look ----------------------------------------------------------------------- */
 
 /* The value at a path like alerts[0].labels.severity; NULL when there is none. */
 static const struct json *at_path(const struct json *j, struct str path)
@@ -412,9 +409,7 @@ static void step_expect(struct scene *s, struct str rest)
     fail(s, "expected `expect webhook|nothing|alert|query ...`");
 }
 
-/* ---- playing
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- playing ------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

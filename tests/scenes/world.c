@@ -72,8 +72,7 @@ struct world {
     unix_ns rules_due, alerts_due, notify_due, storage_due;
 };
 
-/* ---- what is played
- * --------------------------------------------------------------------------------------- */
+/* ---- what is played ------------------------------------------------------------------------ */
 
 void world_target_serves(struct world *w, struct str address, struct str page)
 {
@@ -152,9 +151,7 @@ struct world_request *world_requests(struct world *w, size_t *ret_n)
     return w->requests;
 }
 
-/* ---- building
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- building ------------------------------------------------------------------------------ */
 
 static unix_ms storage_now(void *arg)
 {
@@ -312,9 +309,7 @@ int world_crash(struct world *w, struct err *err)
     return 0;
 }
 
-/* ---- the clock
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the clock ----------------------------------------------------------------------------- */
 
 static void scrape_one(struct world *w, struct watched *t)
 {

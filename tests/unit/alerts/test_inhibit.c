@@ -13,7 +13,7 @@
 #define CRIT_MUTES_WARN                                                                            \
     "- {source_matchers: ['sev=crit'], target_matchers: ['sev=warn'], equal: [zone, rack]}\n"
 
-/* ---- who mutes whom ---- */
+/* ---- who mutes whom ------------------------------------------------------------------------ */
 
 static void add_state(const struct alert_view *v, void *arg)
 {
@@ -135,7 +135,7 @@ static void muting_follows_the_sources(void **state)
     world_deinit(&w);
 }
 
-/* ---- in the pipeline ---- */
+/* ---- in the pipeline ----------------------------------------------------------------------- */
 
 static void a_muted_alert_is_told_when_its_source_has_ended(void **state)
 {

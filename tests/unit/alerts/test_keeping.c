@@ -10,7 +10,7 @@ static const char plain[] =
     "route: {receiver: d, group_by: [job], group_wait: 30s, group_interval: 5m, repeat_interval: 1h}\n"
     "receivers: [{name: d, webhook_configs: [{url: 'http://192.0.2.1/d'}]}]\n";
 
-/* ---- restart ---- */
+/* ---- restart ------------------------------------------------------------------------------- */
 
 static void a_restart_forgets_no_alert_and_repeats_nothing(void **state)
 {
@@ -139,7 +139,7 @@ static void after_a_restart_with_the_clock_set_back_ends_and_repetitions_hold(vo
                "-7120 d/0 {job=\"x\"} all alerts resolved: B-\n");
 }
 
-/* ---- what is written when ---- */
+/* ---- what is written when ------------------------------------------------------------------ */
 
 static void a_refresh_that_only_moves_the_end_is_not_written(void **state)
 {
@@ -272,7 +272,7 @@ static void a_log_entry_about_to_be_forgotten_lives_on_when_it_is_used_again(voi
                "8103 d/0 {job=\"x\"} first notification: A+\n");
 }
 
-/* ---- crashes ---- */
+/* ---- crashes ------------------------------------------------------------------------------- */
 
 static void a_crash_between_outbox_and_log_repeats_the_message(void **state)
 {
@@ -309,7 +309,7 @@ static void an_end_that_time_brought_and_that_was_told_does_not_come_back_to_lif
                "370 d/0 {job=\"x\"} first notification: A+\n");
 }
 
-/* ---- a full disk ---- */
+/* ---- a full disk --------------------------------------------------------------------------- */
 
 static void while_the_outbox_takes_nothing_all_is_kept_and_tried_again(void **state)
 {
@@ -529,7 +529,7 @@ static void a_group_that_the_outbox_does_not_take_holds_up_no_other(void **state
     world_deinit(&w);
 }
 
-/* ---- damaged records ---- */
+/* ---- damaged records ----------------------------------------------------------------------- */
 
 static void put_record(struct world *w, const char *table, const char *key, const char *value)
 {

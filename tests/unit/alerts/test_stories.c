@@ -21,7 +21,7 @@ static const char tree[] =
     "    {receiver: night, matchers: ['sev=crit'], group_wait: 0s, group_interval: 1m}]}\n"
     "receivers: [" RECEIVER("d") "," RECEIVER("log") "," RECEIVER("night") "]\n";
 
-/* ---- from the first report to the end ---- */
+/* ---- from the first report to the end ------------------------------------------------------ */
 
 static void a_new_alert_is_told_after_group_wait_and_its_end_at_the_next_flush(void **state)
 {
@@ -142,7 +142,7 @@ static void an_end_that_is_reported_again_and_again_is_told_once(void **state)
                "1530 d/0 {job=\"x\"} new alerts added: A+ B+ C+\n");
 }
 
-/* ---- receivers and routes ---- */
+/* ---- receivers and routes ------------------------------------------------------------------ */
 
 static void an_integration_that_wants_no_ends_sees_none(void **state)
 {
@@ -270,7 +270,7 @@ static void without_an_alertmanager_part_alerts_are_held_until_they_end(void **s
     world_play("global: {resolve_timeout: 5m}\n", acts, "");
 }
 
-/* ---- reload, clock ---- */
+/* ---- reload, clock ------------------------------------------------------------------------- */
 
 static void a_reload_starts_the_timers_anew_and_repeats_nothing(void **state)
 {

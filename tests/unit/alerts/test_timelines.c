@@ -54,7 +54,7 @@ static void miss(struct timeline *tl, const char *fmt, ...)
     va_end(ap);
 }
 
-/* ---- deliveries ---- */
+/* ---- deliveries ---------------------------------------------------------------------------- */
 
 static char sink_of(const struct config *c, const struct notification *n)
 {
@@ -85,7 +85,7 @@ static void deliver(struct world *w, const struct notification *n)
         d->alerts[i] = alert_ref(n->alerts[i]);
 }
 
-/* ---- what has to be left out ---- */
+/* ---- what has to be left out --------------------------------------------------------------- */
 
 static bool has_step(const struct json *doc, const char *key)
 {
@@ -124,7 +124,7 @@ static const char *left_out(const struct json *doc)
     return NULL;
 }
 
-/* ---- steps ---- */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 static char *config_text(struct str text)
 {
@@ -247,7 +247,7 @@ static void step(struct timeline *tl, const struct json *st)
     }
 }
 
-/* ---- expectations ---- */
+/* ---- expectations -------------------------------------------------------------------------- */
 
 static bool near(double a, double b, double tolerance)
 {
@@ -344,7 +344,7 @@ static void play(struct timeline *tl)
     free(text);
 }
 
-/* ---- all of them ---- */
+/* ---- all of them --------------------------------------------------------------------------- */
 
 static size_t list(char names[TIMELINE_MAX][256])
 {

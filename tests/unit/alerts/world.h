@@ -55,7 +55,7 @@ struct world {
     void *seen_arg;
 };
 
-/* ---- the keeper ---- */
+/* ---- the keeper ---------------------------------------------------------------------------- */
 
 static inline bool kept_is(const void *key, const void *value)
 {
@@ -147,7 +147,7 @@ static inline size_t world_count(const struct world *w, const char *table)
     return n;
 }
 
-/* ---- the sink ---- */
+/* ---- the sink ------------------------------------------------------------------------------ */
 
 static inline void write_down(struct world *w, const struct notification *n)
 {
@@ -190,7 +190,7 @@ static inline int world_put(void *self, const struct notification *ns, size_t n,
     return 0;
 }
 
-/* ---- life and time ---- */
+/* ---- life and time ------------------------------------------------------------------------- */
 
 static inline struct config *world_parse(const char *yaml)
 {
@@ -258,7 +258,7 @@ static inline unix_ns world_time(double seconds)
     return T0 + (unix_ns)(seconds * (double)NS_PER_S);
 }
 
-/* ---- acts ---- */
+/* ---- acts ---------------------------------------------------------------------------------- */
 
 /* Reads "alertname=A job=j"; words that begin with @ are of the alert: @start=-60 @end=9
  * @note=text. */

@@ -13,7 +13,7 @@
 #include "model/sample.h"
 #include "tests/unit/conformance.h"
 
-/* ---- the corpus ------------------------------------------------------------------------------ */
+/* ---- the corpus ---------------------------------------------------------------------------- */
 
 static bool labels_are(const struct label_builder *b, const struct json *want)
 {
@@ -216,7 +216,7 @@ static void speed_of_a_realistic_page(void **state)
                   (double)(clock_mono_ns() - start) / (double)series);
 }
 
-/* ---- our own cases --------------------------------------------------------------------------- */
+/* ---- our own cases ------------------------------------------------------------------------- */
 
 static const struct {
     enum exposition_format format;

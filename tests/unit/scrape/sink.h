@@ -25,10 +25,10 @@ struct sink {
     size_t n, cap;
     struct buf stored; /* "name{labels} value @time\n" */
     series_ref first_known;
-    size_t asked;   /* calls of series() */
+    size_t asked; /* calls of series() */
     size_t commits;
-    size_t budget;  /* series; 0: no limit */
-    bool broken;    /* refuses commits */
+    size_t budget; /* series; 0: no limit */
+    bool broken;   /* refuses commits */
 };
 
 static inline int sink_ask(void *self, const struct label_set *labels, series_ref *ret,

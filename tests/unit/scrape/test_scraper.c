@@ -82,7 +82,7 @@ static void assert_lines(const struct world *w, size_t n)
 
 #define REPORT_LINES 5
 
-/* ---- what is written about the scrape itself ----------------------------------------------------- */
+/* ---- what is written about the scrape itself ----------------------------------------------- */
 
 static void a_page_is_stored_with_up_and_the_scrape_series(void **state)
 {
@@ -134,7 +134,7 @@ static void a_page_may_say_itself_that_its_target_is_down(void **state)
     assert_lines(&w, 2 + REPORT_LINES);
 }
 
-/* ---- series that end ------------------------------------------------------------------------------ */
+/* ---- series that end ----------------------------------------------------------------------- */
 
 static void a_series_that_vanishes_is_marked_once_and_may_come_back(void **state)
 {
@@ -196,7 +196,7 @@ static void an_heir_goes_on_with_the_series_of_the_target_before(void **state)
     assert_has(&w, "scrape_series_added{job=\"j\"} 0 @2000");
 }
 
-/* ---- times --------------------------------------------------------------------------------------- */
+/* ---- times --------------------------------------------------------------------------------- */
 
 static void times_on_the_page_are_honoured_unless_the_job_says_no(void **state)
 {
@@ -228,14 +228,15 @@ static void times_on_the_page_are_honoured_unless_the_job_says_no(void **state)
     }
 }
 
-/* ---- labels --------------------------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 static void a_label_of_the_target_wins_and_the_scraped_one_is_kept_as_exported(void **state)
 {
     WORLD();
 
     take(&w, "a{job=\"theirs\",exported_job=\"older\"} 1\nb{job=\"\"} 2\n", 1000);
-    assert_has(&w, "a{exported_exported_job=\"theirs\", exported_job=\"older\", job=\"j\"} 1 @1000");
+    assert_has(&w,
+               "a{exported_exported_job=\"theirs\", exported_job=\"older\", job=\"j\"} 1 @1000");
     assert_has(&w, "b{job=\"j\"} 2 @1000");
 }
 
@@ -274,7 +275,7 @@ static void relabelling_drops_samples_and_renames_them_but_not_up(void **state)
     assert_lines(&w, 2 + REPORT_LINES);
 }
 
-/* ---- limits: nothing of such a page is stored ------------------------------------------------------- */
+/* ---- limits: nothing of such a page is stored ---------------------------------------------- */
 
 static void a_page_beyond_a_limit_is_refused_whole(void **state)
 {
@@ -283,11 +284,14 @@ static void a_page_beyond_a_limit_is_refused_whole(void **state)
         const char *page, *why;
     } cases[] = {
         {{.sample_limit = 2}, "a 1\nb 2\nc 3\n", "sample limit exceeded"},
-        {{.label_limit = 3}, "a 1\nb{x=\"1\",y=\"2\"} 2\n",
+        {{.label_limit = 3},
+         "a 1\nb{x=\"1\",y=\"2\"} 2\n",
          "label_limit exceeded (metric: b, number of labels: 4, limit: 3)"},
-        {{.label_name_length_limit = 8}, "a 1\nb{long_name=\"1\"} 2\n",
+        {{.label_name_length_limit = 8},
+         "a 1\nb{long_name=\"1\"} 2\n",
          "label_name_length_limit exceeded (metric: b, label name: long_name, length: 9, limit: 8)"},
-        {{.label_value_length_limit = 4}, "a 1\nb{x=\"12345\"} 2\n",
+        {{.label_value_length_limit = 4},
+         "a 1\nb{x=\"12345\"} 2\n",
          "label_value_length_limit exceeded (metric: b, label name: x, length: 5, limit: 4)"},
     };
 
@@ -343,7 +347,7 @@ static void a_series_beyond_the_budget_of_storage_refuses_the_page(void **state)
     assert_has(&w, "a{job=\"j\"} stale @2000");
 }
 
-/* ---- storage ---------------------------------------------------------------------------------------- */
+/* ---- storage ------------------------------------------------------------------------------- */
 
 static void a_series_is_asked_for_once(void **state)
 {
@@ -397,7 +401,7 @@ static void a_refused_commit_is_an_error_of_the_scrape(void **state)
     assert_has(&w, "a{job=\"j\"} 2 @2000");
 }
 
-/* ---- ticks ---------------------------------------------------------------------------------------- */
+/* ---- ticks --------------------------------------------------------------------------------- */
 
 static void ticks_lie_at_the_offset_of_the_target_within_each_interval(void **state)
 {

@@ -12,7 +12,7 @@
 #include "targets/targets_priv.h"
 #include "tests/unit/targets/setup.h"
 
-/* ---- a file's text -------------------------------------------------------------------------- */
+/* ---- a file's text ------------------------------------------------------------------------- */
 
 static const struct {
     const char *text;
@@ -101,7 +101,7 @@ static void more_labels_than_a_set_may_have_are_refused(void **state)
     assert_has(err.msg, "1024 labels are too many");
 }
 
-/* ---- files in a folder ---------------------------------------------------------------------- */
+/* ---- files in a folder --------------------------------------------------------------------- */
 
 struct folder {
     char path[64];

@@ -7,7 +7,7 @@
 #include "tests/unit/conformance.h"
 #include "tests/unit/targets/setup.h"
 
-/* ---- our own cases -------------------------------------------------------------------------- */
+/* ---- our own cases ------------------------------------------------------------------------- */
 
 /* `steps` are the lines of metric_relabel_configs; they start from {a="foo", b="Bar", c="foo"}. */
 static const struct {
@@ -106,7 +106,7 @@ static void every_action_does_what_it_says(void **state)
     label_set_unref(start);
 }
 
-/* ---- Prometheus' cases ---------------------------------------------------------------------- */
+/* ---- Prometheus' cases --------------------------------------------------------------------- */
 
 /* Strings of JSON are strings of YAML. */
 static bool add_field(struct str key, const struct json *v, void *arg)

@@ -9,7 +9,7 @@
 #include "tests/unit/conformance.h"
 #include "tests/unit/targets/setup.h"
 
-/* ---- one target ----------------------------------------------------------------------------- */
+/* ---- one target ---------------------------------------------------------------------------- */
 
 /* The lines of one scrape job; the target that comes of it. */
 static const struct {
@@ -143,7 +143,7 @@ static void interval_and_timeout_come_from_their_labels(void **state)
     target_list_unref(l);
 }
 
-/* ---- no target ------------------------------------------------------------------------------ */
+/* ---- no target ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *job;
@@ -253,7 +253,7 @@ static void past_its_limit_all_targets_of_a_job_are_refused_and_no_others(void *
     target_list_unref(l);
 }
 
-/* ---- identity ------------------------------------------------------------------------------- */
+/* ---- identity ------------------------------------------------------------------------------ */
 
 static const char before[] = "scrape_configs:\n"
                              "- job_name: j\n"
@@ -389,7 +389,7 @@ static void a_running_target_notices_the_limit_and_its_end(void **state)
     target_list_unref(b);
 }
 
-/* ---- spreading ------------------------------------------------------------------------------ */
+/* ---- spreading ----------------------------------------------------------------------------- */
 
 static uint64_t seed_of(const char *host, const char *labels)
 {
@@ -451,7 +451,7 @@ static void targets_are_spread_as_prometheus_spreads_them(void **state)
     json_doc_free(doc);
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static void a_list_outlives_the_room_and_the_configuration(void **state)
 {

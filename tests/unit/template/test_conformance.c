@@ -23,8 +23,7 @@ static void differs(struct score *s, const char *name, const char *want, struct 
     print_error("%s\n  want: %s\n  got:  %.*s\n  %s\n", name, want, (int)got.len, got.p, err->msg);
 }
 
-/* ---- Alertmanager
- * ----------------------------------------------------------------------------------- */
+/* ---- Alertmanager -------------------------------------------------------------------------- */
 
 static struct label *labels_of(struct arena *a, const struct json *object, size_t *ret_n);
 
@@ -197,8 +196,7 @@ static void renders_what_alertmanager_renders(void **state)
     assert_int_equal(score.bad, 0);
 }
 
-/* ---- Prometheus
- * ------------------------------------------------------------------------------------- */
+/* ---- Prometheus ---------------------------------------------------------------------------- */
 
 /* Numbers of the data file come as numbers, as numeric text, or as the name of a Go constant. */
 static struct tmpl_value input_of(const struct json *v)

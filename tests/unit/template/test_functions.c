@@ -7,8 +7,7 @@
 #include "model/label_set.h"
 #include "tests/unit/template/run.h"
 
-/* ---- Alertmanager
- * ----------------------------------------------------------------------------------- */
+/* ---- Alertmanager -------------------------------------------------------------------------- */
 
 static void has_alertmanagers_functions(void **state)
 {
@@ -50,8 +49,7 @@ static void has_alertmanagers_functions(void **state)
     run_cases(&template_alertmanager_functions, &env, cases, ARRAY_LEN(cases));
 }
 
-/* ---- Prometheus
- * ------------------------------------------------------------------------------------- */
+/* ---- Prometheus ---------------------------------------------------------------------------- */
 
 static int two_samples(void *self, struct str expr, struct arena *a, struct tmpl_list *ret,
                        struct err *err)
@@ -171,8 +169,7 @@ static void expands_alert_texts_and_puts_errors_into_them(void **state)
     label_set_unref(alert.external_labels);
 }
 
-/* ---- messages
- * --------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 static struct str to_chinese(void *self, struct str key)
 {
