@@ -65,27 +65,32 @@ void block_unref(struct block *b)
     free(b);
 }
 
+/* Returns true to the one thread that checked. */
+static bool check_index(struct block *b, struct section_damage *ret)
+{
+    WITH_LOCK(&b->checking);
+    if (b->checked)
+        return false;
+    for (unsigned i = 0; i < BLOCK_SECTIONS; i++)
+        section_check(&b->file, i, ret);
+    b->index_lost = ret->lost > 0;
+    b->checked = true;
+    return true;
+}
+
 void block_prepare(struct block *b)
 {
     struct section_damage d = {0};
 
-    if (b->checked)
+    if (b->checked || !check_index(b, &d))
         return;
-    WITH_LOCK(&b->checking);
-    if (b->checked)
-        return;
-    for (unsigned i = 0; i < BLOCK_SECTIONS; i++)
-        section_check(&b->file, i, &d);
     if (d.restored > 0)
         tell(b, "%zu damaged pages of the index were restored from parity", d.restored);
     if (d.lost > 0)
         tell(b, "%zu pages of the index are damaged; series may be missing", d.lost);
-    b->index_lost = d.lost > 0;
-    b->checked = true;
 }
 
-/* ---- symbols and pairs
- * ------------------------------------------------------------------------------------- */
+/* ---- symbols and pairs --------------------------------------------------------------------- */
 
 static bool symbol(const struct block *b, uint32_t no, struct str *ret)
 {
@@ -214,9 +219,7 @@ static size_t face_all_count(const void *self)
     return (size_t)((const struct block *)self)->info.series;
 }
 
-/* ---- series
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 bool block_entry(const struct block *b, uint32_t ordinal, struct block_entry *ret)
 {
@@ -298,9 +301,7 @@ void block_index_face(const struct block *b, struct index_face *ret)
                                face_label_of};
 }
 
-/* ---- samples
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- samples ------------------------------------------------------------------------------- */
 
 struct chunk_entry {
     unix_ms min, max;
@@ -374,18 +375,17 @@ static bool add_chunk(const struct block *b, const struct chunk_entry *e, unix_m
     }
 }
 
-static void tell_of_chunk(struct block *b, const struct chunk_entry *e)
+/* Whether a damaged chunk is to be told about: once, and not too many of them. */
+static bool is_news(struct block *b, const struct chunk_entry *e)
 {
     WITH_LOCK(&b->checking);
     for (size_t i = 0; i < b->n_told; i++)
         if (b->told[i] == e->at)
-            return;
+            return false;
     if (b->n_told == BLOCK_TOLD_MAX)
-        return;
+        return false;
     b->told[b->n_told++] = e->at;
-    tell(b, "a chunk of %llu bytes at %llu is damaged, its samples are lost%s",
-         (unsigned long long)e->len, (unsigned long long)e->at,
-         b->n_told == BLOCK_TOLD_MAX ? "; further ones are not told" : "");
+    return true;
 }
 
 void block_read(struct block *b, uint32_t ordinal, unix_ms from, unix_ms to, struct columns *c)
@@ -400,7 +400,8 @@ void block_read(struct block *b, uint32_t ordinal, unix_ms from, unix_ms to, str
             continue;
         if (chunk.min > to)
             break;
-        if (!add_chunk(b, &chunk, from, to, c))
-            tell_of_chunk(b, &chunk);
+        if (!add_chunk(b, &chunk, from, to, c) && is_news(b, &chunk))
+            tell(b, "a chunk of %llu bytes at %llu is damaged, its samples are lost",
+                 (unsigned long long)chunk.len, (unsigned long long)chunk.at);
     }
 }

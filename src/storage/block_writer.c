@@ -85,8 +85,7 @@ void block_writer_abort(struct block_writer *w)
     buf_free(&w->chunks);
 }
 
-/* ---- series
- * ---------------------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 void block_writer_series(struct block_writer *w, uint64_t hash, const uint32_t *pairs, size_t n)
 {
@@ -114,8 +113,7 @@ void block_writer_series_end(struct block_writer *w)
     w->info.chunks += w->n_chunks;
 }
 
-/* ---- chunks
- * ---------------------------------------------------------------------------------------------- */
+/* ---- chunks -------------------------------------------------------------------------------- */
 
 /* The entry of a chunk says where it is, relative to the one before it in the series. */
 static void add_entry(struct block_writer *w, unix_ms min, unix_ms max, uint64_t at, uint64_t len)
@@ -243,9 +241,7 @@ void block_writer_samples(struct block_writer *w, const struct columns *c)
     }
 }
 
-/* ---- index
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- index --------------------------------------------------------------------------------- */
 
 static int compare_strs(const void *a, const void *b)
 {

@@ -10,7 +10,8 @@
 enum times_kind { TIMES_REGULAR, TIMES_LINEAR, TIMES_DELTA };
 enum values_kind { VALUES_CONSTANT, VALUES_PLAIN, VALUES_DELTA, VALUES_XOR };
 
-#define VALUES_SPECIAL 8 /* flag beside the kind: a list of values that the column does not hold   \
+#define VALUES_SPECIAL                                                                             \
+    8 /* flag beside the kind: a list of values that the column does not hold   \
                           */
 #define FRAME_OUTLIERS 0x80 /* flag beside the width */
 #define OUTLIERS_SIDE  3    /* looked for at each end of a frame */
@@ -40,8 +41,7 @@ bool decimal_of(double v, unsigned e, int64_t *ret)
     return true;
 }
 
-/* ---- frames
- * ---------------------------------------------------------------------------------------- */
+/* ---- frames -------------------------------------------------------------------------------- */
 
 struct frame {
     int64_t least; /* of those that are no outliers */
@@ -209,8 +209,7 @@ static uint8_t *put_frames(const int64_t *d, size_t n, uint8_t *p)
     return p;
 }
 
-/* ---- times
- * ----------------------------------------------------------------------------------------- */
+/* ---- times --------------------------------------------------------------------------------- */
 
 static void put_done(struct buf *out, const uint8_t *end)
 {
@@ -280,8 +279,7 @@ bool column_get_times(struct wire *w, unix_ms first, size_t n, unix_ms *out)
     return true;
 }
 
-/* ---- values
- * ---------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 /* A column as whole numbers m / 10^e, and the places where it has something else. */
 struct decimals {
@@ -441,13 +439,14 @@ static bool get_special(struct wire *w, size_t n, double *out)
     return !w->bad;
 }
 
-static unsigned common_shift(const int64_t *d, size_t n)
+/* Bits that are set in any of them. */
+static uint64_t all_bits(const int64_t *d, size_t n)
 {
     uint64_t any = 0;
 
     for (size_t i = 0; i < n; i++)
         any |= (uint64_t)d[i];
-    return any ? (unsigned)__builtin_ctzll(any) : 0;
+    return any;
 }
 
 void column_put_values(const double *v, size_t n, struct buf *out)
@@ -455,6 +454,7 @@ void column_put_values(const double *v, size_t n, struct buf *out)
     int64_t delta[CHUNK_MAX], off[CHUNK_MAX];
     struct decimals d;
     unsigned shift, special;
+    uint64_t bits;
     size_t by_delta, by_off;
     enum values_kind kind;
     uint8_t *p;
@@ -469,7 +469,8 @@ void column_put_values(const double *v, size_t n, struct buf *out)
         delta[i - 1] = d.m[i] - d.m[i - 1];
         off[i - 1] = d.m[i] - d.m[0];
     }
-    shift = common_shift(delta, n - 1); /* divides the sums of them too */
+    bits = all_bits(delta, n - 1);
+    shift = bits ? (unsigned)__builtin_ctzll(bits) : 0; /* divides the sums of them too */
     for (size_t i = 0; shift > 0 && i < n - 1; i++) {
         delta[i] >>= shift;
         off[i] >>= shift;
@@ -482,9 +483,8 @@ void column_put_values(const double *v, size_t n, struct buf *out)
         return;
     }
     kind = by_off < by_delta ? VALUES_PLAIN : VALUES_DELTA;
-    if (shift == 0 && by_delta == 2 * ((n - 2 + FRAME_MAX) / FRAME_MAX) &&
-        (n == 1 || delta[0] == 0))
-        kind = VALUES_CONSTANT; /* every frame is "least 0, width 0" */
+    if (bits == 0)
+        kind = VALUES_CONSTANT;
     *p++ = (uint8_t)(kind | special | d.e << 4);
     p = put_svarint(p, d.m[0]);
     if (kind != VALUES_CONSTANT) {

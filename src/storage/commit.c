@@ -10,7 +10,8 @@
 #include "storage/column_priv.h"
 #include "storage/histogram_code_priv.h"
 
-#define PREFETCH_ROWS 12 /* ahead: a series is a miss of about 100 ns, a row takes a few of them   \
+#define PREFETCH_ROWS                                                                              \
+    12 /* ahead: a series is a miss of about 100 ns, a row takes a few of them   \
                           */
 #define KEEP_ROWS ((size_t)65536) /* memory of a larger commit is given back */
 
@@ -37,8 +38,7 @@ void committer_deinit(struct committer *c)
     buf_free(&c->record.bytes);
 }
 
-/* ---- series
- * ---------------------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 static int check_labels(const struct label_set *labels, struct err *err)
 {
@@ -92,9 +92,7 @@ int commit_series(struct committer *c, const struct label_set *labels, series_re
     return 0;
 }
 
-/* ---- judging
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- judging ------------------------------------------------------------------------------- */
 
 /* The newest sample of a series, as if the rows accepted so far were appended. */
 struct newest {
@@ -292,8 +290,7 @@ static int judge_rows(struct committer *c, const struct sample_row *rows, size_t
     return 0;
 }
 
-/* ---- the record
- * -------------------------------------------------------------------------------------------- */
+/* ---- the record ---------------------------------------------------------------------------- */
 
 static void tell_series(struct committer *c, const struct ids *ids)
 {
@@ -353,8 +350,7 @@ static int write_record(struct committer *c, struct err *err)
     return r;
 }
 
-/* ---- appending
- * --------------------------------------------------------------------------------------------- */
+/* ---- appending ----------------------------------------------------------------------------- */
 
 static void append(struct committer *c, const struct sample_row *row, series_id id,
                    enum row_kind kind)

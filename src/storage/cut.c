@@ -30,8 +30,7 @@ static unix_ms range_of(unix_ms t)
     return t - (r < 0 ? r + BLOCK_RANGE_MS : r);
 }
 
-/* ---- 2: what goes into a block
- * --------------------------------------------------------------------------- */
+/* ---- 2: what goes into a block ------------------------------------------------------------- */
 
 struct cut_series {
     series_id id;
@@ -167,8 +166,7 @@ static void sort_series(struct cut *c)
     qsort(c->series, c->n_series, sizeof *c->series, compare_series);
 }
 
-/* ---- 2: writing it
- * ----------------------------------------------------------------------------------------- */
+/* ---- 2: writing it ------------------------------------------------------------------------- */
 
 static void write_series(struct cut *c, struct block_writer *w)
 {
@@ -235,8 +233,7 @@ static int make_block(struct storage *st, unix_ms from, unix_ms to, bool late_on
     return r;
 }
 
-/* ---- the whole cut
- * ------------------------------------------------------------------------------------------- */
+/* ---- the whole cut ------------------------------------------------------------------------- */
 
 struct range_set {
     unix_ms *begins;
@@ -376,9 +373,7 @@ int storage_cut(struct storage *st, struct err *err)
     }
 }
 
-/* ---- 4
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- 4 ------------------------------------------------------------------------------------- */
 
 static bool is_empty(const struct series *s)
 {

@@ -74,9 +74,7 @@ void head_deinit(struct head *h)
     lock_deinit(&h->commit);
 }
 
-/* ---- rows
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 static struct series_row *row_of(const struct head *h, series_id id)
 {
@@ -141,8 +139,7 @@ series_id head_next(const struct head *h, series_id from)
     return 0;
 }
 
-/* ---- the table of series by hash
- * ------------------------------------------------------------------------------ */
+/* ---- the table of series by hash ----------------------------------------------------------- */
 
 static size_t home(const struct head *h, uint64_t hash)
 {
@@ -217,9 +214,7 @@ static void remove_from_table(struct head *h, series_id id, uint64_t hash)
     h->by_hash[hole] = 0;
 }
 
-/* ---- series
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, size_t n,
                          uint64_t hash)
@@ -314,9 +309,7 @@ void head_remove(struct head *h, const struct ids *gone)
     }
 }
 
-/* ---- labels
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 const pair_no *head_pairs(const struct head *h, series_id id)
 {
@@ -368,8 +361,7 @@ int head_compare_labels(const struct head *h, series_id a, series_id b)
     return (n_a > n_b) - (n_a < n_b);
 }
 
-/* ---- for select
- * ---------------------------------------------------------------------------------------------- */
+/* ---- for select ---------------------------------------------------------------------------- */
 
 static pair_no face_find(const void *self, struct str name, struct str value)
 {

@@ -123,8 +123,7 @@ static inline void rw_give(pthread_rwlock_t **l)
     pthread_rwlock_unlock(*l);
 }
 
-/* ---- series
- * ------------------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 /* NULL when there is no such series (any more). Any lock, or the caller knows that the series
  * lives. */
@@ -164,8 +163,7 @@ void head_remove(struct head *h, const struct ids *gone);
 
 void head_samples_deinit(struct head *h);
 
-/* ---- samples: apply, for writing
- * --------------------------------------------------------------------------- */
+/* ---- samples: apply, for writing ----------------------------------------------------------- */
 
 void head_append(struct head *h, struct series *s, unix_ms t,
                  double v); /* t is above s->tip.last_t */
@@ -188,8 +186,7 @@ void head_restored(struct head *h, series_id id, struct series *s);
 void head_trim(struct head *h, series_id id, struct series *s, unix_ms t);
 void head_forget_histogram(struct head *h, series_id id);
 
-/* ---- samples: apply, for reading
- * ----------------------------------------------------------------------------- */
+/* ---- samples: apply, for reading ----------------------------------------------------------- */
 
 /* The newest histogram of a series, or NULL when its newest sample is a float. */
 const struct histogram *head_last_histogram(const struct head *h, series_id id,

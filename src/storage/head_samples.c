@@ -15,8 +15,7 @@
 
 #define SEALED_ROOM (POOL_PIECE_MAX - sizeof(struct sealed))
 
-/* ---- tables beside the series, by number
- * ------------------------------------------------------------------ */
+/* ---- tables beside the series, by number --------------------------------------------------- */
 
 /* The newest histogram of a series, so that appending needs not read the chunk from its begin. */
 struct histogram_tip {
@@ -77,9 +76,7 @@ static struct sealed *sealed_at(const struct head *h, pool_ref ref)
     return (struct sealed *)(void *)pool_at(h->pool, ref);
 }
 
-/* ---- sealing
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- sealing ------------------------------------------------------------------------------- */
 
 static void note_time(struct head *h, struct series *s, unix_ms t)
 {
@@ -152,9 +149,7 @@ static void seal(struct head *h, struct series *s)
     s->tip.len = 0;
 }
 
-/* ---- appending
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- appending ----------------------------------------------------------------------------- */
 
 /* Moves the open chunk to a larger piece when it cannot hold `more` bytes. */
 static void make_room(struct head *h, struct series *s, size_t more)
@@ -252,9 +247,7 @@ const struct histogram *head_last_histogram(const struct head *h, series_id id,
     return t ? &t->last->h : NULL;
 }
 
-/* ---- late samples
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- late samples -------------------------------------------------------------------------- */
 
 static struct late_sample *add_late(struct head *h, series_id id, struct series *s, unix_ms t)
 {
@@ -309,9 +302,7 @@ static unix_ms oldest_time(const struct head *h, series_id id, const struct seri
     return least;
 }
 
-/* ---- the image
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- the image ----------------------------------------------------------------------------- */
 
 void head_add_open(struct head *h, struct series *s, const uint8_t *bytes)
 {
@@ -360,9 +351,7 @@ void head_restored(struct head *h, series_id id, struct series *s)
         restore_last_histogram(h, id, s);
 }
 
-/* ---- trimming
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- trimming ------------------------------------------------------------------------------ */
 
 static void drop_sealed(struct head *h, pool_ref ref)
 {

@@ -40,9 +40,7 @@ static bool same_layout(const struct histogram *a, const struct histogram *b)
            (a->n_bounds == 0 || memcmp(a->bounds, b->bounds, a->n_bounds * sizeof *a->bounds) == 0);
 }
 
-/* ---- writing
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 /* A whole number is its difference to the one before, times two; anything else a 1 and its bits. */
 static void put_number(struct buf *out, double v, double before)
@@ -109,9 +107,7 @@ void histogram_put(const struct histogram *h, const struct histogram *before, st
     put_numbers(out, h->negative, to->negative, h->n_negative);
 }
 
-/* ---- reading
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static double get_number(struct wire *w, double before)
 {
@@ -212,9 +208,7 @@ bool histogram_get(struct wire *w, const struct histogram *before, struct arena 
     return true;
 }
 
-/* ---- copies
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- copies -------------------------------------------------------------------------------- */
 
 bool histogram_same(const struct histogram *a, const struct histogram *b)
 {

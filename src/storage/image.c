@@ -76,9 +76,7 @@ static struct image_meta get_meta(const uint8_t *in)
     return m;
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 struct image_writer {
     struct storage *st;
@@ -332,9 +330,7 @@ int storage_write_image(struct storage *st, struct err *err)
     return r < 0 ? err_in(err, r, "image of the head") : 0;
 }
 
-/* ---- loading
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- loading ------------------------------------------------------------------------------- */
 
 struct image {
     struct section_file file;

@@ -35,8 +35,7 @@ void log_segment_path(const struct log *l, uint64_t number, struct buf *out)
     buf_addf(out, "%s/%08llu", l->dir, (unsigned long long)number);
 }
 
-/* ---- appending
- * --------------------------------------------------------------------------------------------- */
+/* ---- appending ----------------------------------------------------------------------------- */
 
 static void retire(struct log *l)
 {
@@ -124,9 +123,7 @@ uint64_t log_turn(struct log *l)
     return l->current.number;
 }
 
-/* ---- syncing
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- syncing ------------------------------------------------------------------------------- */
 
 bool log_is_dirty(struct log *l)
 {
@@ -194,8 +191,7 @@ int log_sync(struct log *l, struct err *err)
     return 0;
 }
 
-/* ---- removing
- * ---------------------------------------------------------------------------------------------- */
+/* ---- removing ------------------------------------------------------------------------------ */
 
 int log_remove(struct log *l, uint64_t from, uint64_t before, struct err *err)
 {

@@ -46,8 +46,7 @@ enum float_bits {
     SERIES_NEAR_MAX = 7,
 };
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 void log_segment_head(uint64_t number, uint8_t out[LOG_SEGMENT_HEAD])
 {
@@ -181,8 +180,7 @@ void log_record_end(struct log_record *r)
     put_u32(p + 12, hash_crc32c(0, p, 12));
 }
 
-/* ---- finding records
- * ------------------------------------------------------------------------------------- */
+/* ---- finding records ----------------------------------------------------------------------- */
 
 void log_scan_deinit(struct log_scan *s)
 {
@@ -242,8 +240,7 @@ void log_scan_segment(const uint8_t *p, size_t len, uint64_t number, struct log_
     }
 }
 
-/* ---- reading a record
- * -------------------------------------------------------------------------------------- */
+/* ---- reading a record ---------------------------------------------------------------------- */
 
 static bool visit_series(struct wire *w, const struct log_visitor *v)
 {

@@ -22,8 +22,7 @@
 #define LOG_SEGMENT_HEAD    32
 #define LOG_SEGMENT_VERSION 1
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 enum log_section {
     LOG_SERIES = 1,
@@ -52,8 +51,7 @@ void log_record_end(struct log_record *r); /* fills the header; bytes are ready 
 
 void log_segment_head(uint64_t number, uint8_t out[LOG_SEGMENT_HEAD]);
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* Where a good record's sections are in a segment. */
 struct log_extent {

@@ -127,8 +127,7 @@ size_t open_chunk_append(struct tip *tip, unix_ms t, double v, uint8_t *last_byt
     return (size_t)(p - token);
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 struct cursor {
     struct wire w;

@@ -49,8 +49,7 @@ struct found {
     bool sorted; /* picked is in order of labels */
 };
 
-/* ---- joining by labels
- * ------------------------------------------------------------------------------------- */
+/* ---- joining by labels --------------------------------------------------------------------- */
 
 static void table_put(struct found *f, size_t place)
 {
@@ -117,8 +116,7 @@ static struct picked *find_picked(const struct found *f, const struct block *b,
     return NULL;
 }
 
-/* ---- selecting
- * --------------------------------------------------------------------------------------------- */
+/* ---- selecting ----------------------------------------------------------------------------- */
 
 static int compare_ids(const void *pa, const void *pb, void *arg)
 {
@@ -275,8 +273,7 @@ static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_m
     return 0;
 }
 
-/* ---- names and values of labels
- * ------------------------------------------------------------------------------ */
+/* ---- names and values of labels ------------------------------------------------------------ */
 
 struct texts {
     struct arena arena;

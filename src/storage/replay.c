@@ -33,9 +33,7 @@ void replay_report(struct replay *r, const char *fmt, ...)
     buf_add_byte(r->report, '\n');
 }
 
-/* ---- series
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 static void collect_told(void *self, uint32_t id, const struct label *labels, size_t n)
 {
@@ -135,9 +133,7 @@ static struct series *series_of(struct replay *r, series_id *id)
     return head_series(&r->st->head, a->is);
 }
 
-/* ---- samples
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- samples ------------------------------------------------------------------------------- */
 
 static bool has_late(const struct head *h, series_id id, unix_ms t)
 {
@@ -187,9 +183,7 @@ static void replay_histogram(void *self, bool late, uint32_t id, unix_ms t,
         head_append_histogram(&r->st->head, id, s, t, v);
 }
 
-/* ---- segments
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- segments ------------------------------------------------------------------------------ */
 
 struct segment {
     uint64_t number;
@@ -290,9 +284,7 @@ static void scan_segments(struct replay *r, struct segment *segments, size_t n)
     sort_told(r);
 }
 
-/* ---- all
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- all ----------------------------------------------------------------------------------- */
 
 /* The newest image that can be read. 0: there is none. */
 static uint64_t load_image(struct replay *r, const struct numbered *images, uint64_t *ret_segment)

@@ -9,8 +9,7 @@
 #include "storage/replay_priv.h"
 #include "storage/storage_priv.h"
 
-/* ---- the start
- * --------------------------------------------------------------------------------------------- */
+/* ---- the start ----------------------------------------------------------------------------- */
 
 static void report(struct storage *st, struct buf *to, const struct block *b, const char *text)
 {
@@ -99,8 +98,7 @@ int storage_open_blocks(struct storage *st, struct buf *rep, struct err *err)
     return 0;
 }
 
-/* ---- retention
- * --------------------------------------------------------------------------------------------- */
+/* ---- retention ----------------------------------------------------------------------------- */
 
 static unix_ms newest_time(const struct view *v)
 {

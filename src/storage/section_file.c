@@ -86,8 +86,7 @@ static size_t parity_bytes(uint64_t len)
     return len < SECTION_PAGE ? (size_t)len : SECTION_PAGE;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 int section_writer_open(struct section_writer *w, const struct file_ops *ops, const char *path,
                         char kind, uint32_t version, struct err *err)
@@ -276,8 +275,7 @@ int section_writer_finish(struct section_writer *w, const void *meta, size_t met
     return r;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static uint64_t guard_bytes(uint64_t len)
 {

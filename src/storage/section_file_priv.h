@@ -39,8 +39,7 @@ struct file_frame {
     uint8_t meta[FRAME_META_MAX];
 };
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 struct section_writer {
     const struct file_ops *ops;
@@ -78,8 +77,7 @@ int section_writer_finish(struct section_writer *w, const void *meta, size_t met
                           struct err *err);
 void section_writer_abort(struct section_writer *w); /* fine on a finished one */
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 struct section_file {
     uint8_t *map; /* the whole file, private: a restored page is in memory only */

@@ -8,8 +8,7 @@
  * looked at. A look costs about as much as reading so many numbers. */
 #define LOOK_COST 32
 
-/* ---- one matcher's list
- * ---------------------------------------------------------------------------- */
+/* ---- one matcher's list -------------------------------------------------------------------- */
 
 struct gather {
     const struct index_face *x;
@@ -59,8 +58,7 @@ static void gather_ids(const struct gather *g)
     ids_settle(g->out);
 }
 
-/* ---- a plan: matchers in the order in which they are asked
- * ------------------------------------------- */
+/* ---- a plan: matchers in the order in which they are asked --------------------------------- */
 
 struct step {
     const struct matcher *m;
@@ -99,8 +97,7 @@ static bool comes_before(const struct step *a, const struct step *b)
     return a->required != b->required ? a->required : a->cost < b->cost;
 }
 
-/* ---- carrying it out
- * --------------------------------------------------------------------------------- */
+/* ---- carrying it out ----------------------------------------------------------------------- */
 
 /* Asks the labels of every series that is left. Neighbours often share the value: its answer is
  * kept. */

@@ -73,8 +73,7 @@ void storage_stats(struct storage *st, struct storage_stats *ret)
     copy_problem(st, ret);
 }
 
-/* ---- what the labels are made of
- * ----------------------------------------------------------------------------- */
+/* ---- what the labels are made of ----------------------------------------------------------- */
 
 /* The `limit` largest, kept in order. */
 struct best {

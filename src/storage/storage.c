@@ -34,9 +34,7 @@ void storage_path(const struct storage *st, const char *folder, uint64_t number,
     buf_addf(out, "%s/%s/%08llu", st->dir, folder, (unsigned long long)number);
 }
 
-/* ---- telling
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- telling ------------------------------------------------------------------------------- */
 
 void storage_tell(struct storage *st, enum storage_event what, const char *fmt, ...)
 {
@@ -84,9 +82,7 @@ static int work_done(struct storage *st, enum storage_work which, int r, const s
     return r;
 }
 
-/* ---- sink
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- sink ---------------------------------------------------------------------------------- */
 
 static int sink_series(void *self, const struct label_set *labels, series_ref *ret, struct err *err)
 {
@@ -115,8 +111,7 @@ const struct series_reader *storage_reader(struct storage *st)
     return &st->reader;
 }
 
-/* ---- background work
- * --------------------------------------------------------------------------------------- */
+/* ---- background work ----------------------------------------------------------------------- */
 
 static int sync_log(struct storage *st, struct err *err)
 {
@@ -231,9 +226,7 @@ static void stop_threads(struct storage *st)
     st->started = false;
 }
 
-/* ---- life
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static unix_ms system_now(void *arg)
 {

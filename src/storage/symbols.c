@@ -9,8 +9,7 @@
 #include "base/must.h"
 #include "storage/wire_priv.h"
 
-/* ---- symbols
- * ----------------------------------------------------------------------------------------- */
+/* ---- symbols ------------------------------------------------------------------------------- */
 
 static bool is_text(const void *key, const void *value)
 {
@@ -55,8 +54,7 @@ static void symbol_unuse(struct symbols *s, struct symbol *sym)
     free(sym);
 }
 
-/* ---- label names
- * --------------------------------------------------------------------------------------- */
+/* ---- label names --------------------------------------------------------------------------- */
 
 static bool is_same(const void *key, const void *value)
 {
@@ -94,8 +92,7 @@ const struct label_name *symbols_find_name(const struct symbols *s, struct str n
     return sym ? sym->name : NULL;
 }
 
-/* ---- pairs
- * --------------------------------------------------------------------------------------------- */
+/* ---- pairs --------------------------------------------------------------------------------- */
 
 struct two_symbols {
     const struct symbol *name, *value;
@@ -172,8 +169,7 @@ static void pair_free(struct symbols *s, struct pair *p)
     free(p);
 }
 
-/* ---- postings
- * -------------------------------------------------------------------------------------------- */
+/* ---- postings ------------------------------------------------------------------------------ */
 
 static void postings_put(struct postings *p, uint32_t difference)
 {

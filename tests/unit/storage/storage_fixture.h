@@ -25,8 +25,7 @@
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
 
-/* ---- random numbers that repeat
- * ---------------------------------------------------------------------------- */
+/* ---- random numbers that repeat ------------------------------------------------------------ */
 
 struct dice {
     uint64_t s;
@@ -61,9 +60,7 @@ static inline double dice_value(struct dice *d)
     }
 }
 
-/* ---- folders
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- folders ------------------------------------------------------------------------------- */
 
 static inline int folder_remove_one(const char *path, const struct stat *st, int type,
                                     struct FTW *ftw)
@@ -96,8 +93,7 @@ static inline void folder_copy(const char *from, const char *to)
     assert_int_equal(system(command), 0);
 }
 
-/* ---- writing and reading
- * ----------------------------------------------------------------------------------- */
+/* ---- writing and reading ------------------------------------------------------------------- */
 
 static inline unix_ms far_future(void *arg)
 {

@@ -9,9 +9,7 @@
 #include "storage/open_chunk_priv.h"
 #include "storage/pack_priv.h"
 
-/* ---- pack
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- pack ---------------------------------------------------------------------------------- */
 
 static void packed_numbers_of_every_width_come_back(void **state)
 {
@@ -40,9 +38,7 @@ static void packed_numbers_of_every_width_come_back(void **state)
         }
 }
 
-/* ---- columns
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- columns ------------------------------------------------------------------------------- */
 
 static size_t values_come_back(const double *v, size_t n)
 {
@@ -142,6 +138,17 @@ static void single_values_and_staleness_markers_come_back(void **state)
     values_come_back(pair, 1);
 }
 
+static void a_constant_series_that_moves_at_its_end_comes_back(void **state)
+{
+    double v[2 * FRAME_MAX + 3] = {0};
+
+    for (size_t n = 1; n <= ARRAY_LEN(v); n++) {
+        v[n - 1] = -1; /* alone in a frame, its difference is "least -1, width 0" */
+        values_come_back(v, n);
+        v[n - 1] = 0;
+    }
+}
+
 static void usual_series_take_few_bytes(void **state)
 {
     double v[480];
@@ -203,8 +210,7 @@ static void any_ascending_times_come_back(void **state)
     times_come_back(t, 3);
 }
 
-/* ---- open chunks
- * ------------------------------------------------------------------------------------------- */
+/* ---- open chunks --------------------------------------------------------------------------- */
 
 static void open_chunks_give_back_what_was_appended_at_every_length(void **state)
 {
@@ -286,8 +292,7 @@ static void torn_open_chunks_are_refused(void **state)
         open_chunk_read(bytes, tip.len, tip.n - 1u, times, values)); /* and with bytes left over */
 }
 
-/* ---- histograms
- * -------------------------------------------------------------------------------------------- */
+/* ---- histograms ---------------------------------------------------------------------------- */
 
 static const struct histogram_span spans[] = {{-2, 3}, {4, 2}};
 static const double bounds[] = {0.1, 1, 10};
@@ -376,6 +381,7 @@ int main(void)
         cmocka_unit_test(packed_numbers_of_every_width_come_back),
         cmocka_unit_test(all_bits_of_any_values_come_back),
         cmocka_unit_test(single_values_and_staleness_markers_come_back),
+        cmocka_unit_test(a_constant_series_that_moves_at_its_end_comes_back),
         cmocka_unit_test(usual_series_take_few_bytes),
         cmocka_unit_test(any_ascending_times_come_back),
         cmocka_unit_test(open_chunks_give_back_what_was_appended_at_every_length),

@@ -10,8 +10,7 @@
 
 #include "storage/file_ops_priv.h"
 
-/* ---- file calls that fail
- * ------------------------------------------------------------------------------------ */
+/* ---- file calls that fail ------------------------------------------------------------------ */
 
 enum fault_kind { FAIL_ONCE, FAIL_ONCE_HALF_WRITTEN, FAIL_FROM_THEN_ON, FAULT_KINDS };
 
@@ -98,9 +97,7 @@ static int faulty_sync_dir(void *self, const char *path)
     return fails(f) ? f->error : file_ops_system.sync_dir(NULL, path);
 }
 
-/* ---- the life
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the life ------------------------------------------------------------------------------ */
 
 #define SERIES 5
 #define STEPS  (4 * 60) /* minutes: enough for a cut */

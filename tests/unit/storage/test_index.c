@@ -7,8 +7,7 @@
 #include "storage/pool_priv.h"
 #include "storage/wire_priv.h"
 
-/* ---- sets of numbers
- * ------------------------------------------------------------------------------------------ */
+/* ---- sets of numbers ----------------------------------------------------------------------- */
 
 static void fill(struct ids *s, struct dice *d, size_t n, uint32_t limit)
 {
@@ -94,9 +93,7 @@ static void foreign_lists_are_checked(void **state)
     }
 }
 
-/* ---- the pool
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the pool ------------------------------------------------------------------------------ */
 
 static void pieces_do_not_overlap_and_memory_comes_back(void **state)
 {
@@ -133,9 +130,7 @@ static void pieces_do_not_overlap_and_memory_comes_back(void **state)
     pool_free(p);
 }
 
-/* ---- matchers
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- matchers ------------------------------------------------------------------------------ */
 
 #define SERIES 600
 

@@ -8,9 +8,7 @@
 #include "storage/histogram_code_priv.h"
 #include "storage/log_record_priv.h"
 
-/* ---- records
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- records ------------------------------------------------------------------------------- */
 
 struct heard {
     struct buf text; /* what the visitor was told, line by line */
@@ -93,8 +91,7 @@ static void a_scrape_takes_few_bytes_a_sample(void **state)
     buf_free(&r.bytes);
 }
 
-/* ---- segments
- * ---------------------------------------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------------------------ */
 
 #define RECORDS 6
 
@@ -176,8 +173,7 @@ static void a_flipped_bit_costs_its_record_at_most(void **state)
     buf_free(&b);
 }
 
-/* ---- whole logs
- * -------------------------------------------------------------------------------------------- */
+/* ---- whole logs ---------------------------------------------------------------------------- */
 
 struct log_world {
     char *dir, *copy;

@@ -75,8 +75,7 @@ static const char *shown(struct storage *st, const char *name, unix_ms from, uni
     return text;
 }
 
-/* ---- what is taken and what is not
- * --------------------------------------------------------------------------- */
+/* ---- what is taken and what is not --------------------------------------------------------- */
 
 struct given {
     unix_ms t;
@@ -240,9 +239,7 @@ static void the_budget_of_series_is_kept(void **state)
     world_deinit(&w);
 }
 
-/* ---- histograms
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- histograms ---------------------------------------------------------------------------- */
 
 static void histograms_and_floats_of_one_series_come_back_in_order(void **state)
 {
@@ -342,8 +339,7 @@ static void histograms_survive_cuts_and_restarts(void **state)
     world_deinit(&w);
 }
 
-/* ---- half commits
- * --------------------------------------------------------------------------------------------- */
+/* ---- half commits -------------------------------------------------------------------------- */
 
 static void a_selection_does_not_show_what_came_after_it(void **state)
 {
@@ -386,8 +382,7 @@ static void ranges_include_both_ends(void **state)
     world_deinit(&w);
 }
 
-/* ---- names and values
- * ------------------------------------------------------------------------------------------- */
+/* ---- names and values ---------------------------------------------------------------------- */
 
 static void join_text(struct str s, void *arg)
 {
@@ -442,8 +437,7 @@ static void label_names_and_values_are_those_of_head_and_blocks(void **state)
     world_deinit(&w);
 }
 
-/* ---- cuts, retention, clean-up
- * ---------------------------------------------------------------------------------- */
+/* ---- cuts, retention, clean-up ------------------------------------------------------------- */
 
 static void blocks_are_cut_and_memory_stays_bounded(void **state)
 {
@@ -552,9 +546,7 @@ static void a_long_query_keeps_what_it_shows(void **state)
     world_deinit(&w);
 }
 
-/* ---- the rest
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the rest ------------------------------------------------------------------------------ */
 
 static void a_folder_is_opened_once(void **state)
 {

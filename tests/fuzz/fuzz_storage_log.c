@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bytes of a log segment: first as they are, then, as no checksum would be right, as the sections of one
+ * record.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include "base/must.h"
+#include "model/histogram.h"
+#include "storage/log_record_priv.h"
+
+struct seen {
+    uint64_t samples;
+};
+
+static void see_series(void *self, uint32_t id, const struct label *labels, size_t n)
+{
+    must(id > 0 && n <= LABEL_COUNT_MAX);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < labels[i].value.len; k++)
+            ((struct seen *)self)->samples += (uint8_t)labels[i].value.p[k];
+}
+
+static void see_sample(void *self, bool late, uint32_t id, unix_ms t, double v)
+{
+    must(id > 0);
+    ((struct seen *)self)->samples++;
+}
+
+static void see_histogram(void *self, bool late, uint32_t id, unix_ms t, const struct histogram *h)
+{
+    must(id > 0);
+    for (uint32_t i = 0; i < h->n_positive; i++)
+        ((struct seen *)self)->samples += h->positive[i] > 0;
+    for (uint32_t i = 0; i < h->n_bounds; i++)
+        ((struct seen *)self)->samples += h->bounds[i] > 0;
+    for (uint32_t i = 0; i < h->n_negative_spans; i++)
+        ((struct seen *)self)->samples += h->negative_spans[i].length;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct seen seen = {0};
+    const struct log_visitor v = {&seen, see_series, see_sample, see_histogram};
+    struct log_scan s;
+
+    log_scan_segment(data, size, 1, &s);
+    must(s.end <= size || s.end == LOG_SEGMENT_HEAD);
+    for (size_t i = 0; i < s.n; i++) {
+        must(s.records[i].at + s.records[i].len <= size);
+        (void)log_record_visit(data + s.records[i].at, s.records[i].len, &v);
+    }
+    log_scan_deinit(&s);
+    (void)log_record_visit(data, size, &v);
+    return 0;
+}
