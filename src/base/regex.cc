@@ -52,7 +52,7 @@ static std::string_view view(struct str s)
     return std::string_view(s.p ? s.p : "", s.len);
 }
 
-/* ---- shapes that need no engine -------------------------------------------------------------- */
+/* ---- shapes that need no engine ------------------------------------------------------------ */
 
 /* Reads literal text up to a metacharacter; an escaped one, as in 10\.0\.0\.1, is literal. */
 static std::string take_literal(std::string_view *p)
@@ -183,7 +183,7 @@ static std::string with_old_group_names(std::string_view p)
     return out;
 }
 
-/* ---- the C face ------------------------------------------------------------------------------ */
+/* ---- the C face ---------------------------------------------------------------------------- */
 
 int regex_new(struct str pattern, enum regex_flags flags, struct regex **ret, struct err *err)
 {
@@ -254,7 +254,7 @@ struct str regex_literal(const struct regex *re, size_t i)
     return str_n(re->literals[i].data(), re->literals[i].size());
 }
 
-/* ---- replacement texts ----------------------------------------------------------------------- */
+/* ---- replacement texts --------------------------------------------------------------------- */
 
 /* The name behind a dollar sign, name or {name}. False, with *p untouched, when there is none. */
 static bool take_name(std::string_view *p, std::string_view *ret)
