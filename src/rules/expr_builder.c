@@ -226,7 +226,7 @@ static int build(const struct metrics *ms, const struct yaml_node *builder, stru
 int expr_builder_node(const struct yaml_node *node, struct buf *out,
                       const struct yaml_node **ret_at, struct err *err)
 {
-    return build(&node_metrics, node, STR_NONE, out, ret_at, err);
+    return build(&node_metrics, node, STR(""), out, ret_at, err);
 }
 
 int expr_builder_workload(const struct yaml_node *workload, struct buf *out,

@@ -80,7 +80,7 @@ static int index_one(const struct tmpl_value *v, const struct tmpl_value *key,
                      struct tmpl_value *ret, struct err *err)
 {
     enum tmpl_kind kind = tmpl_kind(v);
-    size_t i, n;
+    size_t i = 0, n;
     int r;
 
     if (!v->type)

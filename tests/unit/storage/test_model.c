@@ -202,7 +202,7 @@ static void query(struct world *w)
     s = pick(w->st, questions[q].type, questions[q].name, questions[q].value, from, to);
     for (size_t i = 0; i < s->n; i++) {
         struct model_series *m;
-        size_t place, low = 0, high;
+        size_t place = 0, low = 0, high;
 
         if (!in_model(w, s->labels[i], &place))
             fail_msg("a series that nobody made");
