@@ -63,7 +63,7 @@ static int set_value(const struct flag *f, void *options, const char *text, bool
     switch (f->kind) {
     case FLAG_TEXT: memcpy(at, &text, sizeof text); break;
     case FLAG_DURATION: {
-        dur_ms d;
+        dur_ms d = 0;
 
         r = duration_parse(text, strlen(text), &d, err);
         if (r < 0)
@@ -72,7 +72,7 @@ static int set_value(const struct flag *f, void *options, const char *text, bool
         break;
     }
     case FLAG_SIZE: {
-        uint64_t bytes;
+        uint64_t bytes = 0;
 
         r = parse_size(text, &bytes, err);
         if (r == 0)
@@ -80,7 +80,7 @@ static int set_value(const struct flag *f, void *options, const char *text, bool
         break;
     }
     case FLAG_NUMBER: {
-        int64_t n;
+        int64_t n = 0;
 
         if (!num_parse_i64(str_c(text), &n) || n < 0)
             return err_set(err, -EINVAL, "expected a number, found \"%s\"", text);
