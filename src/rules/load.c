@@ -86,7 +86,7 @@ void load_check_keys(struct loading *l, const struct yaml_doc *doc, const struct
             continue;
         for (k = 0; known[k]; k++)
             buf_addf(&list, "%s%s", k ? ", " : "", known[k]);
-        load_problem(l, doc, mapping->keys[i], "field %.*s not found in a %s, expected one of %s",
+        load_problem(l, doc, mapping->keys[i], "field %.*s not found in %s, expected one of %s",
                      STR_ARG(key), what, list.p);
     }
 }

@@ -115,12 +115,12 @@ static bool build_expr(struct manifest *m, const struct yaml_node *rule, const c
     int r;
 
     if (!yaml_is_null(all) && all->kind == YAML_MAPPING)
-        load_check_keys(m->l, m->doc, all, levels[m->level].builder_keys, "exprBuilder");
+        load_check_keys(m->l, m->doc, all, levels[m->level].builder_keys, "an exprBuilder");
     if (!builder)
         return false;
     if (builder->kind == YAML_MAPPING)
         load_check_keys(m->l, m->doc, builder, is_node ? node_keys : workload_keys,
-                        is_node ? "node builder" : "workload builder");
+                        is_node ? "a node builder" : "a workload builder");
     r = is_node ? expr_builder_node(builder, ret, &at, &err)
                 : expr_builder_workload(builder, ret, &at, &err);
     if (r < 0)
@@ -315,7 +315,7 @@ static void load_one_rule(struct manifest *m, const struct yaml_node *rules, siz
     }
     if (is_true(m, yaml_get(node, "disable")))
         return;
-    load_check_keys(m->l, m->doc, node, levels[m->level].rule_keys, "rule");
+    load_check_keys(m->l, m->doc, node, levels[m->level].rule_keys, "a rule");
     spec.name = text(m, yaml_get(node, "alert"));
     load_place(m->group, i + 1, spec.name, place);
     if (spec.name.len == 0) {

@@ -42,7 +42,7 @@ struct str load_text(struct loading *l, const struct yaml_doc *doc, const struct
 void load_duration(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *node,
                    dur_ms *ret);
 
-/* Every key of the mapping must be among `known` (closed by NULL). `what`: "rule". */
+/* Every key of the mapping must be among `known` (closed by NULL). `what`: "a rule". */
 void load_check_keys(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *mapping,
                      const char *const *known, const char *what);
 

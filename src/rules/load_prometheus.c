@@ -62,7 +62,7 @@ static void load_one_rule(struct reading *rd, const struct yaml_node *node, size
                      rd->group->name, number);
         return;
     }
-    load_check_keys(l, rd->doc, node, rule_keys, "rule");
+    load_check_keys(l, rd->doc, node, rule_keys, "a rule");
     record = load_text(l, rd->doc, yaml_get(node, "record"));
     alert = load_text(l, rd->doc, yaml_get(node, "alert"));
     spec.alerting = alert.len > 0;
@@ -109,7 +109,7 @@ static void load_group(struct reading *rd, const struct yaml_node *node)
         load_problem(l, rd->doc, node, "expected a group with name and rules");
         return;
     }
-    load_check_keys(l, rd->doc, node, group_keys, "group");
+    load_check_keys(l, rd->doc, node, group_keys, "a group");
     name = load_text(l, rd->doc, yaml_get(node, "name"));
     if (name.len == 0) {
         load_problem(l, rd->doc, node, "Groupname must not be empty");
@@ -133,7 +133,7 @@ static void load_groups(struct reading *rd, const struct yaml_node *root)
 {
     const struct yaml_node *groups = yaml_get(root, "groups");
 
-    load_check_keys(rd->l, rd->doc, root, file_keys, "rule file");
+    load_check_keys(rd->l, rd->doc, root, file_keys, "a rule file");
     if (yaml_is_null(groups))
         return;
     if (groups->kind != YAML_SEQUENCE) {
@@ -166,7 +166,7 @@ void load_prometheus_rule(struct loading *l, const struct yaml_doc *doc,
     CLEANUP(buf_free) struct buf place = {0};
     struct reading rd = {.l = l, .doc = doc};
 
-    load_check_keys(l, doc, manifest, manifest_keys, "PrometheusRule");
+    load_check_keys(l, doc, manifest, manifest_keys, "a PrometheusRule");
     if (name.len == 0) {
         load_problem(l, doc, manifest, "PrometheusRule: expected metadata.name");
         return;

@@ -187,7 +187,10 @@ static void take_over(struct rules *r, struct group_list *groups, unix_ns now)
         if (before)
             group_inherit(g, *before);
         group_count(g);
-        schedule(r, g, now);
+        if (before && (*before)->interval == g->interval)
+            heap_set(&r->due, &g->due, (*before)->due.due); /* a run may be due already */
+        else
+            schedule(r, g, now);
     }
     for (size_t i = 0; i < old.n; i++) {
         if (stays[i])

@@ -46,8 +46,7 @@ int rules_reload(struct rules *r, const struct config *config, unix_ns now, stru
 /* Evaluates what is due at `now`; returns when it next wants to be called. */
 unix_ns rules_tick(struct rules *r, unix_ns now);
 
-/* ---- looking in: for the API. Everything is borrowed for the call and consistent within a group.
- * ---- */
+/* ---- looking in: for the API. Everything is borrowed for the call and consistent within a group. ---- */
 
 enum rule_health { RULE_UNKNOWN, RULE_OK, RULE_ERR };
 enum rule_state { RULE_INACTIVE, RULE_PENDING, RULE_FIRING };
@@ -90,7 +89,7 @@ struct rule_group_view {
 void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *g, void *arg),
                       void *arg);
 
-/* ---- checking files, without running anything ---- */
+/* ---- checking files, without running anything ---------------------------------------------- */
 
 /* Parses one file. Returns the number of rules in it, or a negative errno with "FILE:LINE:COL: ..."
  * in err (all that is wrong, one line each, as far as ERR_MSG_MAX reaches). */
