@@ -44,10 +44,10 @@ struct redis_sentinel_replies {
 /* What a Redis answered, as far as it was asked and allowed. Texts may be STR_NONE; a reply may be
  * NULL, an error or of any shape: it costs its own metrics only. */
 struct redis_replies {
-    struct str info;                            /* of INFO ALL */
-    struct str cluster_info;                    /* of CLUSTER INFO */
-    const struct redis_reply *config;           /* of CONFIG GET *: name, value, name, value ... */
-    const struct redis_reply *latency_latest;   /* of LATENCY LATEST */
+    struct str info;                             /* of INFO ALL */
+    struct str cluster_info;                     /* of CLUSTER INFO */
+    const struct redis_reply *config;            /* of CONFIG GET *: name, value, name, value ... */
+    const struct redis_reply *latency_latest;    /* of LATENCY LATEST */
     const struct redis_reply *latency_histogram; /* of LATENCY HISTOGRAM */
     const struct redis_reply *slowlog_len, *slowlog_get; /* of SLOWLOG LEN, SLOWLOG GET 1 */
     const struct redis_reply *sentinel_masters;          /* of SENTINEL MASTERS */

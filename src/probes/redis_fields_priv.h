@@ -8,7 +8,7 @@
 #include "model/exposition.h"
 
 struct redis_field {
-    const char *field;  /* of INFO or CLUSTER INFO */
+    const char *field; /* of INFO or CLUSTER INFO */
     const char *metric;
     enum metric_type type;
     double divisor; /* 0: the value as it is */

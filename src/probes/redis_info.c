@@ -27,7 +27,7 @@ struct info {
     struct label identity[IDENTITY_BASE + 2];
 };
 
-/* ---- parts of lines ------------------------------------------------------------------------- */
+/* ---- parts of lines ------------------------------------------------------------------------ */
 
 /* The value of `name` in "a=1,b=2"; STR_NONE when there is none. */
 static struct str part(struct str list, const char *name)
@@ -59,7 +59,7 @@ static bool begins_with_word_and_digit(struct str s, struct str word)
     return cut_prefix(&s, word) && s.len && s.p[0] >= '0' && s.p[0] <= '9';
 }
 
-/* ---- any field ------------------------------------------------------------------------------ */
+/* ---- any field ----------------------------------------------------------------------------- */
 
 static bool generic_value(struct str text, double *ret)
 {
@@ -98,7 +98,7 @@ static void add_generic(struct metric_page *p, struct str field, struct str text
         metric_page_gauge(p, own_name(p, field), value, NO_LABELS);
 }
 
-/* ---- commands ------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 static bool command_is(const void *key, const void *value)
 {
@@ -194,7 +194,7 @@ static void take_errorstats(struct info *i, struct str field, struct str text)
         metric_page_counter(i->page, "redis_errors_total", count, LABELS({STR("err"), field}));
 }
 
-/* ---- sections with lines of their own: true when the line was theirs -------------------------- */
+/* ---- sections with lines of their own: true when the line was theirs ----------------------- */
 
 static bool take_server(struct info *i, struct str field, struct str text)
 {
@@ -251,8 +251,7 @@ static bool take_replication(struct info *i, struct str field, struct str text)
     for (size_t k = 0; k < ARRAY_LEN(of_link); k++)
         if (str_eq_c(field, of_link[k].field)) {
             if (num_parse_i64(text, &n))
-                metric_page_gauge(i->page, of_link[k].metric, (double)n, master,
-                                  ARRAY_LEN(master));
+                metric_page_gauge(i->page, of_link[k].metric, (double)n, master, ARRAY_LEN(master));
             return true;
         }
     return begins_with_word_and_digit(field, STR("slave")) && take_connected_slave(i, text);
@@ -304,10 +303,9 @@ static bool take_sentinel_master(struct info *i, struct str text)
 
 static bool take_sentinel(struct info *i, struct str field, struct str text)
 {
-    static const char *const numbers[] = {"sentinel_masters", "sentinel_tilt",
-                                          "sentinel_running_scripts",
-                                          "sentinel_scripts_queue_length",
-                                          "sentinel_simulate_failure_flags"};
+    static const char *const numbers[] = {
+        "sentinel_masters", "sentinel_tilt", "sentinel_running_scripts",
+        "sentinel_scripts_queue_length", "sentinel_simulate_failure_flags"};
     double v;
 
     for (size_t k = 0; k < ARRAY_LEN(numbers); k++)
@@ -337,12 +335,12 @@ static bool take_by_section(struct info *i, struct str section, struct str field
     return false;
 }
 
-/* ---- who the server is ------------------------------------------------------------------------ */
+/* ---- who the server is --------------------------------------------------------------------- */
 
 static const char *const identity_fields[IDENTITY_BASE + 2] = {
-    "role",          "redis_version", "redis_build_id", "redis_mode",           "os",
-    "maxmemory_policy", "tcp_port",   "run_id",         "process_id",           "master_replid",
-    "valkey_version", "valkey_release_stage",
+    "role",       "redis_version",    "redis_build_id", "redis_mode",
+    "os",         "maxmemory_policy", "tcp_port",       "run_id",
+    "process_id", "master_replid",    "valkey_version", "valkey_release_stage",
 };
 
 static void note_identity(struct info *i, struct str field, struct str text)
@@ -371,7 +369,7 @@ static void add_identity(struct info *i)
                                  {STR("read_only"), i->read_only}));
 }
 
-/* ---- the text --------------------------------------------------------------------------------- */
+/* ---- the text ------------------------------------------------------------------------------ */
 
 void redis_info_add(struct metric_page *p, struct str info, unix_ms now, struct redis_commands *c)
 {

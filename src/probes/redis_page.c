@@ -11,7 +11,7 @@
 #define DATABASES_DEFAULT 16   /* when CONFIG was not answered */
 #define DATABASES_MAX     1024 /* shown as empty; a server may be told to have millions */
 
-/* ---- configuration ---------------------------------------------------------------------------- */
+/* ---- configuration ------------------------------------------------------------------------- */
 
 static struct str config_value(const struct redis_reply *config, const char *name)
 {
@@ -80,7 +80,7 @@ static void add_empty_databases(struct metric_page *p, const struct redis_replie
     }
 }
 
-/* ---- latency and slow log --------------------------------------------------------------------- */
+/* ---- latency and slow log ------------------------------------------------------------------ */
 
 static void add_latency_latest(struct metric_page *p, const struct redis_reply *latest)
 {
@@ -158,7 +158,7 @@ static void add_slowlog(struct metric_page *p, const struct redis_reply *len,
                       NO_LABELS);
 }
 
-/* ---- Sentinel --------------------------------------------------------------------------------- */
+/* ---- Sentinel ------------------------------------------------------------------------------ */
 
 /* How many of the peers are neither subjectively nor objectively down. */
 static size_t count_ok(const struct redis_reply *peers)
@@ -231,7 +231,7 @@ static void add_masters(struct metric_page *p, const struct redis_replies *r)
         add_master(p, master, i < r->n_masters ? &r->masters[i] : NULL);
 }
 
-/* ---- the page ----------------------------------------------------------------------------------- */
+/* ---- the page ------------------------------------------------------------------------------ */
 
 /* What the exporter says about its own work. */
 static void add_about_probe(struct metric_page *p, const struct redis_replies *r)

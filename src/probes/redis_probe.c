@@ -25,7 +25,6 @@
 #include <hiredis/hiredis.h>
 
 #include "base/file.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "model/selfmetrics.h"
 #include "net/stream.h"
@@ -114,7 +113,7 @@ struct session {
     const struct redis_reply *last_error;
 };
 
-/* ---- ends of a fetch -------------------------------------------------------------------------- */
+/* ---- ends of a fetch ----------------------------------------------------------------------- */
 
 static double seconds_since(mono_ns t)
 {
@@ -150,7 +149,7 @@ static void fail_by_reply(struct session *s, const struct redis_reply *r)
     fail(s, &err);
 }
 
-/* ---- questions and answers ---------------------------------------------------------------------- */
+/* ---- questions and answers ----------------------------------------------------------------- */
 
 /* `words` are parted by blanks; `more` words may hold anything. */
 static void transmit(struct session *s, const char *words, const struct str *more, size_t n_more,
@@ -202,7 +201,7 @@ static void note_refusals(struct session *s)
             s->refused[c] = is_refusal(s->answers[c]) ? clock_mono_ns() : 0;
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------- */
+/* ---- rounds -------------------------------------------------------------------------------- */
 
 static void run_rounds(struct session *s)
 {
@@ -310,7 +309,7 @@ static void greet(struct session *s, struct str password)
     s->next = greeted;
 }
 
-/* ---- the connection ------------------------------------------------------------------------------ */
+/* ---- the connection ------------------------------------------------------------------------ */
 
 static void connect_anew(struct session *s);
 
@@ -445,7 +444,7 @@ static void connect_anew(struct session *s)
     greet(s, buf_str(&password));
 }
 
-/* ---- the session ---------------------------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------------------------- */
 
 static struct redis_replies replies_of(const struct session *s)
 {

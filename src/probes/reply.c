@@ -37,8 +37,8 @@ static struct redis_reply *place(const redisReadTask *task, enum redis_reply_typ
 static void *create_text(const redisReadTask *task, char *p, size_t len)
 {
     struct reply_reader *r = task->privdata;
-    struct redis_reply *reply =
-        place(task, task->type == REDIS_REPLY_ERROR ? REPLY_ERROR : REPLY_TEXT);
+    struct redis_reply *reply = place(task,
+                                      task->type == REDIS_REPLY_ERROR ? REPLY_ERROR : REPLY_TEXT);
 
     if (reply)
         reply->text = arena_str(r->arena, str_n(p, len));
@@ -92,7 +92,7 @@ struct reply_reader *reply_reader_new(struct arena *a)
     r->reader = redisReaderCreateWithFunctions(&functions);
     if (!r->reader)
         abort(); /* out of memory, as in base/mem.h */
-    redisReaderSetPrivdata(r->reader, r);
+    r->reader->privdata = r;
     return r;
 }
 

@@ -27,7 +27,8 @@ void reply_reader_feed(struct reply_reader *r, struct str bytes);
 /* 1 and the next reply; 0 when it is not complete yet; -EPROTO or -E2BIG with words. */
 int reply_reader_next(struct reply_reader *r, const struct redis_reply **ret, struct err *err);
 
-bool reply_reader_is_empty(const struct reply_reader *r); /* no byte waits for the rest of a reply */
+bool reply_reader_is_empty(
+    const struct reply_reader *r); /* no byte waits for the rest of a reply */
 
 /* The same for all kinds of replies, and for none (NULL): */
 static inline bool reply_is(const struct redis_reply *r, enum redis_reply_type type)

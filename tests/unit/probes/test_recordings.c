@@ -13,13 +13,13 @@
 
 static const char *const servers[] = {"redis-7.0", "redis-8"};
 static const char *const cases[] = {
-    "acl-user-metrics", "acl-user-nocfg",     "auth-missing",    "auth-ok",
-    "auth-wrong",       "busy-script",        "cluster-node",    "config-disabled-flag",
-    "primary-default",  "primary-full",       "primary-role-label", "replica-default",
+    "acl-user-metrics",  "acl-user-nocfg", "auth-missing",       "auth-ok",
+    "auth-wrong",        "busy-script",    "cluster-node",       "config-disabled-flag",
+    "primary-default",   "primary-full",   "primary-role-label", "replica-default",
     "replica-link-down", "sentinel",
 };
 
-/* ---- differences that are meant ---------------------------------------------------------------- */
+/* ---- differences that are meant ------------------------------------------------------------ */
 
 enum { MISSING = 1, EXTRA = 2, VALUE = 4 };
 
@@ -71,7 +71,7 @@ static bool is_allowed(const char *in, int kind, const char *series)
     return false;
 }
 
-/* ---- pages as tables ---------------------------------------------------------------------------- */
+/* ---- pages as tables ----------------------------------------------------------------------- */
 
 struct series {
     char *text;
@@ -142,7 +142,7 @@ static void table_free(struct table *t)
     map_deinit(&t->by_text);
 }
 
-/* ---- comparison ---------------------------------------------------------------------------------- */
+/* ---- comparison ---------------------------------------------------------------------------- */
 
 static bool same_value(double a, double b)
 {

@@ -150,7 +150,7 @@ static void serve(int fd, void *arg)
     }
 }
 
-/* ---- a test's world ---------------------------------------------------------------------------- */
+/* ---- a test's world ------------------------------------------------------------------------ */
 
 struct world {
     struct fake fake;
@@ -186,7 +186,7 @@ static int accepted(struct world *w)
     return atomic_load(&w->fake.peer.accepted);
 }
 
-/* ---- good days ---------------------------------------------------------------------------------- */
+/* ---- good days ----------------------------------------------------------------------------- */
 
 static void a_redis_is_asked_and_its_page_delivered(void **state)
 {
@@ -302,7 +302,7 @@ static void a_job_may_leave_the_configuration_alone(void **state)
     assert_no_series(&w.p, "redis_config_");
 }
 
-/* ---- commands that are refused -------------------------------------------------------------------- */
+/* ---- commands that are refused ------------------------------------------------------------- */
 
 static void a_refused_command_costs_only_its_metrics_and_is_not_asked_again_at_once(void **state)
 {
@@ -346,7 +346,7 @@ static void what_is_of_another_shape_than_expected_costs_only_its_metrics(void *
     assert_no_series(&w.p, "redis_slowlog_length");
 }
 
-/* ---- bad days -------------------------------------------------------------------------------------- */
+/* ---- bad days ------------------------------------------------------------------------------ */
 
 static void what_is_wrong_is_told_in_its_own_words(void **state)
 {
@@ -356,34 +356,45 @@ static void what_is_wrong_is_told_in_its_own_words(void **state)
         dur_ms timeout;
     } cases[] = {
         {{{"AUTH", "-WRONGPASS invalid username-password pair or user is disabled.\r\n"}},
-         "WRONGPASS invalid username-password pair or user is disabled.", TIMEOUT},
+         "WRONGPASS invalid username-password pair or user is disabled.",
+         TIMEOUT},
         {{{"CLIENT", "-NOAUTH Authentication required.\r\n"},
           {"INFO", "-NOAUTH Authentication required.\r\n"}},
-         "NOAUTH Authentication required.", TIMEOUT},
+         "NOAUTH Authentication required.",
+         TIMEOUT},
         {{{"INFO", "-NOPERM User u has no permissions to run the 'info' command\r\n"}},
-         "NOPERM User u", TIMEOUT},
+         "NOPERM User u",
+         TIMEOUT},
         {{{"INFO", "-LOADING Redis is loading the dataset in memory\r\n"}},
-         "LOADING Redis is loading the dataset in memory", TIMEOUT},
+         "LOADING Redis is loading the dataset in memory",
+         TIMEOUT},
         {{{"INFO", "-ERR unknown command\r\n"}}, "ERR unknown command", TIMEOUT},
         {{{"INFO", "$0\r\n\r\n"}}, "the answer to INFO is empty", TIMEOUT},
         {{{"INFO", "*1\r\n:5\r\n"}}, "the answer to INFO is empty", TIMEOUT},
         {{{"AUTH", "-DENIED Redis is running in protected mode\r\n", CLOSE}},
-         "DENIED Redis is running in protected mode", TIMEOUT},
+         "DENIED Redis is running in protected mode",
+         TIMEOUT},
         {{{"AUTH", "", CLOSE}}, "the connection was closed before the answer to AUTH", TIMEOUT},
         {{{"INFO", "$500\r\n# Server\r\nredis_v", CLOSE}},
-         "the connection was closed before the answer to INFO ALL", TIMEOUT},
-        {{{"INFO", "$500\r\n# Server\r\nredis_v", HANG}}, "no answer to INFO ALL within 200ms",
+         "the connection was closed before the answer to INFO ALL",
+         TIMEOUT},
+        {{{"INFO", "$500\r\n# Server\r\nredis_v", HANG}},
+         "no answer to INFO ALL within 200ms",
          IMPATIENT},
         {{{"AUTH", "", HANG}}, "no answer to AUTH within 200ms", IMPATIENT},
         {{{"SLOWLOG LEN", ":", HANG}}, "no answer to SLOWLOG LEN within 200ms", IMPATIENT},
         {{{"AUTH", "HTTP/1.1 400 Bad Request\r\n\r\n", CLOSE}},
-         "no answer of a Redis: Protocol error, got \"H\" as reply type byte", TIMEOUT},
+         "no answer of a Redis: Protocol error, got \"H\" as reply type byte",
+         TIMEOUT},
         {{{"AUTH", "\x15\x03\x01\x02\x03", CLOSE}}, "no answer of a Redis", TIMEOUT},
         {{{"CONFIG", "*100000\r\n", HANG}},
-         "an array of 100000 items in a reply, at most 16384 are taken", TIMEOUT},
+         "an array of 100000 items in a reply, at most 16384 are taken",
+         TIMEOUT},
         {{{"CONFIG", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", HANG}},
-         "no answer of a Redis: No support for nested multi bulk", TIMEOUT},
-        {{{"CONFIG", "$2000000000\r\n", FLOOD}}, "the answers are longer than 8388608 bytes",
+         "no answer of a Redis: No support for nested multi bulk",
+         TIMEOUT},
+        {{{"CONFIG", "$2000000000\r\n", FLOOD}},
+         "the answers are longer than 8388608 bytes",
          TIMEOUT},
     };
 
@@ -470,7 +481,7 @@ static void connecting_has_a_limit_of_its_own(void **state)
     assert_true(clock_mono_ns() - started < TIMEOUT * NS_PER_MS);
 }
 
-/* ---- connections that break ------------------------------------------------------------------------ */
+/* ---- connections that break ---------------------------------------------------------------- */
 
 static void a_kept_connection_that_is_broken_is_replaced_within_the_fetch(void **state)
 {
@@ -538,7 +549,7 @@ static void a_connection_that_says_too_much_is_not_kept(void **state)
     assert_int_equal(accepted(&w), 2);
 }
 
-/* ---- the session's end ------------------------------------------------------------------------------- */
+/* ---- the session's end --------------------------------------------------------------------- */
 
 static void fail_when_done(struct str page, enum exposition_format format, const struct err *err,
                            void *arg)

@@ -161,7 +161,7 @@ static double value(const struct server *s, const char *series)
     return v;
 }
 
-/* ---- tests --------------------------------------------------------------------------------------- */
+/* ---- tests --------------------------------------------------------------------------------- */
 
 static void a_plain_redis_is_measured_over_one_connection(void **state)
 {
@@ -246,6 +246,22 @@ static void a_user_with_few_rights_gives_fewer_metrics_and_no_further_errors(voi
     assert_down(&s.p, "NOPERM");
 }
 
+static void the_rights_that_the_manual_names_are_enough(void **state)
+{
+    CLEANUP(end) struct server s;
+
+    begin(&s, REDIS(.username = "tocsin", .password = "p"),
+          "--user tocsin on >p -@all +info +client|setname +config|get +latency +slowlog|len "
+          "+slowlog|get +cluster|info");
+    probing_fetch(&s.p, TIMEOUT);
+    probing_fetch(&s.p, TIMEOUT);
+    assert_up(&s.p);
+    assert_true(value(&s, "redis_config_maxclients") > 0);
+    assert_series(&s.p, "redis_slowlog_length", 0);
+    assert_true(value(&s, "redis_commands_latencies_usec_count{cmd=\"info\"}") > 0);
+    assert_no_series(&s.p, "redis_errors_total");
+}
+
 static void a_unix_socket_is_asked_by_its_path(void **state)
 {
     CLEANUP(end) struct server s;
@@ -296,12 +312,10 @@ static void tls_is_spoken_and_certificates_are_checked(void **state)
     buf_addf(&key, "%s/key.pem", s.folder);
     buf_addf(&url, "rediss://127.0.0.1:%d", s.port);
     run(&s, args.p);
-    wait_until_there(&s,
-                     REDIS(.tls = {.enabled = true,
-                                   .ca_file = ca.p,
-                                   .cert_file = cert.p,
-                                   .key_file = key.p}),
-                     tcp(&s));
+    wait_until_there(
+        &s,
+        REDIS(.tls = {.enabled = true, .ca_file = ca.p, .cert_file = cert.p, .key_file = key.p}),
+        tcp(&s));
     probing_fetch(&s.p, TIMEOUT);
     assert_up(&s.p);
     probing_fetch(&s.p, TIMEOUT);
@@ -310,8 +324,8 @@ static void tls_is_spoken_and_certificates_are_checked(void **state)
                  tcp(&s));
     probing_fetch(&s.p, TIMEOUT);
     assert_down(&s.p, "TLS handshake: ");
-    start_asking(&s,
-                 REDIS(.tls = {.ca_file = ca.p, .cert_file = cert.p, .key_file = key.p}), url.p);
+    start_asking(&s, REDIS(.tls = {.ca_file = ca.p, .cert_file = cert.p, .key_file = key.p}),
+                 url.p);
     probing_fetch(&s.p, TIMEOUT); /* the scheme alone asks for TLS */
     assert_up(&s.p);
     start_asking(&s, REDIS(), tcp(&s)); /* plain bytes to a TLS port */
@@ -388,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_password_is_needed_and_may_be_rotated),
         cmocka_unit_test(a_password_that_the_server_does_not_have_is_told),
         cmocka_unit_test(a_user_with_few_rights_gives_fewer_metrics_and_no_further_errors),
+        cmocka_unit_test(the_rights_that_the_manual_names_are_enough),
         cmocka_unit_test(a_unix_socket_is_asked_by_its_path),
         cmocka_unit_test(tls_is_spoken_and_certificates_are_checked),
         cmocka_unit_test(a_cluster_node_tells_about_its_cluster),
