@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * remote - other systems in our place: for now, those that send us samples by remote write
+ *
+ * remote_write_take() turns the body of one POST /api/v1/write into one commit at the sample sink
+ * and an answer with Prometheus' status codes. Versions 1.0 and 2.0 of the protocol are taken.
+ *
+ * Any thread, several at the same time: requests share the table of known series and nothing else.
+ */
+#ifndef TOCSIN_REMOTE_REMOTE_H
+#define TOCSIN_REMOTE_REMOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/defs.h"
+#include "base/str.h"
+
+struct remote_write;
+struct sample_sink;
+
+struct remote_write *remote_write_new(const struct sample_sink *sink); /* copies it */
+void remote_write_free(struct remote_write *w); /* no request may be in it; NULL is fine */
+DEFINE_FREEP(remote_write, struct remote_write)
+
+/* All borrowed for the call. Of headers that are absent .p is NULL. */
+struct remote_write_request {
+    struct str body;
+    struct str content_type, content_encoding;
+};
+
+enum remote_write_version { REMOTE_WRITE_1_0, REMOTE_WRITE_2_0 };
+
+struct remote_write_answer {
+    enum remote_write_version version; /* of the request, as far as it is known */
+    int status;                        /* 204, 400, 415 or 500 */
+    struct buf text;                   /* for the sender when it is not 204 */
+
+    /* What was taken; 2.0 tells it in headers. Exemplars are never kept. */
+    size_t samples, histograms;
+
+    /* For the log. The reasons are the same words whenever the cause is the same, so that lines fold. */
+    const char *refused; /* why it was not taken, or not all of it; NULL: it was */
+    size_t n_skipped;    /* series that were left out because of their labels */
+    const char *skipped; /* what is wrong with the first of them */
+    struct buf skipped_labels;
+};
+
+void remote_write_answer_deinit(struct remote_write_answer *a);
+
+void remote_write_take(struct remote_write *w, const struct remote_write_request *r,
+                       struct remote_write_answer *ret);
+
+#endif
