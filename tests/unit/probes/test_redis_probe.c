@@ -481,6 +481,15 @@ static void connecting_has_a_limit_of_its_own(void **state)
     assert_true(clock_mono_ns() - started < TIMEOUT * NS_PER_MS);
 }
 
+static void a_timeout_while_connecting_is_told_as_such(void **state)
+{
+    CLEANUP(end) struct world w;
+
+    begin(&w, REDIS(.tls.enabled = true), NULL);
+    probing_fetch(&w.p, IMPATIENT);
+    assert_down(&w.p, ": no answer within 200ms"); /* of connect or handshake, not of a command */
+}
+
 /* ---- connections that break ---------------------------------------------------------------- */
 
 static void a_kept_connection_that_is_broken_is_replaced_within_the_fetch(void **state)
@@ -615,6 +624,7 @@ int main(void)
         cmocka_unit_test(a_target_that_cannot_be_reached_says_at_which_step),
         cmocka_unit_test(a_password_file_that_cannot_be_read_is_named),
         cmocka_unit_test(connecting_has_a_limit_of_its_own),
+        cmocka_unit_test(a_timeout_while_connecting_is_told_as_such),
         cmocka_unit_test(a_kept_connection_that_is_broken_is_replaced_within_the_fetch),
         cmocka_unit_test(it_is_replaced_only_once),
         cmocka_unit_test(a_new_connection_that_breaks_is_not_tried_again),
