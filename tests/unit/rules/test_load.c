@@ -550,6 +550,7 @@ static int check_folder(const char *name, int *ret_files)
 
     if (!d) {
         print_message("%s is not there\n", folder);
+        free(TAKE(folder)); /* skip() jumps over the clean-up */
         skip();
     }
     *ret_files = 0;
@@ -590,6 +591,7 @@ static void takes_the_rules_that_come_with_the_project(void **state)
 
     if (access(folder, R_OK) != 0) {
         print_message("%s is not there\n", folder);
+        free(TAKE(folder)); /* skip() jumps over the clean-up */
         skip();
     }
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
