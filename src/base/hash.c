@@ -10,21 +10,23 @@
 /* Drawn before main() so that every thread sees one value. It keeps those who choose label names
  * from choosing collisions, which a clock would do nearly as well when there is no entropy yet. */
 static uint64_t seed;
+static unsigned char secret[XXH3_SECRET_DEFAULT_SIZE]; /* of the seed; long inputs want it */
 
 __attribute__((constructor)) static void draw_seed(void)
 {
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
         seed = (uint64_t)time(NULL) * UINT64_C(0x9e3779b97f4a7c15);
+    XXH3_generateSecret_fromSeed(secret, seed);
 }
 
 uint64_t hash_bytes(const void *p, size_t len)
 {
-    return XXH3_64bits_withSeed(p, len, seed);
+    return XXH3_64bits_withSecretandSeed(p, len, secret, sizeof secret, seed);
 }
 
 struct hash128 hash_bytes_128(const void *p, size_t len)
 {
-    XXH128_hash_t h = XXH3_128bits_withSeed(p, len, seed);
+    XXH128_hash_t h = XXH3_128bits_withSecretandSeed(p, len, secret, sizeof secret, seed);
 
     return (struct hash128){h.low64, h.high64};
 }
