@@ -28,6 +28,8 @@
 #include "base/must.h"
 #include "storage/histogram_code_priv.h"
 
+#define TABLE_LEAST 1024 /* slots of the table by hash */
+
 static void rwlock_init(pthread_rwlock_t *l)
 {
     pthread_rwlockattr_t attr;
@@ -99,6 +101,17 @@ void head_prefetch(const struct head *h, series_id id)
         __builtin_prefetch(&row->series[id & (ROW_SERIES - 1)], 1);
 }
 
+static size_t home(const struct head *h, uint64_t hash)
+{
+    return (size_t)hash & (h->cap_by_hash - 1);
+}
+
+void head_prefetch_place(const struct head *h, uint64_t hash)
+{
+    if (h->cap_by_hash > 0)
+        __builtin_prefetch(&h->by_hash[home(h, hash)], 1);
+}
+
 void head_prefetch_open(const struct head *h, series_id id)
 {
     const struct series *s = head_series(h, id);
@@ -141,11 +154,6 @@ series_id head_next(const struct head *h, series_id from)
 
 /* ---- the table of series by hash ----------------------------------------------------------- */
 
-static size_t home(const struct head *h, uint64_t hash)
-{
-    return (size_t)hash & (h->cap_by_hash - 1);
-}
-
 static void place_id(struct head *h, series_id id, uint64_t hash)
 {
     size_t i = home(h, hash);
@@ -155,17 +163,27 @@ static void place_id(struct head *h, series_id id, uint64_t hash)
     h->by_hash[i] = id;
 }
 
-static void grow_table(struct head *h)
+static void resize_table(struct head *h, size_t cap)
 {
     size_t old_cap = h->cap_by_hash;
     series_id *old = h->by_hash;
 
-    h->cap_by_hash = old_cap ? 2 * old_cap : 1024;
-    h->by_hash = mem_array(h->cap_by_hash, sizeof *h->by_hash);
+    h->cap_by_hash = cap;
+    h->by_hash = mem_array(cap, sizeof *h->by_hash);
     for (size_t i = 0; i < old_cap; i++)
         if (old[i])
             place_id(h, old[i], head_series(h, old[i])->hash);
     free(old);
+}
+
+void head_reserve(struct head *h, size_t more)
+{
+    size_t cap = h->cap_by_hash ? h->cap_by_hash : TABLE_LEAST;
+
+    while ((h->n_series + more) * 4 > cap * 3)
+        cap *= 2;
+    if (cap > h->cap_by_hash)
+        resize_table(h, cap);
 }
 
 static bool labels_equal(const struct head *h, series_id id, const struct label_set *labels)
@@ -239,8 +257,7 @@ series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, siz
         symbols_add_series(&h->symbols, pairs[i], id);
     }
     row->live++;
-    if ((h->n_series + 1) * 4 > h->cap_by_hash * 3)
-        grow_table(h);
+    head_reserve(h, 1);
     place_id(h, id, hash);
     h->n_series++;
     h->next_id = id + 1;

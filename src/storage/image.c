@@ -23,6 +23,8 @@
 #define IMAGE_VERSION    1
 #define SERIES_AT_A_TIME 256 /* under one hold of a lock */
 #define SERIES_BYTES     48
+#define HASH_AT          16 /* in a series */
+#define PREFETCH_SERIES  16 /* ahead */
 #define CHUNK_HEAD       20
 #define IMAGE_META_BYTES 56
 
@@ -523,8 +525,13 @@ static void load_all_series(struct image *m, struct replay *r)
     struct wire chunks = section(m, IMAGE_CHUNKS);
     uint32_t bad = 0;
 
-    for (uint32_t i = 0; i < m->meta.series; i++)
+    head_reserve(&r->st->head, m->meta.series);
+    for (uint32_t i = 0; i < m->meta.series; i++) {
+        if (i + PREFETCH_SERIES < m->meta.series)
+            head_prefetch_place(&r->st->head,
+                                get_u64(entries.p + PREFETCH_SERIES * SERIES_BYTES + HASH_AT));
         bad += !load_series(m, r, &entries, &labels, &chunks);
+    }
     if (bad > 0)
         replay_report(r, "image of the head: %u series, or samples of them, are not readable", bad);
 }

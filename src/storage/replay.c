@@ -22,15 +22,14 @@
 
 void replay_report(struct replay *r, const char *fmt, ...)
 {
+    struct buf text = {0};
     va_list ap;
 
-    r->st->damaged++;
-    if (!r->report)
-        return;
     va_start(ap, fmt);
-    buf_vaddf(r->report, fmt, ap);
+    buf_vaddf(&text, fmt, ap);
     va_end(ap);
-    buf_add_byte(r->report, '\n');
+    r->st->damage.told(r->st->damage.self, text.p);
+    buf_free(&text);
 }
 
 /* ---- series -------------------------------------------------------------------------------- */
@@ -378,9 +377,9 @@ static void replay_deinit(struct replay *r)
     free(r->alias_list);
 }
 
-int storage_replay(struct storage *st, struct buf *report, struct err *err)
+int storage_replay(struct storage *st, struct err *err)
 {
-    struct replay r = {.st = st, .report = report, .cut = st->views.current->cut};
+    struct replay r = {.st = st, .cut = st->views.current->cut};
     struct numbered images = {0}, segments = {0};
     uint64_t segment = 0;
     int k = list_folder(st, STORAGE_FOLDER_HEAD, &images, err);

@@ -23,7 +23,6 @@ struct series_alias {
 
 struct replay {
     struct storage *st;
-    struct buf *report;       /* or NULL */
     struct told_series *told; /* ascending, each number once */
     size_t n_told, cap_told;
     struct series_alias *alias_list; /* ascending */

@@ -11,13 +11,6 @@
 
 /* ---- the start ----------------------------------------------------------------------------- */
 
-static void report(struct storage *st, struct buf *to, const struct block *b, const char *text)
-{
-    st->damaged++;
-    if (to)
-        buf_addf(to, "block %08llu: %s\n", (unsigned long long)b->number, text);
-}
-
 static bool is_replaced(const struct block *b, struct block *const *all, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -48,8 +41,7 @@ static size_t drop_replaced(struct storage *st, struct block **blocks, size_t n)
     return kept;
 }
 
-static size_t open_all(struct storage *st, const struct numbered *files, struct block **blocks,
-                       struct buf *rep)
+static size_t open_all(struct storage *st, const struct numbered *files, struct block **blocks)
 {
     size_t n = 0;
 
@@ -61,10 +53,9 @@ static size_t open_all(struct storage *st, const struct numbered *files, struct 
         if (block_open(path.p, files->v[i], &st->damage, &blocks[n], &err) == 0) {
             n++;
         } else {
-            struct block unreadable = {.number = files->v[i]};
-
-            err_in(&err, err.code, "it cannot be used and is left out");
-            report(st, rep, &unreadable, err.msg);
+            err_in(&err, err.code, "block %08llu: it cannot be used and is left out",
+                   (unsigned long long)files->v[i]);
+            st->damage.told(st->damage.self, err.msg);
         }
         st->next_block = files->v[i] + 1;
         buf_free(&path);
@@ -72,7 +63,7 @@ static size_t open_all(struct storage *st, const struct numbered *files, struct 
     return n;
 }
 
-int storage_open_blocks(struct storage *st, struct buf *rep, struct err *err)
+int storage_open_blocks(struct storage *st, struct err *err)
 {
     struct numbered files = {0};
     struct buf folder = {0};
@@ -88,7 +79,7 @@ int storage_open_blocks(struct storage *st, struct buf *rep, struct err *err)
     if (r < 0)
         return r;
     blocks = mem_array(files.n, sizeof *blocks);
-    n = drop_replaced(st, blocks, open_all(st, &files, blocks, rep));
+    n = drop_replaced(st, blocks, open_all(st, &files, blocks));
     for (size_t i = 0; i < n; i++)
         if (!(blocks[i]->info.flags & BLOCK_LATE) && blocks[i]->info.max_time >= cut)
             cut = blocks[i]->info.max_time + 1;

@@ -17,9 +17,11 @@
 #define FSYNC_DEFAULT_MS     ((dur_ms)1000)
 #define COMPACT_EVERY_MS     ((dur_ms)5000)
 
-/* A start replays what came after the image, about 20 million samples a second: that is why an
- * image is made when the log behind the last one is this long, or half as long as the image. */
-#define IMAGE_LOG_BYTES ((uint64_t)16 << 20)
+/* A start replays what came after the image, about 25 million samples a second, three bytes each: that
+ * is why an image is made when the log behind the last one is this long; or, so that large images are
+ * not written all the time, an eighth of the image. */
+#define IMAGE_LOG_BYTES ((uint64_t)8 << 20)
+#define IMAGE_LOG_PART  8
 
 void storage_options_default(struct storage_options *o)
 {
@@ -52,9 +54,18 @@ void storage_tell(struct storage *st, enum storage_event what, const char *fmt, 
     buf_free(&text);
 }
 
+/* While the storage opens, its finds are lines of the report. */
 static void tell_damage(void *self, const char *text)
 {
-    storage_tell(self, STORAGE_DAMAGED, "%s", text);
+    struct storage *st = self;
+
+    if (st->opening) {
+        st->damaged++;
+        if (st->report)
+            buf_addf(st->report, "%s\n", text);
+    } else {
+        storage_tell(st, STORAGE_DAMAGED, "%s", text);
+    }
 }
 
 /* Keeps what is amiss with `which` for the statistics, and tells it once as long as it lasts. */
@@ -124,10 +135,10 @@ static int sync_log(struct storage *st, struct err *err)
 
 static bool needs_image(const struct storage *st)
 {
-    uint64_t since = st->log.bytes_since, image = st->image_bytes;
+    uint64_t limit = st->image_bytes / IMAGE_LOG_PART;
 
     return st->image_due || st->log_suspect ||
-           since > (image / 2 > IMAGE_LOG_BYTES ? image / 2 : IMAGE_LOG_BYTES);
+           st->log.bytes_since > (limit > IMAGE_LOG_BYTES ? limit : IMAGE_LOG_BYTES);
 }
 
 /* One turn of everything but the sync. Later works are done though an earlier one failed. */
@@ -336,13 +347,17 @@ int storage_open(const char *dir, const struct storage_options *o, struct storag
     if (r < 0)
         return r;
     st = storage_new(dir, o);
+    st->opening = true;
+    st->report = report;
     r = make_folders(st, err);
     if (r == 0)
         r = lock_dir(st, err);
     if (r == 0)
-        r = storage_open_blocks(st, report, err);
+        r = storage_open_blocks(st, err);
     if (r == 0)
-        r = storage_replay(st, report, err);
+        r = storage_replay(st, err);
+    st->opening = false;
+    st->report = NULL;
     if (r < 0) {
         storage_free(st);
         return err_in(err, r, "storage");

@@ -29,6 +29,8 @@ struct storage {
     struct committer committer;
     struct views views;
     struct damage_face damage;
+    bool opening;       /* storage_open() is at work, alone */
+    struct buf *report; /* while it is; or NULL */
     struct sample_sink sink;
     struct series_reader reader;
 
@@ -72,11 +74,11 @@ void storage_trim(struct storage *st); /* frees what blocks have, when no query 
 int storage_write_image(struct storage *st, struct err *err);
 
 /* replay.c; at the start, alone. Brings back the head from the image and the log. */
-int storage_replay(struct storage *st, struct buf *report, struct err *err);
+int storage_replay(struct storage *st, struct err *err);
 
 /* retention.c; turn. */
 int storage_retain(struct storage *st, struct err *err);
-int storage_open_blocks(struct storage *st, struct buf *report, struct err *err);
+int storage_open_blocks(struct storage *st, struct err *err);
 
 /* reader.c */
 void storage_reader_init(struct storage *st);

@@ -355,18 +355,18 @@ static int steps_wanted(void)
 {
     const char *s = getenv("TOCSIN_STEPS"); /* more, for whoever hunts something */
 
-    return s ? atoi(s) : 500;
+    return s ? atoi(s) : 300;
 }
 
 static void answers_are_those_of_the_model(void **state)
 {
-    for (uint64_t seed = 1; seed <= 4; seed++)
+    for (uint64_t seed = 1; seed <= 3; seed++)
         run(seed, 0, steps_wanted());
 }
 
 static void answers_are_those_of_the_model_with_late_samples(void **state)
 {
-    for (uint64_t seed = 11; seed <= 14; seed++)
+    for (uint64_t seed = 11; seed <= 13; seed++)
         run(seed, 2 * HOUR, steps_wanted());
 }
 

@@ -339,6 +339,47 @@ static void histograms_survive_cuts_and_restarts(void **state)
     world_deinit(&w);
 }
 
+static void late_histograms_are_kept_in_the_head_and_in_blocks(void **state)
+{
+    static const struct histogram_span span = {0, 2};
+    static const double buckets[] = {3, 4};
+    struct histogram h = {.schema = 2,
+                          .sum = 5,
+                          .n_positive_spans = 1,
+                          .positive_spans = &span,
+                          .n_positive = 2,
+                          .positive = buckets};
+    struct world w;
+    struct err err = {0};
+    struct storage_stats stats;
+    enum sample_verdict v;
+
+    world_init(&w);
+    w.o.out_of_order_window = 10 * HOUR;
+    world_reopen(&w);
+    put(w.st, w.ref_a, T0 + 9 * HOUR, 1);
+    const struct sample_row row = {w.ref_a, T0 + 2 * HOUR + 5, 0, &h},
+                            float_row = {w.ref_a, T0 + 6, 7, NULL};
+
+    assert_int_equal(commit(w.st, &row, 1, COMMIT_SKIP_BAD, &v, &err), 0);
+    assert_int_equal(v, SAMPLE_STORED);
+    assert_int_equal(commit(w.st, &float_row, 1, COMMIT_SKIP_BAD, &v, &err), 0);
+    for (int round = 0; round < 4; round++) {
+        assert_string_equal(shown(w.st, "a", INT64_MIN, T0 + 9 * HOUR),
+                            "6=7 7200005=h5 32400000=1 ");
+        if (round == 1) {
+            put(w.st, w.ref_a, T0 + 15 * HOUR, 1);
+            must_tick(w.st);
+            storage_stats(w.st, &stats);
+            assert_int_equal(stats.blocks,
+                             3); /* one of what came in order, two of what came late */
+        }
+        if (round != 1)
+            world_reopen(&w);
+    }
+    world_deinit(&w);
+}
+
 /* ---- half commits -------------------------------------------------------------------------- */
 
 static void a_selection_does_not_show_what_came_after_it(void **state)
@@ -624,6 +665,7 @@ int main(void)
         cmocka_unit_test(the_budget_of_series_is_kept),
         cmocka_unit_test(histograms_and_floats_of_one_series_come_back_in_order),
         cmocka_unit_test(histograms_survive_cuts_and_restarts),
+        cmocka_unit_test(late_histograms_are_kept_in_the_head_and_in_blocks),
         cmocka_unit_test(a_selection_does_not_show_what_came_after_it),
         cmocka_unit_test(ranges_include_both_ends),
         cmocka_unit_test(label_names_and_values_are_those_of_head_and_blocks),
