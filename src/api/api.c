@@ -7,13 +7,11 @@
 #include <string.h>
 
 #include "api/api_priv.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "model/selfmetrics.h"
 
-#define BODY_MAX                                                                                   \
-    (32u << 20) /* bytes; Prometheus' limit for remote write, the largest of all bodies */
-#define HEADER_MAX      (1u << 20) /* bytes; long match[] lists come in the URL */
+#define BODY_MAX        (32u << 20) /* bytes; Prometheus' limit for the largest of its bodies */
+#define HEADER_MAX      (1u << 20)  /* bytes; long match[] lists come in the URL */
 #define CONNECTIONS_MAX 512
 #define READ_TIMEOUT_MS (5 * 60 * 1000)
 
@@ -24,47 +22,16 @@ struct api {
     struct http_server *server;
 };
 
-enum { GET = 1, POST = 2, PUT = 4, DELETE = 8 };
-
-static api_handler series_delete;
-
-static const struct route {
-    const char *path; /* behind /api/v1/ */
-    unsigned methods;
-    api_handler *handler;
-} routes[] = {
-    {"query", GET | POST, api_query},
-    {"query_range", GET | POST, api_query_range},
-    {"format_query", GET | POST, api_format_query},
-    {"parse_query", GET | POST, api_parse_query},
-    {"series", GET | POST, api_series},
-    {"series", DELETE, series_delete},
-    {"labels", GET | POST, api_labels},
-    {"targets", GET, api_targets},
-    {"scrape_pools", GET, api_scrape_pools},
-    {"rules", GET, api_rules},
-    {"alerts", GET, api_alerts},
-    {"status/config", GET, api_status_config},
-    {"status/flags", GET, api_status_flags},
-    {"status/runtimeinfo", GET, api_status_runtimeinfo},
-    {"status/buildinfo", GET, api_status_buildinfo},
-    {"status/tsdb", GET, api_status_tsdb},
-};
+/* ---- errors, warnings ---------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     int status;
 } errors[] = {
-    [API_BAD_DATA] = {"bad_data", 400},   [API_EXECUTION] = {"execution", 422},
-    [API_CANCELED] = {"canceled", 499},   [API_TIMEOUT] = {"timeout", 503},
-    [API_INTERNAL] = {"internal", 500},   [API_UNAVAILABLE] = {"unavailable", 500},
-    [API_NOT_FOUND] = {"not_found", 404},
+    [API_BAD_DATA] = {"bad_data", 400}, [API_EXECUTION] = {"execution", 422},
+    [API_CANCELED] = {"canceled", 499}, [API_TIMEOUT] = {"timeout", 503},
+    [API_INTERNAL] = {"internal", 500},
 };
-
-static int series_delete(const struct request *r, struct answer *a)
-{
-    return api_fail(a, API_INTERNAL, "not implemented");
-}
 
 int api_fail(struct answer *a, enum api_error error, const char *fmt, ...)
 {
@@ -77,63 +44,186 @@ int api_fail(struct answer *a, enum api_error error, const char *fmt, ...)
     return -1;
 }
 
-/* ---- the envelope
- * ---------------------------------------------------------------------------------------------- */
+static char *print(const char *fmt, va_list ap)
+{
+    struct buf text = {0};
 
+    buf_vaddf(&text, fmt, ap);
+    return buf_take(&text);
+}
+
+void api_warn(struct answer *a, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    *VEC_PUSH(a->warnings, a->n_warnings, a->cap_warnings) = print(fmt, ap);
+    va_end(ap);
+}
+
+void api_inform(struct answer *a, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    *VEC_PUSH(a->infos, a->n_infos, a->cap_infos) = print(fmt, ap);
+    va_end(ap);
+}
+
+void api_warn_truncated(struct answer *a)
+{
+    api_warn(a, "results truncated due to limit");
+}
+
+/* ---- the envelope -------------------------------------------------------------------------- */
+
+static void begin_answer(struct answer *a)
+{
+    json_writer_init(&a->w, &a->body, JSON_HTML_SAFE);
+    json_object_begin(&a->w);
+    json_kv_c(&a->w, "status", "success");
+    json_key_c(&a->w, "data");
+}
+
+static void become_error(struct answer *a)
+{
+    buf_reset(&a->body);
+    json_writer_init(&a->w, &a->body, JSON_HTML_SAFE);
+    json_object_begin(&a->w);
+    json_kv_c(&a->w, "status", "error");
+    json_kv_c(&a->w, "errorType", errors[a->error].name);
+    json_kv_c(&a->w, "error", a->words);
+}
+
+/* Frees the texts. */
 static void add_texts(struct json_writer *w, const char *key, char **texts, size_t n)
 {
-    if (n == 0)
-        return;
-    json_key_c(w, key);
-    json_array_begin(w);
-    for (size_t i = 0; i < n; i++) {
-        json_c(w, texts[i]);
-        free(texts[i]);
+    if (n) {
+        json_key_c(w, key);
+        json_array_begin(w);
+        for (size_t i = 0; i < n; i++) {
+            json_c(w, texts[i]);
+            free(texts[i]);
+        }
+        json_array_end(w);
     }
-    json_array_end(w);
+    free(texts);
 }
 
-static void reply(struct http_exchange *x, struct answer *a, int result)
+static void run_handler(const struct request *r, api_handler *handler)
 {
-    struct buf body = {0};
-    struct json_writer w;
+    struct answer a = {0};
+    int status = 200;
 
-    json_writer_init(&w, &body, JSON_HTML_SAFE);
-    json_object_begin(&w);
-    json_kv_c(&w, "status", result < 0 ? "error" : "success");
-    if (result < 0) {
-        json_kv_c(&w, "errorType", errors[a->error].name);
-        json_kv_c(&w, "error", a->words);
-    } else {
-        json_key_c(&w, "data");
-        json_raw(&w, buf_str(&a->data));
+    begin_answer(&a);
+    if (handler(r, &a) < 0) {
+        become_error(&a);
+        status = errors[a.error].status;
     }
-    add_texts(&w, "warnings", a->warnings, a->n_warnings);
-    add_texts(&w, "infos", a->infos, a->n_infos);
-    json_object_end(&w);
-    buf_free(&a->data);
-    http_reply(x, result < 0 ? errors[a->error].status : 200, "application/json", &body);
+    add_texts(&a.w, "warnings", a.warnings, a.n_warnings);
+    add_texts(&a.w, "infos", a.infos, a.n_infos);
+    json_object_end(&a.w);
+    http_reply(r->http, status, "application/json", &a.body);
 }
 
-/* ---- routing
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- answers without an envelope ----------------------------------------------------------- */
 
-static unsigned method_bit(struct str method)
+void api_refuse_method(struct http_exchange *x, const char *allowed)
 {
-    return str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")) ? GET
-           : str_eq(method, STR("POST"))                             ? POST
-           : str_eq(method, STR("PUT"))                              ? PUT
-           : str_eq(method, STR("DELETE"))                           ? DELETE
-                                                                     : 0;
+    http_header_out(x, "Allow", allowed);
+    http_header_out(x, "X-Content-Type-Options", "nosniff");
+    http_reply_text(x, 405, "Method Not Allowed\n");
 }
 
+void api_not_found(struct http_exchange *x)
+{
+    http_header_out(x, "X-Content-Type-Options", "nosniff");
+    http_reply_text(x, 404, "404 page not found\n");
+}
+
+void api_not_ready(struct http_exchange *x)
+{
+    http_header_out(x, "X-Prometheus-Stopping", "false");
+    http_reply_text(x, 503, "Service Unavailable");
+}
+
+/* ---- routing ------------------------------------------------------------------------------- */
+
+static int series_delete(const struct request *r, struct answer *a)
+{
+    return api_fail(a, API_INTERNAL, "not implemented");
+}
+
+static const struct route {
+    const char *path; /* behind /api/v1/ */
+    api_handler *get, *post, *delete;
+} routes[] = {
+    {"query", api_query, api_query, NULL},
+    {"query_range", api_query_range, api_query_range, NULL},
+    {"format_query", api_format_query, api_format_query, NULL},
+    {"parse_query", api_parse_query, api_parse_query, NULL},
+    {"series", api_series, api_series, series_delete},
+    {"labels", api_labels, api_labels, NULL},
+    {"targets", api_targets, NULL, NULL},
+    {"scrape_pools", api_scrape_pools, NULL, NULL},
+    {"rules", api_rules, NULL, NULL},
+    {"alerts", api_alerts, NULL, NULL},
+    {"status/config", api_status_config, NULL, NULL},
+    {"status/flags", api_status_flags, NULL, NULL},
+    {"status/runtimeinfo", api_status_runtimeinfo, NULL, NULL},
+    {"status/buildinfo", api_status_buildinfo, NULL, NULL},
+    {"status/tsdb", api_status_tsdb, NULL, NULL},
+};
+
+static const struct route label_values = {"label/<name>/values", api_label_values, NULL, NULL};
+
+/* The <name> of label/<name>/values; .p NULL: the path is not of that form. */
+static struct str label_of_path(struct str path)
+{
+    const struct str head = STR("label/"), tail = STR("/values");
+
+    if (!str_has_prefix(path, head) || !str_has_suffix(path, tail) ||
+        path.len <= head.len + tail.len)
+        return STR_NONE;
+    return str_n(path.p + head.len, path.len - head.len - tail.len);
+}
+
+static const struct route *find_route(struct str path, struct str *ret_label)
+{
+    *ret_label = label_of_path(path);
+    if (ret_label->p)
+        return &label_values;
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++)
+        if (str_eq_c(path, routes[i].path))
+            return &routes[i];
+    return NULL;
+}
+
+static api_handler *handler_of(const struct route *route, struct str method)
+{
+    if (str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")))
+        return route->get;
+    if (str_eq(method, STR("POST")))
+        return route->post;
+    return str_eq(method, STR("DELETE")) ? route->delete : NULL;
+}
+
+static void refuse_method(struct http_exchange *x, const struct route *route)
+{
+    char allowed[64];
+
+    snprintf(allowed, sizeof allowed, "%sGET, OPTIONS%s", route->delete ? "DELETE, " : "",
+             route->post ? ", POST" : "");
+    api_refuse_method(x, allowed);
+}
+
+/* Any origin may read, as in Prometheus without --web.cors.origin. */
 static void allow_origin(struct http_exchange *x)
 {
     struct str origin = http_header_in(x, "Origin");
 
     http_header_out(x, "Vary", "Origin");
-    if (!origin.p)
+    if (!origin.len)
         return;
     CLEANUP(mem_freep) char *text = str_dup(origin);
     http_header_out(x, "Access-Control-Allow-Origin", text);
@@ -143,69 +233,41 @@ static void allow_origin(struct http_exchange *x)
     http_header_out(x, "Access-Control-Expose-Headers", "Date");
 }
 
-/* label/<name>/values; false: path is not of that form. */
-static bool label_path(struct str path, struct str *ret_name)
-{
-    const struct str head = STR("label/"), tail = STR("/values");
-
-    if (!str_has_prefix(path, head) || !str_has_suffix(path, tail) ||
-        path.len <= head.len + tail.len)
-        return false;
-    *ret_name = str_n(path.p + head.len, path.len - head.len - tail.len);
-    return true;
-}
-
-/* The handler of a path and method; NULL with *ret_known telling whether the path exists with
- * another method. */
-static api_handler *find_handler(struct str path, unsigned method, bool *ret_known)
-{
-    *ret_known = false;
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (!str_eq_c(path, routes[i].path))
-            continue;
-        *ret_known = true;
-        if (routes[i].methods & method)
-            return routes[i].handler;
-    }
-    return NULL;
-}
-
 static void answer_v1(struct request *r, struct str path)
 {
     struct str method = http_method(r->http);
-    struct answer a = {0};
-    bool known = false;
+    const struct route *route;
     api_handler *handler;
 
     if (str_eq(method, STR("OPTIONS"))) {
-        struct buf none = {0};
-
         allow_origin(r->http);
-        http_reply(r->http, 204, NULL, &none);
+        http_reply(r->http, 204, NULL, NULL);
         return;
     }
-    if (label_path(path, &r->label)) {
-        known = true;
-        handler = method_bit(method) == GET ? api_label_values : NULL;
-    } else {
-        handler = find_handler(path, method_bit(method), &known);
+    if (str_eq(path, STR("write"))) {
+        api_write(r);
+        return;
     }
+    route = find_route(path, &r->label);
+    if (!route) {
+        api_not_found(r->http);
+        return;
+    }
+    handler = handler_of(route, method);
     if (!handler) {
-        http_reply_text(r->http, known ? 405 : 404,
-                        known ? "Method Not Allowed\n" : "404 page not found\n");
-        return;
+        refuse_method(r->http, route);
+    } else if (!r->api->ready(r->api->self)) {
+        api_not_ready(r->http);
+    } else {
+        allow_origin(r->http);
+        run_handler(r, handler);
     }
-    allow_origin(r->http);
-    if (!r->api->ready(r->api->self))
-        reply(r->http, &a, api_fail(&a, API_UNAVAILABLE, "starting or stopping"));
-    else
-        reply(r->http, &a, handler(r, &a));
 }
 
 static void handle(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
-    struct request r = {.api = &api->options, .http = x};
+    struct request r = {.whole = api, .api = &api->options, .http = x};
     const struct str prefix = STR("/api/v1/");
     struct str path = http_path(x);
 
@@ -213,20 +275,18 @@ static void handle(struct http_exchange *x, void *arg)
     if (str_has_prefix(path, prefix))
         answer_v1(&r, str_n(path.p + prefix.len, path.len - prefix.len));
     else if (!plain_answer(&r))
-        http_reply_text(x, 404, "404 page not found\n");
+        api_not_found(x);
 }
 
 static bool handle_quick(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
-    struct request r = {.api = &api->options, .http = x};
+    struct request r = {.whole = api, .api = &api->options, .http = x};
 
     return plain_quick(&r);
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 int api_start(const struct api_options *o, struct api **ret, struct err *err)
 {

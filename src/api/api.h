@@ -4,7 +4,7 @@
  *
  * Handlers run on the worker threads of net/http_server.h. They read snapshots and call the
  * looking-in functions of the rooms; what belongs to one thread (alerts, notify) they reach through
- * a door that runs a function there and waits. Nothing here changes anything but through the ports.
+ * a door that runs a function there and waits. Nothing here changes anything but by reload and quit.
  */
 #ifndef TOCSIN_API_API_H
 #define TOCSIN_API_API_H
@@ -19,6 +19,7 @@
 struct api;
 struct alerts;
 struct notify;
+struct remote_write;
 struct rules;
 struct scrape;
 struct storage;
@@ -43,6 +44,7 @@ struct api_options {
 
     struct series_reader reader;
     struct storage *storage;
+    struct remote_write *remote_write; /* NULL: requests to write are refused */
     struct rules *rules;
     struct scrape *scrape;
     struct alerts *alerts; /* behind alerts_door */
@@ -57,6 +59,9 @@ struct api_options {
     bool (*ready)(void *self);
     int (*reload)(void *self, struct err *err); /* waits for the outcome */
     void (*quit)(void *self);
+    /* Whether the newest configuration was taken over, and since when the one in force is. NULL:
+     * nobody tells, it is taken for good and as old as the program. */
+    void (*loaded)(void *self, bool *ret_ok, unix_ms *ret_since);
 
     const struct api_flag {
         const char *name, *value;
@@ -65,9 +70,10 @@ struct api_options {
     unix_ms started;
 };
 
-/* Listens before it returns. Requests before `ready` get 503 but for /-/healthy and /metrics. */
+/* Listens before it returns. Before `ready` says yes, what asks the rooms gets 503. Texts and arrays
+ * of the options are borrowed until api_stop(). */
 int api_start(const struct api_options *o, struct api **ret, struct err *err);
-void api_stop(struct api *a);                /* NULL is fine */
+void api_stop(struct api *a);                /* answers what was asked; NULL is fine */
 int api_port(const struct api *a, size_t i); /* of listen address i */
 
 #endif

@@ -2,8 +2,16 @@
 /*
  * api_priv - how handlers get their parameters and answer; for the files of api/ only
  *
- * A handler of /api/v1 writes the value of "data" into answer->data and returns 0, or sets the
- * error and returns its code. The envelope is put around it in one place (api.c).
+ *     api       paths, methods, the envelope around an answer, life
+ *     params    parameters of a request
+ *     values    numbers, times, label sets as JSON
+ *     result    what PromQL found as JSON
+ *     query series rules targets status    the handlers of /api/v1
+ *     plain     what lies outside of /api/v1
+ *     metrics   /metrics
+ *
+ * A handler of /api/v1 writes the value of "data" with the writer of its answer and returns 0, or
+ * sets the error and returns -1; what it wrote until then is forgotten.
  */
 #ifndef TOCSIN_API_API_PRIV_H
 #define TOCSIN_API_API_PRIV_H
@@ -11,6 +19,7 @@
 #include "api/api.h"
 #include "base/json.h"
 #include "net/http_server.h"
+#include "promql/promql.h"
 
 enum api_error {
     API_BAD_DATA,
@@ -18,21 +27,19 @@ enum api_error {
     API_CANCELED,
     API_TIMEOUT,
     API_INTERNAL,
-    API_UNAVAILABLE,
-    API_NOT_FOUND,
 };
 
-#define ANSWER_TEXTS_MAX 10 /* warnings, and infos, that an answer shows */
-
 struct answer {
-    struct buf data;
+    struct buf body;
+    struct json_writer w; /* into body, escapes < > & */
     enum api_error error;
     char words[ERR_MSG_MAX + 128];
-    char *warnings[ANSWER_TEXTS_MAX + 1], *infos[ANSWER_TEXTS_MAX + 1];
-    size_t n_warnings, n_infos;
+    char **warnings, **infos; /* owned */
+    size_t n_warnings, cap_warnings, n_infos, cap_infos;
 };
 
 struct request {
+    const struct api *whole; /* for api_port(), once `ready` has said yes */
     const struct api_options *api;
     struct http_exchange *http;
     struct str label; /* of label/<name>/values */
@@ -42,13 +49,15 @@ typedef int api_handler(const struct request *r, struct answer *a);
 
 /* Sets kind and words; returns -1. */
 int api_fail(struct answer *a, enum api_error error, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void api_warn(struct answer *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void api_inform(struct answer *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void api_warn_truncated(struct answer *a); /* by the parameter limit */
 
-/* ---- parameters (params.c) ---- */
+/* ---- parameters (params.c) ----------------------------------------------------------------- */
 
-/* The parameter's value, or STR_NONE. */
-struct str api_param(const struct request *r, const char *name);
+struct str api_param(const struct request *r, const char *name); /* or STR_NONE */
 
-/* Each returns 0, or -1 with the error set. An absent parameter gives the standard. */
+/* Each returns 0, or -1 with the error set. An absent or empty parameter gives the standard. */
 int api_param_time(const struct request *r, const char *name, unix_ms standard, unix_ms *ret,
                    struct answer *a);
 int api_param_duration(const struct request *r, const char *name, dur_ms standard, dur_ms *ret,
@@ -56,20 +65,40 @@ int api_param_duration(const struct request *r, const char *name, dur_ms standar
 int api_param_limit(const struct request *r, const char *name, size_t *ret,
                     struct answer *a); /* 0: none */
 
-/* "1435781451.781" or RFC 3339; -EINVAL. */
-int api_parse_time(struct str s, unix_ms *ret, struct err *err);
-/* "15", "0.5" (seconds) or "1m30s"; -EINVAL. */
-int api_parse_duration(struct str s, dur_ms *ret, struct err *err);
-
 #define API_TIME_MIN (INT64_MIN / 2) /* of an absent start: storage has nothing before it */
 #define API_TIME_MAX (INT64_MAX / 2)
 
-/* ---- writing ---- */
+/* "1435781451.781" or RFC 3339, or one of Go's bounds of time; -EINVAL. */
+int api_parse_time(struct str s, unix_ms *ret, struct err *err);
+/* "15", "0.5" (seconds) or "1m30s"; -EINVAL, -ERANGE. */
+int api_parse_duration(struct str s, dur_ms *ret, struct err *err);
 
-void api_add_labels(struct json_writer *w, const struct label_set *ls); /* without HTML escaping */
-void api_add_time(struct json_writer *w, unix_ns t);                    /* RFC 3339 in quotes */
+#define API_SELECTORS_MAX 1000 /* match[] parameters of one request: each costs a pattern or two */
 
-/* ---- handlers ---- */
+struct selectors {
+    struct promql_expr **exprs; /* the root of each is a vector selector */
+    size_t n, cap;
+};
+
+/* All match[] parameters. What it got before it failed is in *ret, too. */
+int api_param_selectors(const struct request *r, struct selectors *ret, struct answer *a);
+void selectors_deinit(struct selectors *s);
+
+/* The matchers of selector i. */
+const struct matcher *const *selectors_get(const struct selectors *s, size_t i, size_t *ret_n);
+
+/* ---- writing (values.c, result.c) ---------------------------------------------------------- */
+
+void api_kv_labels(struct json_writer *w, const char *key, const struct label_set *ls);
+void api_add_labels(struct json_writer *w, const struct label_set *ls);
+void api_kv_time(struct json_writer *w, const char *key, unix_ns t);    /* RFC 3339 in quotes */
+void api_kv_number(struct json_writer *w, const char *key, double v);   /* as Go writes it */
+void api_kv_duration(struct json_writer *w, const char *key, dur_ms d); /* "1m30s" */
+
+/* The first n elements of the result, which may have fewer. */
+void api_add_result(struct buf *out, const struct promql_result *r, size_t n);
+
+/* ---- handlers ------------------------------------------------------------------------------ */
 
 api_handler api_query, api_query_range, api_format_query, api_parse_query; /* query.c */
 api_handler api_series, api_labels, api_label_values;                      /* series.c */
@@ -77,6 +106,15 @@ api_handler api_targets, api_scrape_pools;                                 /* ta
 api_handler api_rules, api_alerts;                                         /* rules.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,
     api_status_tsdb; /* status.c */
+
+void status_add_build(struct json_writer *w);
+void metrics_answer(const struct request *r);
+void api_write(const struct request *r); /* write.c */
+
+/* Refuses a method, telling the ones that are fine: "GET, OPTIONS". */
+void api_refuse_method(struct http_exchange *x, const char *allowed);
+void api_not_found(struct http_exchange *x);
+void api_not_ready(struct http_exchange *x);
 
 /* Everything outside /api/v1: true when it answered (plain.c). `quick` are those that the I/O
  * thread answers. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * params - what a request asks for (prometheus.md 1.2), and Prometheus' words when it cannot be
+ */
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "api/api_priv.h"
+#include "base/mem.h"
 #include "base/num.h"
 
 /* Go's bounds of time, which clients send for "all there is". */
@@ -40,7 +43,7 @@ int api_parse_duration(struct str s, dur_ms *ret, struct err *err)
 {
     double seconds;
 
-    if (num_parse_double(s, &seconds)) {
+    if (num_parse_double(s, &seconds) && !isnan(seconds)) {
         if (fabs(seconds) * 1e9 > (double)INT64_MAX)
             return err_set(err, -ERANGE,
                            "cannot parse \"%.*s\" to a valid duration. It overflows int64",
@@ -68,13 +71,10 @@ int api_param_time(const struct request *r, const char *name, unix_ms standard, 
         *ret = standard;
         return 0;
     }
-    if (api_parse_time(s, ret, &err) < 0) {
-        struct err why = err;
-
-        err_set(&err, why.code, "invalid time value for '%s': %s", name, why.msg);
-        return invalid(a, name, &err);
-    }
-    return 0;
+    if (api_parse_time(s, ret, &err) == 0)
+        return 0;
+    err_in(&err, err.code, "invalid time value for '%s'", name);
+    return invalid(a, name, &err);
 }
 
 int api_param_duration(const struct request *r, const char *name, dur_ms standard, dur_ms *ret,
@@ -105,20 +105,52 @@ int api_param_limit(const struct request *r, const char *name, size_t *ret, stru
     return 0;
 }
 
-void api_add_labels(struct json_writer *w, const struct label_set *ls)
-{
-    struct buf text = {0};
+/* ---- match[] ------------------------------------------------------------------------------- */
 
-    label_set_add_json(ls, &text);
-    json_raw(w, buf_str(&text));
-    buf_free(&text);
+const struct matcher *const *selectors_get(const struct selectors *s, size_t i, size_t *ret_n)
+{
+    const struct promql_node *v = s->exprs[i]->root;
+
+    *ret_n = v->vector.n_matchers;
+    return (const struct matcher *const *)v->vector.matchers;
 }
 
-void api_add_time(struct json_writer *w, unix_ns t)
+void selectors_deinit(struct selectors *s)
 {
-    struct buf text = {0};
+    for (size_t i = 0; i < s->n; i++)
+        promql_expr_free(s->exprs[i]);
+    free(s->exprs);
+}
 
-    time_add_rfc3339(&text, t);
-    json_str(w, buf_str(&text));
-    buf_free(&text);
+/* One that every label set fulfils would bring all there is. */
+static bool selects_something(const struct selectors *s, size_t i)
+{
+    size_t n;
+    const struct matcher *const *ms = selectors_get(s, i, &n);
+
+    for (size_t k = 0; k < n; k++)
+        if (!matcher_matches(ms[k], STR("")))
+            return true;
+    return false;
+}
+
+int api_param_selectors(const struct request *r, struct selectors *ret, struct answer *a)
+{
+    struct str text;
+
+    while ((text = http_param(r->http, "match[]", ret->n)).p) {
+        struct promql_expr *expr = NULL;
+        struct err err = {0};
+
+        if (ret->n == API_SELECTORS_MAX)
+            return api_fail(a, API_BAD_DATA, "more than %d match[] parameters", API_SELECTORS_MAX);
+        if (promql_parse_selector(text, &expr, &err) < 0)
+            return invalid(a, "match[]", &err);
+        *VEC_PUSH(ret->exprs, ret->n, ret->cap) = expr;
+        if (!selects_something(ret, ret->n - 1))
+            return api_fail(a, API_BAD_DATA,
+                            "invalid parameter \"match[]\": match[] must contain at least one "
+                            "non-empty matcher");
+    }
+    return 0;
 }

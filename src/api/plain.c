@@ -1,115 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plain - what is not JSON: health, reload, own metrics
+ * plain - what lies outside of /api/v1: the first page, health, reload, version
  */
-#include <stdio.h>
-
 #include "api/api_priv.h"
-#include "model/selfmetrics.h"
-#include "notify/notify.h"
-#include "storage/storage.h"
+
+/* ---- health: the I/O thread answers, also while every worker is busy ----------------------- */
 
 bool plain_quick(const struct request *r)
 {
     struct str path = http_path(r->http);
 
     if (str_eq(path, STR("/-/healthy"))) {
-        http_reply_text(r->http, 200, "tocsin is healthy.\n");
+        http_reply_text(r->http, 200, "tocsin is Healthy.\n");
         return true;
     }
-    if (str_eq(path, STR("/-/ready"))) {
-        bool ready = r->api->ready(r->api->self);
-
-        http_reply_text(r->http, ready ? 200 : 503,
-                        ready ? "tocsin is ready.\n" : "Service Unavailable");
-        return true;
-    }
-    return false;
+    if (!str_eq(path, STR("/-/ready")))
+        return false;
+    if (r->api->ready(r->api->self))
+        http_reply_text(r->http, 200, "tocsin is Ready.\n");
+    else
+        api_not_ready(r->http);
+    return true;
 }
 
-/* ---- /metrics
- * --------------------------------------------------------------------------------------------------------
- */
-
-static void add_gauge(struct buf *out, const char *name, const char *help, double v)
-{
-    exposition_family(out, name, METRIC_GAUGE, help);
-    exposition_sample(out, name, v, NULL);
-}
-
-static void add_counter(struct buf *out, const char *name, const char *help, double v)
-{
-    exposition_family(out, name, METRIC_COUNTER, help);
-    exposition_sample(out, name, v, NULL);
-}
-
-static void add_storage(struct buf *out, struct storage *storage)
-{
-    struct storage_stats st;
-
-    storage_stats(storage, &st);
-    add_gauge(out, "tocsin_storage_series", "Series in memory.", (double)st.series);
-    add_gauge(out, "tocsin_storage_head_bytes", "Memory of the series and their newest samples.",
-              (double)st.head_bytes);
-    add_gauge(out, "tocsin_storage_blocks", "Blocks on disk.", (double)st.blocks);
-    add_gauge(out, "tocsin_storage_block_bytes", "Bytes of blocks on disk.",
-              (double)st.block_bytes);
-    add_gauge(out, "tocsin_storage_log_bytes", "Bytes of the log on disk.", (double)st.log_bytes);
-    add_counter(out, "tocsin_storage_samples_appended_total", "Samples stored.",
-                (double)st.appended);
-    add_counter(
-        out, "tocsin_storage_samples_refused_total",
-        "Samples not stored: out of order, double, too old, too new.",
-        (double)(st.out_of_order + st.duplicate + st.out_of_bounds + st.too_old + st.too_new));
-    add_counter(out, "tocsin_storage_log_failures_total",
-                "Commits refused because the log could not be written.", (double)st.log_failed);
-    add_counter(out, "tocsin_storage_damaged_total", "Records and chunks whose checksum differed.",
-                (double)st.damaged);
-    add_gauge(out, "tocsin_storage_problem", "1 while something cannot be written, see the log.",
-              st.problem[0] != '\0');
-}
-
-static void add_queue(const struct notify_queue_view *v, void *arg)
-{
-    char number[16];
-
-    snprintf(number, sizeof number, "%d", v->integration);
-    exposition_sample(arg, "tocsin_channel_failures", v->failures, "receiver", v->receiver,
-                      "integration", number, NULL);
-}
-
-struct queues {
-    struct notify *notify;
-    struct buf *out;
-};
-
-static void add_queues(void *arg)
-{
-    struct queues *q = arg;
-
-    notify_each_queue(q->notify, add_queue, q->out);
-}
-
-static void answer_metrics(const struct request *r)
-{
-    struct buf page = {0};
-    struct queues q = {r->api->notify, &page};
-
-    selfmetrics_write(&page);
-    add_storage(&page, r->api->storage);
-    if (r->api->ready(r->api->self)) {
-        exposition_family(&page, "tocsin_channel_failures", METRIC_GAUGE,
-                          "Failed attempts in a row of a channel.");
-        r->api->notify_door.run(r->api->notify_door.self, add_queues, &q);
-    }
-    exposition_family(&page, "tocsin_build_info", METRIC_GAUGE, "Version of this tocsin.");
-    exposition_sample(&page, "tocsin_build_info", 1, "version", TOCSIN_VERSION, NULL);
-    http_reply(r->http, 200, "text/plain; version=0.0.4; charset=utf-8", &page);
-}
-
-/* ---- lifecycle
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- lifecycle ----------------------------------------------------------------------------- */
 
 static bool may_act(const struct request *r)
 {
@@ -126,17 +40,14 @@ static bool may_act(const struct request *r)
 
 static void answer_reload(const struct request *r)
 {
+    CLEANUP(buf_free) struct buf text = {0};
     struct err err = {0};
-    char text[ERR_MSG_MAX + 64];
 
     if (!may_act(r))
         return;
-    if (r->api->reload(r->api->self, &err) == 0) {
-        http_reply_text(r->http, 200, "");
-        return;
-    }
-    snprintf(text, sizeof text, "failed to reload config: %s\n", err.msg);
-    http_reply_text(r->http, 500, text);
+    if (r->api->reload(r->api->self, &err) < 0)
+        buf_addf(&text, "failed to reload config: %s\n", err.msg);
+    http_reply_text(r->http, text.len ? 500 : 200, text.len ? text.p : "");
 }
 
 static void answer_quit(const struct request *r)
@@ -147,12 +58,48 @@ static void answer_quit(const struct request *r)
     r->api->quit(r->api->self);
 }
 
+/* ---- pages --------------------------------------------------------------------------------- */
+
+static void answer_version(const struct request *r)
+{
+    struct buf body = {0};
+    struct json_writer w;
+
+    json_writer_init(&w, &body, JSON_HTML_SAFE);
+    status_add_build(&w);
+    http_reply(r->http, 200, "application/json", &body);
+}
+
+/* Needs nothing but itself: no script, no style sheet, no font of others. */
+static const char root_page[] =
+    "<!DOCTYPE html>\n"
+    "<html lang=\"zh\"><head><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width\"><title>tocsin 警钟</title>\n"
+    "<style>body{font-family:sans-serif;max-width:46em;margin:2em auto;padding:0 1em}"
+    "input{width:70%;font:1em monospace}td{padding:.2em 1em .2em 0}</style></head><body>\n"
+    "<h1>tocsin 警钟 <small>" TOCSIN_VERSION "</small></h1>\n"
+    "<form action=\"/api/v1/query\"><label>查询 Query (PromQL)<br>"
+    "<input name=\"query\" value=\"up\"></label> <button>执行 Run</button></form>\n"
+    "<table>\n"
+    "<tr><td><a href=\"/api/v1/alerts\">告警</a><td>Alerts that are pending or firing\n"
+    "<tr><td><a href=\"/api/v1/rules\">规则</a><td>Rules and their state\n"
+    "<tr><td><a href=\"/api/v1/targets\">监控目标</a><td>Targets, dropped ones with them\n"
+    "<tr><td><a href=\"/api/v1/status/config\">配置</a><td>Configuration in force\n"
+    "<tr><td><a href=\"/api/v1/status/flags\">启动参数</a><td>Command line\n"
+    "<tr><td><a href=\"/api/v1/status/tsdb\">存储</a><td>Storage: what the series are made of\n"
+    "<tr><td><a href=\"/metrics\">自身指标</a><td>Metrics of tocsin itself\n"
+    "<tr><td><a href=\"/-/healthy\">存活</a> <a href=\"/-/ready\">就绪</a><td>Health\n"
+    "</table>\n"
+    "<p>以上地址与 Prometheus 的 HTTP API 兼容，可直接作为 Grafana 的 Prometheus 数据源。<br>\n"
+    "These speak Prometheus' HTTP API: Grafana takes this address as a Prometheus data source.</p>\n"
+    "</body></html>\n";
+
 static void answer_root(const struct request *r)
 {
-    http_reply_text(r->http, 200,
-                    "tocsin " TOCSIN_VERSION
-                    "\n\n/api/v1/query?query=up\n/api/v1/targets\n/api/v1/rules\n/api/v1/alerts\n"
-                    "/metrics\n/-/healthy\n/-/ready\n");
+    struct buf body = {0};
+
+    buf_add_c(&body, root_page);
+    http_reply(r->http, 200, "text/html; charset=utf-8", &body);
 }
 
 bool plain_answer(const struct request *r)
@@ -160,17 +107,22 @@ bool plain_answer(const struct request *r)
     static const struct {
         const char *path;
         void (*answer)(const struct request *r);
+        bool acts; /* and looks after methods itself; the others are only read */
     } pages[] = {
-        {"/", answer_root},
-        {"/metrics", answer_metrics},
-        {"/-/reload", answer_reload},
-        {"/-/quit", answer_quit},
+        {"/", answer_root, false},           {"/metrics", metrics_answer, false},
+        {"/version", answer_version, false}, {"/-/reload", answer_reload, true},
+        {"/-/quit", answer_quit, true},
     };
+    struct str path = http_path(r->http), method = http_method(r->http);
 
-    for (size_t i = 0; i < ARRAY_LEN(pages); i++)
-        if (str_eq_c(http_path(r->http), pages[i].path)) {
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        if (!str_eq_c(path, pages[i].path))
+            continue;
+        if (pages[i].acts || str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")))
             pages[i].answer(r);
-            return true;
-        }
+        else
+            api_refuse_method(r->http, "GET, OPTIONS");
+        return true;
+    }
     return false;
 }

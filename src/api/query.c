@@ -1,201 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * query - query, query_range, format_query, parse_query: parameters in, PromQL's result out
+ *
+ * Parameters are checked in the order in which Prometheus does, so that of two faults the same one
+ * is told.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdint.h>
 
 #include "api/api_priv.h"
-#include "base/mem.h"
-#include "base/num.h"
-#include "promql/promql.h"
 
-#define POINTS_MAX 11000 /* of one series of a range query */
+#define POINTS_MAX      11000 /* of one series of a range query */
+#define ANNOTATIONS_MAX 10    /* warnings, and infos, that an answer shows */
 
-/* ---- writing results
- * ---------------------------------------------------------------------------------------------- */
-
-static void add_seconds(struct buf *out, unix_ms t)
-{
-    if (t % 1000 == 0)
-        buf_addf(out, "%lld", (long long)(t / 1000));
-    else
-        buf_addf(out, "%s%lld.%03lld", t < 0 ? "-" : "", (long long)(t < 0 ? -t : t) / 1000,
-                 (long long)(t < 0 ? -t : t) % 1000);
-}
-
-static void add_point(struct buf *out, unix_ms t, double v)
-{
-    buf_add_byte(out, '[');
-    add_seconds(out, t);
-    buf_add_c(out, ",\"");
-    num_add_sample(out, v);
-    buf_add_c(out, "\"]");
-}
-
-static void add_quoted(struct buf *out, double v)
-{
-    buf_add_byte(out, '"');
-    num_add_sample(out, v);
-    buf_add_byte(out, '"');
-}
-
-/* 0: (lower, upper]; 1: [lower, upper); 2: open; 3: closed at both ends. */
-static int bucket_rule(const struct hist_bucket *b)
-{
-    if (b->lower_inclusive)
-        return b->upper_inclusive ? 3 : 1;
-    return b->upper_inclusive ? 0 : 2;
-}
-
-static void add_histogram(struct buf *out, unix_ms t, const struct histogram *h)
-{
-    struct hist_buckets bs = {0};
-    bool any = false;
-
-    buf_add_byte(out, '[');
-    add_seconds(out, t);
-    buf_add_c(out, ",{\"count\":");
-    add_quoted(out, h->count);
-    buf_add_c(out, ",\"sum\":");
-    add_quoted(out, h->sum);
-    hist_buckets_fill(&bs, h);
-    for (size_t i = 0; i < bs.n; i++) {
-        if (bs.b[i].count == 0)
-            continue;
-        buf_addf(out, "%s[%d,", any ? "," : ",\"buckets\":[", bucket_rule(&bs.b[i]));
-        add_quoted(out, bs.b[i].lower);
-        buf_add_byte(out, ',');
-        add_quoted(out, bs.b[i].upper);
-        buf_add_byte(out, ',');
-        add_quoted(out, bs.b[i].count);
-        buf_add_byte(out, ']');
-        any = true;
-    }
-    hist_buckets_deinit(&bs);
-    buf_add_c(out, any ? "]}]" : "}]");
-}
-
-static bool is_histogram(const struct promql_series *s, size_t i)
-{
-    return s->histograms && s->histograms[i];
-}
-
-static void add_points(struct buf *out, const struct promql_series *s, bool histograms)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < s->n; i++) {
-        if (is_histogram(s, i) != histograms)
-            continue;
-        buf_add_c(out, any ? "," : histograms ? ",\"histograms\":[" : ",\"values\":[");
-        if (histograms)
-            add_histogram(out, s->times[i], s->histograms[i]);
-        else
-            add_point(out, s->times[i], s->values[i]);
-        any = true;
-    }
-    if (any)
-        buf_add_byte(out, ']');
-}
-
-static void add_series(struct buf *out, const struct promql_series *s, bool matrix)
-{
-    buf_add_c(out, "{\"metric\":");
-    label_set_add_json(s->labels, out);
-    if (matrix) {
-        add_points(out, s, false);
-        add_points(out, s, true);
-    } else if (is_histogram(s, 0)) {
-        buf_add_c(out, ",\"histogram\":");
-        add_histogram(out, s->times[0], s->histograms[0]);
-    } else {
-        buf_add_c(out, ",\"value\":");
-        add_point(out, s->times[0], s->values[0]);
-    }
-    buf_add_byte(out, '}');
-}
-
-static void add_result(struct buf *out, const struct promql_result *r, size_t shown)
-{
-    if (r->type == PROMQL_SCALAR) {
-        add_point(out, r->time, r->series[0].values[0]);
-        return;
-    }
-    buf_add_byte(out, '[');
-    if (r->type == PROMQL_STRING) {
-        add_seconds(out, r->time);
-        buf_add_byte(out, ',');
-        json_add_string(out, r->text, JSON_HTML_SAFE);
-    }
-    for (size_t i = 0; i < shown; i++) {
-        if (i)
-            buf_add_byte(out, ',');
-        add_series(out, &r->series[i], r->type == PROMQL_MATRIX);
-    }
-    buf_add_byte(out, ']');
-}
-
-static void add_stats(struct buf *out, const struct promql_stats *s)
-{
-    const struct {
-        const char *name;
-        mono_ns ns;
-    } timings[] = {{"evalTotalTime", s->total},
-                   {"resultSortTime", s->sort},
-                   {"queryPreparationTime", s->select},
-                   {"innerEvalTime", s->total - s->select - s->sort},
-                   {"execQueueTime", 0},
-                   {"execTotalTime", s->total}};
-
-    buf_add_c(out, ",\"stats\":{\"timings\":{");
-    for (size_t i = 0; i < ARRAY_LEN(timings); i++)
-        buf_addf(out, "%s\"%s\":%.9f", i ? "," : "", timings[i].name, (double)timings[i].ns / 1e9);
-    buf_addf(out, "},\"samples\":{\"totalQueryableSamples\":%llu,\"peakSamples\":%zu}}",
-             (unsigned long long)s->samples_read, s->samples_peak);
-}
-
-/* ---- annotations
- * ---------------------------------------------------------------------------------------------------
- */
-
-static void add_annotation(char **texts, size_t *n, size_t *omitted,
-                           const struct promql_annotation *from)
-{
-    char *text;
-
-    if (*n == ANSWER_TEXTS_MAX) {
-        ++*omitted;
-        return;
-    }
-    if (from->line ? asprintf(&text, "%s (%u:%u)", from->text, from->line, from->col)
-                   : asprintf(&text, "%s", from->text) < 0)
-        texts[(*n)++] = text;
-}
-
-static void add_omitted(char **texts, size_t *n, size_t omitted, const char *what)
-{
-    if (omitted && asprintf(&texts[*n], "%zu more %s annotations omitted", omitted, what) >= 0)
-        ++*n;
-}
-
-static void add_annotations(struct answer *a, const struct promql_result *r)
-{
-    size_t warnings_omitted = 0, infos_omitted = 0;
-
-    for (size_t i = 0; i < r->n_annotations; i++)
-        if (r->annotations[i].warning)
-            add_annotation(a->warnings, &a->n_warnings, &warnings_omitted, &r->annotations[i]);
-        else
-            add_annotation(a->infos, &a->n_infos, &infos_omitted, &r->annotations[i]);
-    add_omitted(a->warnings, &a->n_warnings, warnings_omitted, "warning");
-    add_omitted(a->infos, &a->n_infos, infos_omitted, "info");
-}
-
-/* ---- handlers
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- parameters ---------------------------------------------------------------------------- */
 
 static int parse(const struct request *r, struct promql_expr **ret, struct answer *a)
 {
@@ -206,48 +24,155 @@ static int parse(const struct request *r, struct promql_expr **ret, struct answe
     return 0;
 }
 
-static int query_options(const struct request *r, struct promql_options *ret, struct answer *a)
+static dur_ms evaluation_interval(const struct request *r)
 {
-    struct str timeout = api_param(r, "timeout");
-    dur_ms asked;
+    const struct config *c = r->api->config(r->api->self);
+    dur_ms interval = c->evaluation_interval;
 
-    *ret = (struct promql_options){.lookback = r->api->lookback,
-                                   .timeout = r->api->query_timeout,
-                                   .max_samples = (size_t)r->api->query_max_samples};
-    if (api_param_duration(r, "timeout", ret->timeout, &asked, a) < 0 ||
-        api_param_duration(r, "lookback_delta", ret->lookback, &ret->lookback, a) < 0)
-        return -1;
-    if (timeout.len && asked <= 0)
-        return api_fail(a, API_BAD_DATA, "invalid parameter \"query\": context deadline exceeded");
-    if (asked < ret->timeout)
-        ret->timeout = asked;
+    config_unref(c);
+    return interval;
+}
+
+static int read_lookback(const struct request *r, dur_ms *ret, struct answer *a)
+{
+    struct str text = api_param(r, "lookback_delta");
+    struct err err = {0};
+    dur_ms asked = 0;
+
+    if (text.len && api_parse_duration(text, &asked, &err) < 0)
+        return api_fail(a, API_BAD_DATA, "error parsing lookback delta duration: %s", err.msg);
+    *ret = asked > 0 ? asked : r->api->lookback;
     return 0;
 }
 
-static int query_failed(const struct err *err, struct answer *a)
+static int query_options(const struct request *r, struct promql_options *ret, struct answer *a)
 {
-    return api_fail(a,
-                    err->code == -ETIMEDOUT                       ? API_TIMEOUT
-                    : err->code == -ECANCELED                     ? API_CANCELED
-                    : err->code == -EINVAL || err->code == -E2BIG ? API_EXECUTION
-                                                                  : API_INTERNAL,
-                    "%s", err->msg);
+    dur_ms most = r->api->query_timeout > 0 ? r->api->query_timeout : PROMQL_TIMEOUT_MS, timeout;
+
+    if (api_param_duration(r, "timeout", most, &timeout, a) < 0)
+        return -1;
+    *ret = (struct promql_options){.timeout = timeout < most ? timeout : most,
+                                   .subquery_step = evaluation_interval(r),
+                                   .max_samples = (size_t)r->api->query_max_samples,
+                                   .cancel = http_client_gone_flag(r->http)};
+    if (read_lookback(r, &ret->lookback, a) < 0)
+        return -1;
+    if (timeout <= 0)
+        return api_fail(a, API_BAD_DATA, "invalid parameter \"query\": context deadline exceeded");
+    return 0;
+}
+
+/* An absent parameter is told like one that cannot be parsed. */
+static int range_time(const struct request *r, const char *name, unix_ms *ret, struct answer *a)
+{
+    struct err err = {0};
+
+    if (api_parse_time(api_param(r, name), ret, &err) < 0)
+        return api_fail(a, API_BAD_DATA, "invalid parameter \"%s\": %s", name, err.msg);
+    return 0;
+}
+
+static int read_range(const struct request *r, unix_ms *start, unix_ms *end, dur_ms *step,
+                      struct answer *a)
+{
+    struct err err = {0};
+
+    if (range_time(r, "start", start, a) < 0 || range_time(r, "end", end, a) < 0)
+        return -1;
+    if (*end < *start)
+        return api_fail(a, API_BAD_DATA,
+                        "invalid parameter \"end\": end timestamp must not be before start time");
+    if (api_parse_duration(api_param(r, "step"), step, &err) < 0)
+        return api_fail(a, API_BAD_DATA, "invalid parameter \"step\": %s", err.msg);
+    if (*step <= 0)
+        return api_fail(a, API_BAD_DATA,
+                        "invalid parameter \"step\": zero or negative query resolution step widths "
+                        "are not accepted. Try a positive integer");
+    if ((*end - *start) / *step > POINTS_MAX)
+        return api_fail(a, API_BAD_DATA,
+                        "exceeded maximum resolution of 11,000 points per timeseries. Try "
+                        "decreasing the query resolution (?step=XX)");
+    return 0;
+}
+
+/* ---- the answer ---------------------------------------------------------------------------- */
+
+static void add_stats(struct json_writer *w, const struct promql_stats *s)
+{
+    mono_ns inner = s->total - s->select - s->sort;
+
+    json_key_c(w, "stats");
+    json_object_begin(w);
+    json_key_c(w, "timings");
+    json_object_begin(w);
+    api_kv_number(w, "evalTotalTime", (double)s->total / 1e9);
+    api_kv_number(w, "resultSortTime", (double)s->sort / 1e9);
+    api_kv_number(w, "queryPreparationTime", (double)s->select / 1e9);
+    api_kv_number(w, "innerEvalTime", (double)(inner > 0 ? inner : 0) / 1e9);
+    api_kv_number(w, "execQueueTime", 0);
+    api_kv_number(w, "execTotalTime", (double)s->total / 1e9);
+    json_object_end(w);
+    json_key_c(w, "samples");
+    json_object_begin(w);
+    json_kv_i64(w, "totalQueryableSamples", (int64_t)s->samples_read);
+    json_kv_i64(w, "peakSamples", (int64_t)s->samples_peak);
+    json_object_end(w);
+    json_object_end(w);
+}
+
+static void add_annotations(struct answer *a, const struct promql_result *r, bool warnings)
+{
+    void (*tell)(struct answer * a, const char *fmt, ...) = warnings ? api_warn : api_inform;
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n_annotations; i++) {
+        const struct promql_annotation *at = &r->annotations[i];
+
+        if (at->warning != warnings || n++ >= ANNOTATIONS_MAX)
+            continue;
+        if (at->line)
+            tell(a, "%s (%u:%u)", at->text, at->line, at->col);
+        else
+            tell(a, "%s", at->text);
+    }
+    if (n > ANNOTATIONS_MAX)
+        tell(a, "%zu more %s annotations omitted", n - ANNOTATIONS_MAX,
+             warnings ? "warning" : "info");
 }
 
 static void write_answer(const struct request *r, const struct promql_result *result, size_t limit,
                          struct answer *a)
 {
-    size_t shown = limit && limit < result->n ? limit : result->n;
+    struct json_writer *w = &a->w;
 
-    buf_addf(&a->data, "{\"resultType\":\"%s\",\"result\":", promql_type_name(result->type));
-    add_result(&a->data, result, shown);
+    json_object_begin(w);
+    json_kv_c(w, "resultType", promql_type_name(result->type));
+    json_key_c(w, "result");
+    json_raw(w, STR(""));
+    api_add_result(w->out, result, limit ? limit : SIZE_MAX);
     if (api_param(r, "stats").len)
-        add_stats(&a->data, &result->stats);
-    buf_add_byte(&a->data, '}');
-    add_annotations(a, result);
-    if (shown < result->n && a->n_warnings < ANSWER_TEXTS_MAX)
-        a->warnings[a->n_warnings++] = mem_strdup("results truncated due to limit");
+        add_stats(w, &result->stats);
+    json_object_end(w);
+    add_annotations(a, result, true);
+    add_annotations(a, result, false);
+    if (limit && limit < result->n)
+        api_warn_truncated(a);
 }
+
+static int query_failed(const struct err *err, struct answer *a)
+{
+    enum api_error kind = API_INTERNAL;
+
+    switch (err->code) {
+    case -ETIMEDOUT: kind = API_TIMEOUT; break;
+    case -ECANCELED: kind = API_CANCELED; break;
+    case -EINVAL:
+    case -E2BIG: kind = API_EXECUTION; break;
+    }
+    return api_fail(a, kind, "%s", err->msg);
+}
+
+/* ---- handlers ------------------------------------------------------------------------------ */
 
 int api_query(const struct request *r, struct answer *a)
 {
@@ -268,34 +193,6 @@ int api_query(const struct request *r, struct answer *a)
     return 0;
 }
 
-/* Parameters of a range are required; an absent one is told like one that cannot be parsed. */
-static int range_times(const struct request *r, unix_ms *start, unix_ms *end, dur_ms *step,
-                       struct answer *a)
-{
-    struct err err = {0};
-
-    if (api_parse_time(api_param(r, "start"), start, &err) < 0)
-        return api_fail(a, API_BAD_DATA, "invalid parameter \"start\": %s", err.msg);
-    if (api_parse_time(api_param(r, "end"), end, &err) < 0)
-        return api_fail(a, API_BAD_DATA, "invalid parameter \"end\": %s", err.msg);
-    if (*end < *start)
-        return api_fail(a, API_BAD_DATA,
-                        "invalid parameter \"end\": end timestamp must not be before start time");
-    if (api_parse_duration(api_param(r, "step"), step, &err) < 0)
-        return api_fail(a, API_BAD_DATA, "invalid parameter \"step\": %s", err.msg);
-    if (*step <= 0)
-        return api_fail(
-            a, API_BAD_DATA,
-            "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. "
-            "Try a positive integer");
-    if ((*end - *start) / *step > POINTS_MAX)
-        return api_fail(
-            a, API_BAD_DATA,
-            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query "
-            "resolution (?step=XX)");
-    return 0;
-}
-
 int api_query_range(const struct request *r, struct answer *a)
 {
     CLEANUP(promql_expr_freep) struct promql_expr *expr = NULL;
@@ -306,15 +203,14 @@ int api_query_range(const struct request *r, struct answer *a)
     unix_ms start, end;
     dur_ms step;
 
-    if (range_times(r, &start, &end, &step, a) < 0 || api_param_limit(r, "limit", &limit, a) < 0 ||
+    if (api_param_limit(r, "limit", &limit, a) < 0 || read_range(r, &start, &end, &step, a) < 0 ||
         query_options(r, &o, a) < 0 || parse(r, &expr, a) < 0)
         return -1;
     if (expr->root->type != PROMQL_SCALAR && expr->root->type != PROMQL_VECTOR)
-        return api_fail(
-            a, API_BAD_DATA,
-            "invalid parameter \"query\": invalid expression type \"%s\" for range query, must be Scalar "
-            "or instant Vector",
-            promql_type_text(expr->root->type));
+        return api_fail(a, API_BAD_DATA,
+                        "invalid parameter \"query\": invalid expression type \"%s\" for range "
+                        "query, must be Scalar or instant Vector",
+                        promql_type_text(expr->root->type));
     if (promql_range(expr, &r->api->reader, &o, start, end, step, &result, &err) < 0)
         return query_failed(&err, a);
     write_answer(r, result, limit, a);
@@ -329,7 +225,7 @@ int api_format_query(const struct request *r, struct answer *a)
     if (parse(r, &expr, a) < 0)
         return -1;
     promql_print_pretty(expr->root, PROMQL_PRETTY_WIDTH, &text);
-    json_add_string(&a->data, buf_str(&text), JSON_HTML_SAFE);
+    json_str(&a->w, buf_str(&text));
     return 0;
 }
 
@@ -339,6 +235,7 @@ int api_parse_query(const struct request *r, struct answer *a)
 
     if (parse(r, &expr, a) < 0)
         return -1;
-    promql_print_json(expr->root, &a->data);
+    json_raw(&a->w, STR(""));
+    promql_print_json(expr->root, &a->body);
     return 0;
 }

@@ -2,75 +2,26 @@
 /*
  * series - series, labels, label/<name>/values: what label sets there are
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "api/api_priv.h"
 #include "base/mem.h"
 #include "base/quote.h"
-#include "promql/promql.h"
-
-#define MATCH_MAX 64 /* match[] parameters of one request */
-
-struct selectors {
-    struct promql_expr *exprs[MATCH_MAX];
-    size_t n;
-};
-
-static void selectors_deinit(struct selectors *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        promql_expr_free(s->exprs[i]);
-}
-
-static int read_selectors(const struct request *r, struct selectors *s, struct answer *a)
-{
-    struct str text;
-
-    for (size_t i = 0; (text = http_param(r->http, "match[]", i)).p; i++) {
-        struct err err = {0};
-
-        if (i == MATCH_MAX)
-            return api_fail(a, API_BAD_DATA, "more than %d match[] parameters", MATCH_MAX);
-        if (promql_parse_selector(text, &s->exprs[i], &err) < 0) {
-            bool empty = str_find(str_c(err.msg), STR("at least one non-empty matcher")) <
-                         strlen(err.msg);
-
-            return api_fail(a, API_BAD_DATA, "invalid parameter \"match[]\": %s",
-                            empty ? "match[] must contain at least one non-empty matcher"
-                                  : err.msg);
-        }
-        s->n++;
-    }
-    return 0;
-}
 
 struct range {
     unix_ms start, end;
-    size_t limit;
+    size_t limit; /* 0: none */
 };
 
 static int read_range(const struct request *r, struct range *ret, struct answer *a)
 {
-    if (api_param_time(r, "start", API_TIME_MIN, &ret->start, a) < 0 ||
-        api_param_time(r, "end", API_TIME_MAX, &ret->end, a) < 0)
+    if (api_param_limit(r, "limit", &ret->limit, a) < 0 ||
+        api_param_time(r, "start", API_TIME_MIN, &ret->start, a) < 0)
         return -1;
-    return api_param_limit(r, "limit", &ret->limit, a);
+    return api_param_time(r, "end", API_TIME_MAX, &ret->end, a);
 }
 
-static void truncated(struct answer *a)
-{
-    a->warnings[a->n_warnings++] = mem_strdup("results truncated due to limit");
-}
-
-static int failed(const struct err *err, struct answer *a)
-{
-    return api_fail(a, API_INTERNAL, "%s", err->msg);
-}
-
-/* ---- series
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 struct label_sets {
     const struct label_set **items;
@@ -83,73 +34,82 @@ static int compare(const void *a, const void *b)
 }
 
 static int collect(const struct request *r, const struct selectors *s, const struct range *range,
-                   struct label_sets *ret, struct answer *a)
+                   struct label_sets *ret, struct err *err)
 {
     const struct series_reader *reader = &r->api->reader;
 
     for (size_t i = 0; i < s->n; i++) {
-        const struct promql_node *v = s->exprs[i]->root;
         struct selection *found = NULL;
-        struct err err = {0};
+        size_t n;
+        const struct matcher *const *ms = selectors_get(s, i, &n);
+        int result = reader->select(reader->self, ms, n, range->start, range->end, &found, err);
 
-        if (reader->select(reader->self, (const struct matcher *const *)v->vector.matchers,
-                           v->vector.n_matchers, range->start, range->end, &found, &err) < 0)
-            return failed(&err, a);
+        if (result < 0)
+            return result;
         for (size_t k = 0; k < found->n; k++)
             *VEC_PUSH(ret->items, ret->n, ret->cap) = label_set_ref(found->labels[k]);
         reader->release(found);
     }
-    if (ret->n)
+    if (s->n > 1 && ret->n)
         qsort(ret->items, ret->n, sizeof *ret->items, compare);
     return 0;
 }
 
+static void write_series(const struct label_sets *sets, size_t limit, struct answer *a)
+{
+    size_t shown = 0;
+
+    json_array_begin(&a->w);
+    for (size_t i = 0; i < sets->n; i++) {
+        if (i && label_set_eq(sets->items[i - 1], sets->items[i]))
+            continue;
+        if (limit && shown == limit) {
+            api_warn_truncated(a);
+            break;
+        }
+        api_add_labels(&a->w, sets->items[i]);
+        shown++;
+    }
+    json_array_end(&a->w);
+}
+
 int api_series(const struct request *r, struct answer *a)
 {
-    struct selectors s = {0};
-    struct range range;
+    CLEANUP(selectors_deinit) struct selectors s = {0};
     struct label_sets sets = {0};
-    struct json_writer w;
-    size_t shown = 0;
-    int result = -1;
+    struct err err = {0};
+    struct range range;
+    int result;
 
-    if (read_selectors(r, &s, a) == 0 && s.n == 0)
-        api_fail(a, API_BAD_DATA, "no match[] parameter provided");
-    else if (s.n && a->words[0] == '\0' && read_range(r, &range, a) == 0)
-        result = collect(r, &s, &range, &sets, a);
-    if (result == 0) {
-        json_writer_init(&w, &a->data, JSON_PLAIN);
-        json_array_begin(&w);
-        for (size_t i = 0; i < sets.n; i++) {
-            if (i && label_set_eq(sets.items[i - 1], sets.items[i]))
-                continue;
-            if (range.limit && shown == range.limit) {
-                truncated(a);
-                break;
-            }
-            api_add_labels(&w, sets.items[i]);
-            shown++;
-        }
-        json_array_end(&w);
-    }
+    if (!http_param(r->http, "match[]", 0).p)
+        return api_fail(a, API_BAD_DATA, "no match[] parameter provided");
+    if (read_range(r, &range, a) < 0 || api_param_selectors(r, &s, a) < 0)
+        return -1;
+    result = collect(r, &s, &range, &sets, &err);
+    if (result < 0)
+        api_fail(a, API_INTERNAL, "%s", err.msg);
+    else
+        write_series(&sets, range.limit, a);
     for (size_t i = 0; i < sets.n; i++)
         label_set_unref(sets.items[i]);
     free(sets.items);
-    selectors_deinit(&s);
-    return result;
+    return result < 0 ? -1 : 0;
 }
 
-/* ---- names and values
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- names and values ---------------------------------------------------------------------- */
 
-/* Texts that readers give sorted, for each of several selectors: kept together, sorted once at the
- * end. */
+/* The reader gives them sorted, but for each of several selectors anew. */
 struct texts {
     struct str *items;
     size_t n, cap;
     struct arena arena;
 };
+
+static void texts_deinit(struct texts *t)
+{
+    free(t->items);
+    arena_deinit(&t->arena);
+}
 
 static void add_text(struct str text, void *arg)
 {
@@ -163,65 +123,65 @@ static int compare_texts(const void *a, const void *b)
     return str_cmp(*(const struct str *)a, *(const struct str *)b);
 }
 
-static int ask(const struct request *r, struct str label, const struct promql_node *v,
+/* Names when label.p is NULL. */
+static int ask(const struct request *r, struct str label, const struct matcher *const *ms, size_t n,
                const struct range *range, struct texts *ret, struct err *err)
 {
     const struct series_reader *reader = &r->api->reader;
-    const struct matcher *const *matchers = v ? (const struct matcher *const *)v->vector.matchers
-                                              : NULL;
-    size_t n = v ? v->vector.n_matchers : 0;
 
     if (label.p)
-        return reader->label_values(reader->self, label, matchers, n, range->start, range->end,
-                                    add_text, ret, err);
-    return reader->label_names(reader->self, matchers, n, range->start, range->end, add_text, ret,
-                               err);
+        return reader->label_values(reader->self, label, ms, n, range->start, range->end, add_text,
+                                    ret, err);
+    return reader->label_names(reader->self, ms, n, range->start, range->end, add_text, ret, err);
 }
 
-static void write_texts(struct texts *t, size_t limit, struct answer *a)
+static int ask_each(const struct request *r, struct str label, const struct selectors *s,
+                    const struct range *range, struct texts *ret, struct err *err)
 {
-    struct json_writer w;
+    int result = s->n == 0 ? ask(r, label, NULL, 0, range, ret, err) : 0;
+
+    for (size_t i = 0; i < s->n && result == 0; i++) {
+        size_t n;
+        const struct matcher *const *ms = selectors_get(s, i, &n);
+
+        result = ask(r, label, ms, n, range, ret, err);
+    }
+    if (s->n > 1 && ret->n)
+        qsort(ret->items, ret->n, sizeof *ret->items, compare_texts);
+    return result;
+}
+
+static void write_texts(const struct texts *t, size_t limit, struct answer *a)
+{
     size_t shown = 0;
 
-    if (t->n)
-        qsort(t->items, t->n, sizeof *t->items, compare_texts);
-    json_writer_init(&w, &a->data, JSON_HTML_SAFE);
-    json_array_begin(&w);
+    json_array_begin(&a->w);
     for (size_t i = 0; i < t->n; i++) {
         if (i && str_eq(t->items[i - 1], t->items[i]))
             continue;
         if (limit && shown == limit) {
-            truncated(a);
+            api_warn_truncated(a);
             break;
         }
-        json_str(&w, t->items[i]);
+        json_str(&a->w, t->items[i]);
         shown++;
     }
-    json_array_end(&w);
+    json_array_end(&a->w);
 }
 
-/* label.p NULL: names. */
 static int names_or_values(const struct request *r, struct str label, struct answer *a)
 {
-    struct selectors s = {0};
-    struct range range;
-    struct texts t = {0};
+    CLEANUP(selectors_deinit) struct selectors s = {0};
+    CLEANUP(texts_deinit) struct texts t = {0};
     struct err err = {0};
-    int result = -1;
+    struct range range;
 
-    if (read_selectors(r, &s, a) == 0 && read_range(r, &range, a) == 0) {
-        result = s.n == 0 ? ask(r, label, NULL, &range, &t, &err) : 0;
-        for (size_t i = 0; i < s.n && result == 0; i++)
-            result = ask(r, label, s.exprs[i]->root, &range, &t, &err);
-        if (result < 0)
-            failed(&err, a);
-    }
-    if (result == 0)
-        write_texts(&t, range.limit, a);
-    free(t.items);
-    arena_deinit(&t.arena);
-    selectors_deinit(&s);
-    return result < 0 ? -1 : 0;
+    if (read_range(r, &range, a) < 0 || api_param_selectors(r, &s, a) < 0)
+        return -1;
+    if (ask_each(r, label, &s, &range, &t, &err) < 0)
+        return api_fail(a, API_INTERNAL, "%s", err.msg);
+    write_texts(&t, range.limit, a);
+    return 0;
 }
 
 int api_labels(const struct request *r, struct answer *a)
@@ -229,50 +189,73 @@ int api_labels(const struct request *r, struct answer *a)
     return names_or_values(r, STR_NONE, a);
 }
 
-/* U__ escapes of names that are no legacy names: "_" is "__", "_XX_" the code point in hexadecimal.
- */
-static void unescape_name(struct str name, struct buf *out)
+/* ---- label names in a path ----------------------------------------------------------------- */
+
+#define ESCAPE_DIGITS_MAX 6 /* of U+10FFFF */
+
+static int hex_digit(char c)
 {
-    if (!str_has_prefix(name, STR("U__"))) {
-        buf_add_str(out, name);
-        return;
-    }
-    for (size_t i = 3; i < name.len; i++) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Reads "XX_" at the start of s: a code point in hexadecimal. Returns the bytes it took, 0 when it
+ * is none. */
+static size_t read_escape(struct str s, uint32_t *ret)
+{
+    uint32_t code = 0;
+    size_t i = 0;
+
+    for (; i < s.len && i < ESCAPE_DIGITS_MAX && hex_digit(s.p[i]) >= 0; i++)
+        code = code * 16 + (uint32_t)hex_digit(s.p[i]);
+    if (i == 0 || i == s.len || s.p[i] != '_' || code > 0x10ffff ||
+        (code >= 0xd800 && code <= 0xdfff))
+        return 0;
+    *ret = code;
+    return i + 1;
+}
+
+/*
+ * Names that are no legacy names come as "U__" and their text with "_" as "__" and other characters
+ * as "_XX_". What is not so written is taken as it is: false, and out is not touched.
+ */
+static bool unescape_name(struct str name, struct buf *out)
+{
+    const struct str mark = STR("U__");
+    CLEANUP(buf_free) struct buf text = {0};
+
+    if (!str_has_prefix(name, mark))
+        return false;
+    for (size_t i = mark.len; i < name.len;) {
+        struct str behind = str_n(name.p + i + 1, name.len - i - 1);
         uint32_t code = 0;
-        size_t k = i + 1;
+        size_t taken;
 
         if (name.p[i] != '_') {
-            buf_add_byte(out, name.p[i]);
-            continue;
+            buf_add_byte(&text, name.p[i++]);
+        } else if (behind.len && behind.p[0] == '_') {
+            buf_add_byte(&text, '_');
+            i += 2;
+        } else {
+            taken = read_escape(behind, &code);
+            if (taken == 0)
+                return false;
+            buf_add_utf8(&text, code);
+            i += 1 + taken;
         }
-        if (k < name.len && name.p[k] == '_') {
-            buf_add_byte(out, '_');
-            i = k;
-            continue;
-        }
-        for (; k < name.len && k - i <= 6 && name.p[k] != '_'; k++) {
-            char c = name.p[k];
-            int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-
-            if (digit < 0)
-                break;
-            code = code * 16 + (uint32_t)digit;
-        }
-        if (k == name.len || name.p[k] != '_' || k == i + 1) { /* no escape after all: as it is */
-            buf_reset(out);
-            buf_add_str(out, name);
-            return;
-        }
-        buf_add_utf8(out, code);
-        i = k;
     }
+    buf_add_str(out, buf_str(&text));
+    return true;
 }
 
 int api_label_values(const struct request *r, struct answer *a)
 {
     CLEANUP(buf_free) struct buf name = {0}, quoted = {0};
 
-    unescape_name(r->label, &name);
+    if (!unescape_name(r->label, &name))
+        buf_add_str(&name, r->label);
     if (!label_name_is_valid(buf_str(&name))) {
         quote_add_go(&quoted, buf_str(&name));
         return api_fail(a, API_BAD_DATA, "invalid label name: %s", quoted.p);

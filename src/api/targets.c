@@ -1,142 +1,256 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * targets - targets, scrape_pools
+ *
+ * Pools are jobs; Prometheus shows them sorted by name.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/api_priv.h"
+#include "base/mem.h"
 #include "scrape/scrape.h"
 #include "targets/targets.h"
 
-struct writing {
-    struct json_writer w;
-    const struct api_options *api;
-    struct str pool; /* .p NULL: all */
+/* ---- the URL as others reach it ------------------------------------------------------------ */
+
+/* Of SCHEME://HOST:PORT/...: the brackets of IPv6 stay with the host. */
+struct url_parts {
+    struct str scheme, host, port, rest; /* with "://", without ":", from the path on */
 };
 
-static bool pool_is_asked(const struct writing *wr, const char *job)
+static struct url_parts split_url(const char *url)
 {
-    return wr->pool.len == 0 || str_eq_c(wr->pool, job);
+    struct str s = str_c(url);
+    size_t at = str_find(s, STR("://"));
+    struct url_parts u = {.scheme = str_n(s.p, at < s.len ? at + 3 : 0)};
+    const char *authority = s.p + u.scheme.len;
+    size_t len = strcspn(authority, "/?#"), host = 0;
+
+    if (authority[0] == '[')
+        host = strcspn(authority, "]");
+    while (host < len && authority[host] != ':')
+        host++;
+    u.host = str_n(authority, host);
+    u.port = host < len ? str_n(authority + host + 1, len - host - 1) : STR("");
+    u.rest = str_c(authority + len);
+    return u;
 }
 
-/* The URL as others reach it: a loopback host is replaced by that of the external URL. */
-static void add_global_url(struct json_writer *w, const struct target *t, const char *external_url)
+static bool is_local(struct str host)
 {
-    static const char *const local[] = {"localhost", "127.0.0.1", "[::1]"};
-    const char *scheme_end = strstr(t->url, "://"), *host = scheme_end ? scheme_end + 3 : t->url;
-    const char *outer = strstr(external_url, "://");
-    struct buf url = {0};
+    return str_eq(host, STR("localhost")) || str_eq(host, STR("127.0.0.1")) ||
+           str_eq(host, STR("[::1]"));
+}
 
-    outer = outer ? outer + 3 : external_url;
-    for (size_t i = 0; i < ARRAY_LEN(local); i++) {
-        size_t len = strlen(local[i]);
+static bool is_own_port(const struct request *r, struct str port)
+{
+    for (size_t i = 0; i < r->api->n_listen_addresses; i++) {
+        char own[16];
 
-        if (strncmp(host, local[i], len) == 0 &&
-            (host[len] == ':' || host[len] == '/' || host[len] == '\0')) {
-            buf_add(&url, t->url, (size_t)(host - t->url));
-            buf_add(&url, outer, strcspn(outer, ":/"));
-            buf_add_c(&url, host + len);
-        }
+        snprintf(own, sizeof own, "%d", api_port(r->whole, i));
+        if (str_eq_c(port, own))
+            return true;
     }
-    if (url.len == 0)
-        buf_add_c(&url, t->url);
-    json_kv_str(w, "globalUrl", buf_str(&url));
-    buf_free(&url);
+    return false;
 }
 
-static void add_duration(struct json_writer *w, const char *key, dur_ms d)
+static void add_host_port(struct buf *out, struct str host, struct str port)
 {
-    struct buf text = {0};
-
-    duration_print(d, &text);
-    json_kv_str(w, key, buf_str(&text));
-    buf_free(&text);
+    buf_add_str(out, host);
+    if (port.len) {
+        buf_add_byte(out, ':');
+        buf_add_str(out, port);
+    }
 }
 
-static void add_active(const struct target_status *st, void *arg)
+/* A loopback host means nothing to others: it is replaced by that of the external URL. Our own port
+ * is the whole of it; any other one is probably open on the same host. */
+static void add_global_url(struct json_writer *w, const struct request *r, const char *url)
 {
-    static const char *const health[] = {"unknown", "up", "down"};
-    struct writing *wr = arg;
-    struct json_writer *w = &wr->w;
+    struct url_parts u = split_url(url), outer = split_url(r->api->external_url);
+    CLEANUP(buf_free) struct buf text = {0};
+
+    if (!is_local(u.host)) {
+        buf_add_c(&text, url);
+    } else if (is_own_port(r, u.port)) {
+        buf_add_str(&text, outer.scheme);
+        add_host_port(&text, outer.host, outer.port);
+        buf_add_str(&text, u.rest);
+    } else {
+        buf_add_str(&text, u.scheme);
+        add_host_port(&text, outer.host, u.port);
+        buf_add_str(&text, u.rest);
+    }
+    json_kv_str(w, "globalUrl", buf_str(&text));
+}
+
+/* ---- targets ------------------------------------------------------------------------------- */
+
+/* Where a pool's targets are to be written; filled for all pools in one walk of scrape. */
+struct pool {
+    const char *name;
+    struct buf active; /* objects, each with a comma in front */
+};
+
+struct writing {
+    const struct request *request;
+    struct pool *pools; /* sorted by name */
+    size_t n;
+};
+
+static int compare_pools(const void *a, const void *b)
+{
+    return strcmp(((const struct pool *)a)->name, ((const struct pool *)b)->name);
+}
+
+static void writing_init(struct writing *wr, const struct request *r, const struct config *c)
+{
+    *wr = (struct writing){.request = r};
+    wr->pools = mem_array(c->n_scrapes, sizeof *wr->pools);
+    for (size_t i = 0; i < c->n_scrapes; i++)
+        wr->pools[wr->n++].name = c->scrapes[i].job_name;
+    if (wr->n)
+        qsort(wr->pools, wr->n, sizeof *wr->pools, compare_pools);
+}
+
+static void writing_deinit(struct writing *wr)
+{
+    for (size_t i = 0; i < wr->n; i++)
+        buf_free(&wr->pools[i].active);
+    free(wr->pools);
+}
+
+static struct pool *find_pool(const struct writing *wr, const char *name)
+{
+    struct pool key = {.name = name};
+
+    return wr->n ? bsearch(&key, wr->pools, wr->n, sizeof *wr->pools, compare_pools) : NULL;
+}
+
+static bool is_asked(const struct request *r, const char *pool)
+{
+    struct str asked = api_param(r, "scrapePool");
+
+    return asked.len == 0 || str_eq_c(asked, pool);
+}
+
+static void add_target(struct json_writer *w, const struct request *r,
+                       const struct target_status *st)
+{
+    static const char *const health[] = {
+        [TARGET_UNKNOWN] = "unknown", [TARGET_UP] = "up", [TARGET_DOWN] = "down"};
     const struct target *t = st->target;
-    struct buf number = {0};
 
-    if (!pool_is_asked(wr, t->job->job_name))
-        return;
     json_object_begin(w);
-    json_key_c(w, "discoveredLabels");
-    api_add_labels(w, t->discovered);
-    json_key_c(w, "labels");
-    api_add_labels(w, t->labels);
+    api_kv_labels(w, "discoveredLabels", t->discovered);
+    api_kv_labels(w, "labels", t->labels);
     json_kv_c(w, "scrapePool", t->job->job_name);
     json_kv_c(w, "scrapeUrl", t->url);
-    add_global_url(w, t, wr->api->external_url);
+    add_global_url(w, r, t->url);
     json_kv_c(w, "lastError", st->last_error);
-    json_key_c(w, "lastScrape");
-    api_add_time(w, st->last_scrape ? unix_ns_of_ms(st->last_scrape) : UNIX_NS_ZERO);
-    buf_addf(&number, "%.9g", st->last_duration);
-    json_key_c(w, "lastScrapeDuration");
-    json_raw(w, buf_str(&number));
+    api_kv_time(w, "lastScrape", st->last_scrape ? unix_ns_of_ms(st->last_scrape) : UNIX_NS_ZERO);
+    api_kv_number(w, "lastScrapeDuration", st->last_duration);
     json_kv_c(w, "health", health[st->health]);
-    add_duration(w, "scrapeInterval", t->interval);
-    add_duration(w, "scrapeTimeout", t->timeout);
+    api_kv_duration(w, "scrapeInterval", t->interval);
+    api_kv_duration(w, "scrapeTimeout", t->timeout);
     json_object_end(w);
-    buf_free(&number);
 }
 
-static void add_dropped(struct writing *wr, const struct target_list *l)
+/* A target of a job that a reload has just removed or added has no pool yet or any more. */
+static void take_active(const struct target_status *st, void *arg)
 {
-    struct json_writer *w = &wr->w;
+    struct writing *wr = arg;
+    struct pool *pool = find_pool(wr, st->target->job->job_name);
+    struct json_writer w;
 
-    json_key_c(w, "droppedTargets");
+    if (!pool || !is_asked(wr->request, pool->name))
+        return;
+    json_writer_init(&w, &pool->active, JSON_HTML_SAFE);
+    w.comma = true;
+    add_target(&w, wr->request, st);
+}
+
+static void add_active(struct json_writer *w, struct writing *wr, bool asked)
+{
+    json_key_c(w, "activeTargets");
     json_array_begin(w);
-    for (size_t i = 0; i < l->n_dropped; i++) {
-        if (!pool_is_asked(wr, l->dropped[i].job->job_name))
-            continue;
-        json_object_begin(w);
-        json_key_c(w, "discoveredLabels");
-        api_add_labels(w, l->dropped[i].discovered);
-        json_kv_c(w, "scrapePool", l->dropped[i].job->job_name);
-        json_object_end(w);
+    if (asked)
+        scrape_each(wr->request->api->scrape, take_active, wr);
+    for (size_t i = 0; i < wr->n; i++) {
+        struct str objects = buf_str(&wr->pools[i].active);
+
+        if (objects.len)
+            json_raw(w, str_n(objects.p + 1, objects.len - 1));
     }
     json_array_end(w);
-    json_key_c(w, "droppedTargetCounts");
-    json_object_begin(w);
-    for (size_t j = 0; j < l->config->n_scrapes; j++) {
-        int64_t n = 0;
+}
 
-        for (size_t i = 0; i < l->n_dropped; i++)
-            n += l->dropped[i].job == &l->config->scrapes[j];
-        json_kv_i64(w, l->config->scrapes[j].job_name, n);
+static void add_dropped_of(struct json_writer *w, const struct target_list *l, const char *pool)
+{
+    for (size_t i = 0; i < l->n_dropped; i++) {
+        const struct dropped_target *d = &l->dropped[i];
+
+        if (strcmp(d->job->job_name, pool) != 0)
+            continue;
+        json_object_begin(w);
+        api_kv_labels(w, "discoveredLabels", d->discovered);
+        json_kv_c(w, "scrapePool", pool);
+        if (d->error) /* not in Prometheus, which tells this in its log only */
+            json_kv_c(w, "error", d->error);
+        json_object_end(w);
     }
+}
+
+static int64_t count_dropped(const struct target_list *l, const char *pool)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < l->n_dropped; i++)
+        n += strcmp(l->dropped[i].job->job_name, pool) == 0;
+    return n;
+}
+
+static void add_dropped(struct json_writer *w, const struct writing *wr,
+                        const struct target_list *l, bool asked)
+{
+    json_key_c(w, "droppedTargets");
+    json_array_begin(w);
+    for (size_t i = 0; asked && i < wr->n; i++)
+        if (is_asked(wr->request, wr->pools[i].name))
+            add_dropped_of(w, l, wr->pools[i].name);
+    json_array_end(w);
+    json_key_c(w, "droppedTargetCounts");
+    if (!asked) {
+        json_null_value(w);
+        return;
+    }
+    json_object_begin(w);
+    for (size_t i = 0; i < wr->n; i++)
+        json_kv_i64(w, wr->pools[i].name, count_dropped(l, wr->pools[i].name));
     json_object_end(w);
+}
+
+static bool state_is(struct str state, const char *word)
+{
+    return state.len == strlen(word) && strncasecmp(state.p, word, state.len) == 0;
 }
 
 int api_targets(const struct request *r, struct answer *a)
 {
     struct str state = api_param(r, "state");
-    bool active = !state.len || str_eq(state, STR("active")) || str_eq(state, STR("any"));
-    bool dropped = !state.len || str_eq(state, STR("dropped")) || str_eq(state, STR("any"));
-    struct writing wr = {.api = r->api, .pool = api_param(r, "scrapePool")};
+    bool any = state.len == 0 || state_is(state, "any");
     struct target_list *list = r->api->targets(r->api->self);
+    struct writing wr;
 
-    json_writer_init(&wr.w, &a->data, JSON_HTML_SAFE);
-    json_object_begin(&wr.w);
-    json_key_c(&wr.w, "activeTargets");
-    json_array_begin(&wr.w);
-    if (active)
-        scrape_each(r->api->scrape, add_active, &wr);
-    json_array_end(&wr.w);
-    if (dropped) {
-        add_dropped(&wr, list);
-    } else {
-        json_key_c(&wr.w, "droppedTargets");
-        json_array_begin(&wr.w);
-        json_array_end(&wr.w);
-        json_key_c(&wr.w, "droppedTargetCounts");
-        json_null_value(&wr.w);
-    }
-    json_object_end(&wr.w);
+    writing_init(&wr, r, list->config);
+    json_object_begin(&a->w);
+    add_active(&a->w, &wr, any || state_is(state, "active"));
+    add_dropped(&a->w, &wr, list, any || state_is(state, "dropped"));
+    json_object_end(&a->w);
+    writing_deinit(&wr);
     target_list_unref(list);
     return 0;
 }
@@ -144,26 +258,17 @@ int api_targets(const struct request *r, struct answer *a)
 int api_scrape_pools(const struct request *r, struct answer *a)
 {
     const struct config *c = r->api->config(r->api->self);
-    const char *last = "";
-    struct json_writer w;
+    struct writing wr;
 
-    json_writer_init(&w, &a->data, JSON_HTML_SAFE);
-    json_object_begin(&w);
-    json_key_c(&w, "scrapePools");
-    json_array_begin(&w);
-    /* Sorted by taking the least name above the last one: names are unique and few. */
-    for (size_t n = 0; n < c->n_scrapes; n++) {
-        const char *least = NULL;
-
-        for (size_t i = 0; i < c->n_scrapes; i++)
-            if (strcmp(c->scrapes[i].job_name, last) > 0 &&
-                (!least || strcmp(c->scrapes[i].job_name, least) < 0))
-                least = c->scrapes[i].job_name;
-        json_c(&w, least);
-        last = least;
-    }
-    json_array_end(&w);
-    json_object_end(&w);
+    writing_init(&wr, r, c);
+    json_object_begin(&a->w);
+    json_key_c(&a->w, "scrapePools");
+    json_array_begin(&a->w);
+    for (size_t i = 0; i < wr.n; i++)
+        json_c(&a->w, wr.pools[i].name);
+    json_array_end(&a->w);
+    json_object_end(&a->w);
+    writing_deinit(&wr);
     config_unref(c);
     return 0;
 }

@@ -18,7 +18,7 @@ static bool eq_nocase(struct str a, struct str b)
     return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
 }
 
-/* ---- taking the request over ---------------------------------------------------------------- */
+/* ---- taking the request over --------------------------------------------------------------- */
 
 static struct str method_name(enum evhttp_cmd_type type)
 {
@@ -107,7 +107,7 @@ void http_exchange_unref(struct http_exchange *x)
     free(x);
 }
 
-/* ---- what a handler reads ------------------------------------------------------------------- */
+/* ---- what a handler reads ------------------------------------------------------------------ */
 
 struct str http_method(const struct http_exchange *x)
 {
@@ -174,7 +174,7 @@ struct str http_param(const struct http_exchange *x, const char *name, size_t i)
     return form_get(&x->form, str_c(name), i);
 }
 
-/* ---- the answer ----------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------- */
 
 void http_header_out(struct http_exchange *x, const char *name, const char *value)
 {

@@ -40,7 +40,7 @@ int http_server_start(const struct http_server_options *o, struct http_server **
 void http_server_stop(struct http_server *s); /* finishes what is being answered, closes, joins, frees */
 int http_server_port(const struct http_server *s, size_t i); /* of address i, useful after port 0 */
 
-/* ---- the request ---- */
+/* ---- the request --------------------------------------------------------------------------- */
 struct str http_method(const struct http_exchange *x);
 struct str http_path(const struct http_exchange *x);                         /* percent-decoded */
 struct str http_query(const struct http_exchange *x);                        /* raw, after the "?" */
@@ -54,7 +54,7 @@ struct str http_param(const struct http_exchange *x, const char *name, size_t i)
 bool http_client_gone(const struct http_exchange *x); /* the peer hung up: a long answer may stop */
 const atomic_bool *http_client_gone_flag(const struct http_exchange *x); /* the same, to be watched */
 
-/* ---- the answer ---- */
+/* ---- the answer ---------------------------------------------------------------------------- */
 void http_header_out(struct http_exchange *x, const char *name, const char *value);
 void http_reply(struct http_exchange *x, int status, const char *content_type, struct buf *take_body);
 void http_reply_text(struct http_exchange *x, int status, const char *text); /* text/plain; charset=utf-8 */

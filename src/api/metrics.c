@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * metrics - /metrics: what tocsin says about itself, in Prometheus' text format
+ */
+#include <stdio.h>
+
+#include "api/api_priv.h"
+#include "model/selfmetrics.h"
+#include "notify/notify.h"
+#include "storage/storage.h"
+
+static void add(struct buf *out, const char *name, enum metric_type type, const char *help,
+                uint64_t v)
+{
+    exposition_family(out, name, type, help);
+    exposition_sample(out, name, (double)v, NULL);
+}
+
+static void add_storage(struct buf *out, struct storage *storage)
+{
+    struct storage_stats st;
+
+    storage_stats(storage, &st);
+    add(out, "tocsin_storage_series", METRIC_GAUGE, "Series in memory.", st.series);
+    add(out, "tocsin_storage_head_bytes", METRIC_GAUGE,
+        "Memory of the series and their newest samples.", st.head_bytes);
+    add(out, "tocsin_storage_blocks", METRIC_GAUGE, "Blocks on disk.", st.blocks);
+    add(out, "tocsin_storage_block_bytes", METRIC_GAUGE, "Bytes of blocks on disk.",
+        st.block_bytes);
+    add(out, "tocsin_storage_log_bytes", METRIC_GAUGE, "Bytes of the log on disk.", st.log_bytes);
+    add(out, "tocsin_storage_samples_appended_total", METRIC_COUNTER, "Samples stored.",
+        st.appended);
+    add(out, "tocsin_storage_samples_refused_total", METRIC_COUNTER,
+        "Samples not stored: out of order, double, too old, too new.",
+        st.out_of_order + st.duplicate + st.out_of_bounds + st.too_old + st.too_new);
+    add(out, "tocsin_storage_log_failures_total", METRIC_COUNTER,
+        "Commits refused because the log could not be written.", st.log_failed);
+    add(out, "tocsin_storage_damaged_total", METRIC_COUNTER,
+        "Records and chunks whose checksum differed.", st.damaged);
+    add(out, "tocsin_storage_problem", METRIC_GAUGE,
+        "1 while something cannot be written, see the log.", st.problem[0] != '\0');
+}
+
+/* ---- channels: notify is asked on its own thread -------------------------------------------- */
+
+struct channels {
+    struct notify *notify;
+    struct buf failures, waiting;
+};
+
+static void add_channel(const struct notify_queue_view *v, void *arg)
+{
+    struct channels *c = arg;
+    char number[16];
+
+    snprintf(number, sizeof number, "%d", v->integration);
+    exposition_sample(&c->failures, "tocsin_channel_failures", v->failures, "receiver", v->receiver,
+                      "integration", number, NULL);
+    exposition_sample(&c->waiting, "tocsin_channel_waiting", (double)v->waiting, "receiver",
+                      v->receiver, "integration", number, NULL);
+}
+
+static void ask_channels(void *arg)
+{
+    struct channels *c = arg;
+
+    notify_each_queue(c->notify, add_channel, c);
+}
+
+/* Nothing when notify has stopped: the door says so, and there is nobody to count for. */
+static void add_channels(struct buf *out, const struct api_options *o)
+{
+    struct channels c = {.notify = o->notify};
+
+    exposition_family(&c.failures, "tocsin_channel_failures", METRIC_GAUGE,
+                      "Failed attempts in a row of a channel.");
+    exposition_family(&c.waiting, "tocsin_channel_waiting", METRIC_GAUGE,
+                      "Messages in the outbox for a channel.");
+    o->notify_door.run(o->notify_door.self, ask_channels, &c);
+    buf_add_str(out, buf_str(&c.failures));
+    buf_add_str(out, buf_str(&c.waiting));
+    buf_free(&c.failures);
+    buf_free(&c.waiting);
+}
+
+void metrics_answer(const struct request *r)
+{
+    struct buf page = {0};
+
+    selfmetrics_write(&page);
+    add_storage(&page, r->api->storage);
+    if (r->api->ready(r->api->self))
+        add_channels(&page, r->api);
+    exposition_family(&page, "tocsin_build_info", METRIC_GAUGE, "Version of this tocsin.");
+    exposition_sample(&page, "tocsin_build_info", 1, "version", TOCSIN_VERSION, NULL);
+    http_reply(r->http, 200, "text/plain; version=0.0.4; charset=utf-8", &page);
+}
