@@ -74,6 +74,9 @@ static int range_fill(struct eval *e, struct vec *v, size_t i, struct row *row, 
         if (w.n + w.nh == 0)
             continue;
         e->stats->samples_read += w.n + (w.nh ? w.nh * hist_samples(w.h[0]) : 0);
+        r = eval_check(e, w.n + w.nh, err); /* one series with long windows can take minutes */
+        if (r < 0)
+            return r;
         r = c->fn(e, c, &w, k, &answer, err);
         if (r < 0)
             return r;
