@@ -25,9 +25,15 @@ struct selfmetric {
     atomic_bool registered;
 };
 
+/* Registered when the program starts: a counter that stands at 0 shows that it exists, and its first increase counts. */
 #define SELFMETRIC(var, type_, name_, label_, help_)                                               \
     static struct selfmetric var = {                                                               \
-        .name = (name_), .label = (label_), .type = (type_), .help = (help_)}
+        .name = (name_), .label = (label_), .type = (type_), .help = (help_)};                     \
+    __attribute__((constructor)) static void var##_register(void)                                  \
+    {                                                                                              \
+        selfmetric_add(&var, 0);                                                                   \
+    }                                                                                              \
+    struct selfmetric /* so that the macro ends with a semicolon */
 
 void selfmetric_add(struct selfmetric *m, int64_t n);
 void selfmetric_set(struct selfmetric *m, int64_t v);

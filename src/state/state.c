@@ -2,6 +2,7 @@
 #include "state/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,15 @@ static int check_whole(struct state *s, struct err *err)
     return r;
 }
 
+/* SQLite gives its other files the mode of this one; left to itself it would let everybody read. */
+static void make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+
+    if (fd >= 0)
+        close(fd);
+}
+
 static int open_once(const char *path, struct state **ret, struct err *err)
 {
     struct state *s = mem_zalloc(sizeof *s);
@@ -134,6 +144,7 @@ static int open_once(const char *path, struct state **ret, struct err *err)
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
     s->last = &s->first;
+    make_private(path);
     if (sqlite3_open_v2(path, &s->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
@@ -142,6 +153,9 @@ static int open_once(const char *path, struct state **ret, struct err *err)
         r = check_whole(s, err);
     if (r < 0) {
         int code = s->db ? sqlite3_errcode(s->db) : 0;
+
+        if (r == -EBUSY)
+            err_set(err, r, "is in use by another process");
 
         /* What SQLite cannot read at all is told like what quick_check found. */
         if (r == -EIO && (code == SQLITE_NOTADB || code == SQLITE_CORRUPT))

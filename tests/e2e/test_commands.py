@@ -57,6 +57,15 @@ def test_serve_refuses_a_bad_configuration(world):
     world.process = None
 
 
+def test_serve_refuses_a_bad_rule_file(world):
+    world.write("tocsin.yml", GOOD % "127.0.0.1:1")
+    world.write("rules.yml", RULES.replace("a > 1", "a > > 1"))
+    world.start(wait=False)
+    assert world.process.wait(PATIENCE) == 2
+    assert "rules.yml:1:" in world.log() and "parse error" in world.log(), world.log()
+    world.process = None
+
+
 def test_an_address_that_is_taken_is_told(world):
     page = Page("a 1\n")
     world.write("tocsin.yml", "{}\n")

@@ -205,8 +205,19 @@ static void a_second_process_is_refused_with_words(void **unused)
     struct err err = {0};
 
     assert_true(state_open(path, &second, &report, &err) < 0);
-    assert_non_null(strstr(err.msg, "locked"));
+    assert_non_null(strstr(err.msg, "in use by another process"));
     assert_non_null(strstr(err.msg, path));
+    state_close(s);
+}
+
+static void others_cannot_read_the_file(void **unused)
+{
+    struct state *s = open_state();
+    struct stat st;
+
+    put(s, "t", "k", "v");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07, 0);
     state_close(s);
 }
 
@@ -280,6 +291,7 @@ int main(void)
         T(what_was_acknowledged_survives_kill_and_is_never_half_there),
         T(threads_share_transactions_and_lose_nothing),
         T(a_second_process_is_refused_with_words),
+        T(others_cannot_read_the_file),
         T(a_damaged_file_is_kept_aside_and_a_new_one_begun),
         T(a_file_that_is_no_database_is_kept_aside_too),
         T(a_newer_schema_is_refused_and_left_alone),
