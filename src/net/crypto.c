@@ -10,7 +10,8 @@
 #include "base/must.h"
 
 #define BASE64_STEP                                                                                \
-    ((size_t)3 << 20) /* bytes at a time: OpenSSL counts in ints; a multiple of 3                  \
+    ((size_t)3                                                                                     \
+     << 20) /* bytes at a time: OpenSSL counts in ints; a multiple of 3                  \
                        */
 
 static void digest(const EVP_MD *type, struct str in, uint8_t *out)

@@ -27,7 +27,7 @@ struct watch {
     struct event *event;
 };
 
-/* ---- calls ---------------------------------------------------------------------------------- */
+/* ---- calls --------------------------------------------------------------------------------- */
 
 static void link_call(struct http_call **list, struct http_call *call)
 {
@@ -188,7 +188,7 @@ void http_call_cancel(struct http_call *call)
     free_call(call);
 }
 
-/* ---- libcurl on the loop -------------------------------------------------------------------- */
+/* ---- libcurl on the loop ------------------------------------------------------------------- */
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -276,7 +276,7 @@ void http_client_free(struct http_client *c)
     free(c);
 }
 
-/* ---- for programs without a loop ------------------------------------------------------------ */
+/* ---- for programs without a loop ----------------------------------------------------------- */
 
 struct fetch {
     struct loop *loop;

@@ -41,7 +41,7 @@ SELFMETRIC(rests, METRIC_COUNTER, "tocsin_http_accept_rests_total", NULL,
 /* libevent gives the error callback of a listening socket its own argument, evhttp's. */
 static _Thread_local struct http_server *server_here;
 
-/* ---- accepting and resting ------------------------------------------------------------------ */
+/* ---- accepting and resting ----------------------------------------------------------------- */
 
 static void rest(struct http_server *s)
 {
@@ -70,7 +70,7 @@ static void on_accept_error(struct evconnlistener *listener, void *arg)
     loop_timer_after(server_here->conns.accept_again, ACCEPT_PAUSE_MS);
 }
 
-/* ---- life of a connection ------------------------------------------------------------------- */
+/* ---- life of a connection ------------------------------------------------------------------ */
 
 static uint64_t hash_pointer(const void *p)
 {
@@ -213,7 +213,7 @@ static void adopt_newborn(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* ---- deadlines ------------------------------------------------------------------------------ */
+/* ---- deadlines ----------------------------------------------------------------------------- */
 
 static void sweep(void *arg)
 {
@@ -241,7 +241,7 @@ void http_conns_close_waiting(struct http_server *s)
     }
 }
 
-/* ---- exchanges ------------------------------------------------------------------------------ */
+/* ---- exchanges ----------------------------------------------------------------------------- */
 
 /* Something happened at a socket that nobody reads from: an end, an error, or the next request
  * already. */
@@ -340,7 +340,7 @@ void http_conn_send(void *exchange)
         evbuffer_free(body);
 }
 
-/* ---- start and end -------------------------------------------------------------------------- */
+/* ---- start and end ------------------------------------------------------------------------- */
 
 static void know_server(void *arg)
 {

@@ -12,13 +12,13 @@
 #include "model/selfmetrics.h"
 #include "net/http_server_priv.h"
 
-#define LAST_CALL_MS 5000 /* at a stop: for answers to reach clients that read slowly */
+#define LAST_CALL_MS 3000 /* at a stop: for answers to reach clients that read slowly */
 
 SELFMETRIC(
     refused, METRIC_COUNTER, "tocsin_http_requests_refused_total", NULL,
     "Requests that got 503 because no worker was free and too many waited, or because of a stop.");
 
-/* ---- workers -------------------------------------------------------------------------------- */
+/* ---- workers ------------------------------------------------------------------------------- */
 
 static void refuse(struct http_exchange *x, const char *why)
 {
@@ -93,7 +93,7 @@ void http_server_take(struct http_server *s, struct http_exchange *x)
     http_exchange_unref(x);
 }
 
-/* ---- the I/O thread ------------------------------------------------------------------------- */
+/* ---- the I/O thread ------------------------------------------------------------------------ */
 
 static void run_io(void *arg)
 {
@@ -130,7 +130,7 @@ static void bring_out_answers(void *arg)
     http_server_check_stopped(s);
 }
 
-/* ---- start and stop ------------------------------------------------------------------------- */
+/* ---- start and stop ------------------------------------------------------------------------ */
 
 static int listen_on_all(struct http_server *s, const struct http_server_options *o,
                          struct err *err)

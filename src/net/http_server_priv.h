@@ -32,7 +32,7 @@ struct evhttp_request;
 
 #define HTTP_QUEUE_MAX 256 /* requests that wait for a worker; past it they get 503 */
 
-/* ---- connections: I/O thread only ----------------------------------------------------------- */
+/* ---- connections: I/O thread only ---------------------------------------------------------- */
 
 enum conn_state {
     CONN_IDLE,     /* no byte of the next request has come */
@@ -70,7 +70,7 @@ void http_conns_deinit(struct http_server *s);
 void http_conns_close_waiting(struct http_server *s); /* those that nobody answers */
 void http_conn_send(void *exchange);                  /* a post: the answer is complete */
 
-/* ---- exchanges ------------------------------------------------------------------------------ */
+/* ---- exchanges ----------------------------------------------------------------------------- */
 
 struct http_exchange {
     struct http_server *server;
@@ -100,13 +100,13 @@ struct http_exchange {
 struct http_exchange *http_exchange_new(struct http_server *s, struct evhttp_request *req);
 void http_exchange_unref(struct http_exchange *x);
 
-/* ---- listening ------------------------------------------------------------------------------ */
+/* ---- listening ----------------------------------------------------------------------------- */
 
 /* A socket that listens on HOST:PORT; -errno with words. *ret_port is what the kernel gave for port
  * 0. */
 int http_listen(const char *address, int *ret_fd, int *ret_port, struct err *err);
 
-/* ---- the server ----------------------------------------------------------------------------- */
+/* ---- the server ---------------------------------------------------------------------------- */
 
 struct http_listener {
     struct evconnlistener *listener; /* I/O thread */

@@ -20,7 +20,7 @@ static void free_text(char **s)
     curl_free(*s);
 }
 
-/* ---- the URL -------------------------------------------------------------------------------- */
+/* ---- the URL ------------------------------------------------------------------------------- */
 
 static char *url_part(CURLU *u, CURLUPart what, unsigned flags)
 {
@@ -70,7 +70,7 @@ static void set_server_name(struct http_call *call, CURLU *u, const char *name,
     SET(call, CURLOPT_CONNECT_TO, call->connect_to);
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------ */
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 static void set_pem(struct http_call *call, CURLoption file_option, const char *file,
                     CURLoption blob_option, const char *text)
@@ -127,7 +127,7 @@ static void set_tls(struct http_call *call, const struct tls_options *t)
     }
 }
 
-/* ---- headers and body ----------------------------------------------------------------------- */
+/* ---- headers and body ---------------------------------------------------------------------- */
 
 static const char *find_header(const struct http_header *headers, size_t n, const char *name)
 {
@@ -229,7 +229,7 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
     return n;
 }
 
-/* ---- ways ----------------------------------------------------------------------------------- */
+/* ---- ways ---------------------------------------------------------------------------------- */
 
 static int set_proxy(struct http_call *call, const struct http_options *o, struct err *err)
 {

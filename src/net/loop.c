@@ -53,7 +53,7 @@ struct loop_timer {
 
 static _Thread_local struct loop *running_here; /* what the calling thread runs */
 
-/* ---- once in a process ---------------------------------------------------------------------- */
+/* ---- once in a process --------------------------------------------------------------------- */
 
 static void pass_on_words(int severity, const char *words)
 {
@@ -76,7 +76,7 @@ void net_init(void)
     must(pthread_once(&once, init_libraries) == 0);
 }
 
-/* ---- posts ---------------------------------------------------------------------------------- */
+/* ---- posts --------------------------------------------------------------------------------- */
 
 static struct post *take_posts(struct loop *l)
 {
@@ -134,7 +134,7 @@ void loop_post(struct loop *l, void (*fn)(void *arg), void *arg)
         event_active(l->wake, EV_READ, 0);
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 struct loop *loop_new(void)
 {
@@ -209,7 +209,7 @@ struct event_base *loop_base(struct loop *l)
     return l->base;
 }
 
-/* ---- timers --------------------------------------------------------------------------------- */
+/* ---- timers -------------------------------------------------------------------------------- */
 
 struct timeval timeval_of_ns(int64_t ns)
 {
@@ -268,7 +268,7 @@ void loop_timer_cancel(struct loop_timer *t)
     event_del(t->event);
 }
 
-/* ---- signals -------------------------------------------------------------------------------- */
+/* ---- signals ------------------------------------------------------------------------------- */
 
 static void pass_on_signal(evutil_socket_t number, short what, void *arg)
 {

@@ -55,7 +55,7 @@ static void look_up(struct resolve *r, int flags)
         r->addresses = NULL;
 }
 
-/* ---- threads -------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------- */
 
 /* NULL: nothing to do, and the thread counts as ended. */
 static struct resolve *next_waiting(void)
@@ -117,7 +117,7 @@ static void enqueue(struct resolve *r)
     }
 }
 
-/* ---- the loop's side ------------------------------------------------------------------------ */
+/* ---- the loop's side ----------------------------------------------------------------------- */
 
 static void on_answer(evutil_socket_t fd, short what, void *arg)
 {

@@ -64,7 +64,7 @@ struct stream {
 
 static void connect_next(struct stream *s);
 
-/* ---- the end -------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 static void drop_connection(struct stream *s)
 {
@@ -88,7 +88,7 @@ static void close_with(struct stream *s, const struct err *why)
     s->events.on_closed(s, &err, s->arg);
 }
 
-/* ---- open ----------------------------------------------------------------------------------- */
+/* ---- open ---------------------------------------------------------------------------------- */
 
 static void become_open(struct stream *s)
 {
@@ -193,7 +193,7 @@ static void take_connection(struct stream *s)
         become_open(s);
 }
 
-/* ---- connecting ----------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------- */
 
 static void name_peer(struct stream *s, const struct address *a)
 {
@@ -286,7 +286,7 @@ static void on_resolved(const struct addrinfo *list, const struct err *err, void
     connect_next(s);
 }
 
-/* ---- the timer ------------------------------------------------------------------------------ */
+/* ---- the timer ----------------------------------------------------------------------------- */
 
 static void say_timeout(struct stream *s, struct err *err)
 {
@@ -321,7 +321,7 @@ static void on_timer(void *arg)
     }
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static int set_unix_address(struct stream *s, const char *path, struct err *err)
 {
@@ -394,7 +394,7 @@ void stream_free(struct stream *s)
     free(s);
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------- */
 
 void stream_write(struct stream *s, struct str bytes)
 {

@@ -23,7 +23,7 @@ static void free_ssl_ctx(SSL_CTX **c)
     SSL_CTX_free(*c);
 }
 
-/* ---- PEM texts ------------------------------------------------------------------------------ */
+/* ---- PEM texts ----------------------------------------------------------------------------- */
 
 struct pem {
     const char *what; /* as the configuration names it */
@@ -128,7 +128,7 @@ static int load_key(SSL_CTX *c, const struct pem *p, struct err *err)
                    : fail(p, -EINVAL, "the private key does not belong to the certificate", err);
 }
 
-/* ---- the session ---------------------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------------------------- */
 
 static int version_of(int v)
 {

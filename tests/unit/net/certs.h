@@ -76,7 +76,7 @@ static inline void cert_deinit(struct cert *c)
     free(c->key_pem);
 }
 
-/* ---- a server ------------------------------------------------------------------------------- */
+/* ---- a server ------------------------------------------------------------------------------ */
 
 struct tls_peer {
     struct peer peer;

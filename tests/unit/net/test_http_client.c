@@ -14,7 +14,7 @@
 #define LARGE    ((size_t)3 << 20)
 #define MAX_BODY ((size_t)8 << 20)
 
-/* ---- a client and its last answer ----------------------------------------------------------- */
+/* ---- a client and its last answer ---------------------------------------------------------- */
 
 struct user {
     struct loop *loop;
@@ -79,7 +79,7 @@ static void assert_words(const struct user *u, const char *expected)
         fail_msg("expected \"%s\" in \"%s\"", expected, u->err.msg);
 }
 
-/* ---- a server that follows a script --------------------------------------------------------- */
+/* ---- a server that follows a script -------------------------------------------------------- */
 
 struct script {
     struct peer peer;
@@ -156,7 +156,7 @@ static void script_stop(struct script *s)
 
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
 
-/* ---- what goes out -------------------------------------------------------------------------- */
+/* ---- what goes out ------------------------------------------------------------------------- */
 
 static void a_plain_request_says_no_more_than_it_must(void **state)
 {
@@ -337,7 +337,7 @@ static void the_environment_names_no_proxy_but_the_options_do(void **state)
     script_stop(&s);
 }
 
-/* ---- what comes back ------------------------------------------------------------------------ */
+/* ---- what comes back ----------------------------------------------------------------------- */
 
 static void a_body_may_be_as_large_as_the_limit_and_not_larger(void **state)
 {
@@ -491,6 +491,13 @@ static void redirects_are_followed_only_when_told_and_not_for_ever(void **state)
     assert_string_equal(u.err.msg, expected);
     script_stop(&s);
 
+    script_start(&s, REDIRECT("302", "http://unknown.test/"));
+    r = get(s.url);
+    r.options = &o;
+    assert_int_equal(ask(&u, &r), -EHOSTUNREACH);
+    assert_words(&u, "resolve unknown.test: ");
+    script_stop(&s);
+
     script_start(&s, REDIRECT("302", "file:///etc/passwd"));
     r = get(s.url);
     r.options = &o;
@@ -526,7 +533,7 @@ static void a_redirected_post_becomes_a_get_or_stays_one_by_its_code(void **stat
     user_deinit(&u);
 }
 
-/* ---- what goes wrong ------------------------------------------------------------------------ */
+/* ---- what goes wrong ----------------------------------------------------------------------- */
 
 static void a_refused_connection_is_told_with_its_address(void **state)
 {
@@ -697,10 +704,18 @@ static void urls_that_cannot_be_are_told_later_and_not_shown(void **state)
         assert_words(&u, cases[i].expected);
         assert_null(strstr(u.err.msg, "secret"));
     }
+    u.answers = 0;
+    u.wanted = 3;
+    for (int i = 0; i < u.wanted; i++) {
+        struct http_request r = get("");
+
+        http_call_start(u.client, &r, on_done, &u);
+    }
+    loop_run(u.loop); /* each of several is told */
     user_deinit(&u);
 }
 
-/* ---- calls and callbacks -------------------------------------------------------------------- */
+/* ---- calls and callbacks ------------------------------------------------------------------- */
 
 static void many_calls_at_once_are_all_answered(void **state)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "base/gzip.h"
 #include "base/mem.h"
 #include "net/http_server.h"
@@ -41,7 +42,7 @@ static void await(atomic_int *counter, int value)
     }
 }
 
-/* ---- handlers ------------------------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------------------------ */
 
 static void block(struct http_exchange *x, struct site *s)
 {
@@ -174,7 +175,7 @@ static void assert_answer(struct site *s, const char *request, const char *expec
 
 #define GET(path, headers) "GET " path " HTTP/1.1\r\nHost: t\r\n" headers "\r\n"
 
-/* ---- requests and answers ------------------------------------------------------------------- */
+/* ---- requests and answers ------------------------------------------------------------------ */
 
 static void a_handler_sees_the_request_and_its_answer_arrives(void **state)
 {
@@ -363,7 +364,7 @@ static void requests_sent_in_one_go_are_answered_in_their_order(void **state)
     http_server_stop(s.server);
 }
 
-/* ---- limits --------------------------------------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------------------------- */
 
 static void bodies_and_headers_have_a_largest_size(void **state)
 {
@@ -527,7 +528,7 @@ static void connections_beyond_the_limit_wait_until_others_close(void **state)
     http_server_stop(s.server);
 }
 
-/* ---- workers -------------------------------------------------------------------------------- */
+/* ---- workers ------------------------------------------------------------------------------- */
 
 static void health_is_answered_while_every_worker_is_busy(void **state)
 {
@@ -660,7 +661,7 @@ static void without_descriptors_the_server_waits_and_goes_on(void **state)
     http_server_stop(s.server);
 }
 
-/* ---- start and stop ------------------------------------------------------------------------- */
+/* ---- start and stop ------------------------------------------------------------------------ */
 
 static void stop_in_background(void *arg)
 {
@@ -704,6 +705,24 @@ static void a_stop_finishes_what_is_being_answered_and_refuses_the_rest(void **s
     close(busy);
     close(waiting);
     close(idle);
+}
+
+static void a_stop_does_not_wait_for_ever_for_who_does_not_read(void **state)
+{
+    struct site s;
+    int fd, small = 4096;
+    mono_ns began;
+
+    start(&s, 1);
+    fd = peer_dial(s.port);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    for (int i = 0; i < 4; i++)
+        peer_send(fd, GET("/large", ""));
+    await(&s.answered, 1);
+    began = clock_mono_ns();
+    http_server_stop(s.server);
+    assert_true(clock_mono_ns() - began < 10 * NS_PER_S);
+    close(fd);
 }
 
 static void a_stop_under_fire_hangs_nobody(void **state)
@@ -818,6 +837,7 @@ int main(void)
         cmocka_unit_test(a_client_that_closes_its_direction_only_still_gets_its_answer),
         cmocka_unit_test(without_descriptors_the_server_waits_and_goes_on),
         cmocka_unit_test(a_stop_finishes_what_is_being_answered_and_refuses_the_rest),
+        cmocka_unit_test(a_stop_does_not_wait_for_ever_for_who_does_not_read),
         cmocka_unit_test(a_stop_under_fire_hangs_nobody),
         cmocka_unit_test(a_taken_port_is_told_with_its_address),
         cmocka_unit_test(addresses_are_read_as_go_reads_them),

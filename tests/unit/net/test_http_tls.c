@@ -151,6 +151,38 @@ static void a_server_may_want_a_certificate_too(void **state)
     tls_peer_stop(&p);
 }
 
+static void versions_that_are_not_allowed_are_not_spoken(void **state)
+{
+    static const struct {
+        int server_version;
+        struct tls_options tls;
+        bool answers;
+    } cases[] = {
+        {TLS1_2_VERSION, {.min_version = 13}, false}, {TLS1_2_VERSION, {0}, true},
+        {TLS1_3_VERSION, {.max_version = 12}, false}, {TLS1_1_VERSION, {0}, false},
+        {TLS1_1_VERSION, {.min_version = 10}, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct http_options o = {.tls = cases[i].tls};
+        struct http_response response = {0};
+        struct tls_peer p;
+        struct err err;
+        char url[64];
+
+        tls_peer_start(&p, &server, NULL, answer, NULL);
+        SSL_CTX_set_security_level(p.ssl_ctx, 0);
+        SSL_CTX_set_min_proto_version(p.ssl_ctx, cases[i].server_version);
+        SSL_CTX_set_max_proto_version(p.ssl_ctx, cases[i].server_version);
+        o.tls.ca = ours.pem;
+        snprintf(url, sizeof url, "https://127.0.0.1:%d/", p.peer.port);
+        if ((fetch(url, &o, &response, &err) == 0) != cases[i].answers)
+            fail_msg("case %zu: %s", i, err.msg);
+        http_response_deinit(&response);
+        tls_peer_stop(&p);
+    }
+}
+
 static void plain(int fd, void *arg)
 {
     struct buf in = {0};
@@ -227,6 +259,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_is_accepted_only_if_its_certificate_is_for_it),
         cmocka_unit_test(a_server_may_want_a_certificate_too),
+        cmocka_unit_test(versions_that_are_not_allowed_are_not_spoken),
         cmocka_unit_test(credentials_are_not_redirected_from_https_to_http),
         cmocka_unit_test(a_handshake_has_a_deadline),
     };

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/thread.h"
@@ -91,6 +92,41 @@ static void a_timer_never_fires_early(void **state)
     loop_free(t.loop);
 }
 
+struct late {
+    struct loop *loop;
+    struct loop_timer *timer;
+    mono_ns set, fired;
+};
+
+static void stop_late(void *arg)
+{
+    struct late *l = arg;
+
+    l->fired = clock_mono_ns();
+    loop_stop(l->loop);
+}
+
+static void set_after_a_nap(void *arg)
+{
+    struct late *l = arg;
+
+    nanosleep(&(struct timespec){.tv_nsec = 40 * NS_PER_MS}, NULL);
+    l->set = clock_mono_ns();
+    loop_timer_after(l->timer, 30);
+}
+
+static void a_timer_counts_from_when_it_is_set_not_from_when_the_loop_woke(void **state)
+{
+    struct late l = {.loop = loop_new()};
+
+    l.timer = loop_timer_new(l.loop, stop_late, &l);
+    loop_post(l.loop, set_after_a_nap, &l);
+    loop_run(l.loop);
+    assert_true(l.fired - l.set >= 30 * NS_PER_MS);
+    loop_timer_free(l.timer);
+    loop_free(l.loop);
+}
+
 static void absurd_times_are_taken_for_now_and_for_a_year(void **state)
 {
     struct trace t = {.loop = loop_new()};
@@ -107,7 +143,7 @@ static void absurd_times_are_taken_for_now_and_for_a_year(void **state)
     loop_free(t.loop);
 }
 
-/* ---- other threads -------------------------------------------------------------------------- */
+/* ---- other threads ------------------------------------------------------------------------- */
 
 struct sender {
     struct loop *loop;
@@ -252,7 +288,7 @@ static void what_is_posted_to_a_loop_that_ends_is_dropped(void **state)
     loop_free(NULL);
 }
 
-/* ---- signals -------------------------------------------------------------------------------- */
+/* ---- signals ------------------------------------------------------------------------------- */
 
 static void on_signal(int number, void *arg)
 {
@@ -285,6 +321,7 @@ int main(void)
         cmocka_unit_test(posts_run_in_their_order_and_none_after_a_stop),
         cmocka_unit_test(timers_fire_by_their_time_and_not_by_their_making),
         cmocka_unit_test(a_timer_never_fires_early),
+        cmocka_unit_test(a_timer_counts_from_when_it_is_set_not_from_when_the_loop_woke),
         cmocka_unit_test(absurd_times_are_taken_for_now_and_for_a_year),
         cmocka_unit_test(no_post_of_many_threads_is_lost_or_overtaken),
         cmocka_unit_test(a_stop_at_any_moment_ends_the_loop),

@@ -15,7 +15,7 @@
 #define LARGE   ((size_t)8 << 20)
 #define TIMEOUT ((dur_ms)5000)
 
-/* ---- an owner of a stream ------------------------------------------------------------------- */
+/* ---- an owner of a stream ------------------------------------------------------------------ */
 
 struct owner {
     struct loop *loop;
@@ -92,7 +92,7 @@ static struct stream_options to(const char *host, int port)
     return (struct stream_options){.host = host, .port = port, .connect_timeout = TIMEOUT};
 }
 
-/* ---- peers ---------------------------------------------------------------------------------- */
+/* ---- peers --------------------------------------------------------------------------------- */
 
 static void echo(int fd, void *arg)
 {
@@ -134,7 +134,7 @@ static void reset(int fd, void *arg)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------- */
 
 static void what_was_written_before_it_was_open_comes_first(void **state)
 {
@@ -262,7 +262,7 @@ static void a_unix_path_that_is_too_long_is_told(void **state)
     end(&o);
 }
 
-/* ---- what goes wrong ------------------------------------------------------------------------ */
+/* ---- what goes wrong ----------------------------------------------------------------------- */
 
 static void a_refused_connection_is_told_with_name_and_address(void **state)
 {
@@ -298,12 +298,18 @@ static void a_name_that_is_unknown_is_told(void **state)
     end(&o);
 }
 
+static void stop_loop(void *arg)
+{
+    loop_stop(arg);
+}
+
 static void slow_names_hold_up_nobody_else(void **state)
 {
     enum { SLOW = 6 }; /* more than threads that look up */
     struct owner o = {.loop = loop_new()}, slow[SLOW] = {0};
     struct stream_options options = to("slow.test", 1);
     struct peer p;
+    struct loop_timer *quiet;
     mono_ns start = clock_mono_ns();
 
     options.connect_timeout = 300;
@@ -322,11 +328,37 @@ static void slow_names_hold_up_nobody_else(void **state)
     for (int i = 1; i < 5; i++)
         assert_closed(&slow[i], -ETIMEDOUT, "resolve slow.test: no answer within 300ms");
     assert_true(clock_mono_ns() - start < SLOW_MS * NS_PER_MS);
-    for (int i = 1; i < 5; i++)
+    quiet = loop_timer_new(o.loop, stop_loop, o.loop);
+    loop_timer_after(quiet, 2 * SLOW_MS + 100); /* all look-ups end meanwhile, and tell nobody */
+    loop_run(o.loop);
+    loop_timer_free(quiet);
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(slow[i].closed, 1);
         stream_free(slow[i].stream);
+    }
+    assert_in_range(atomic_load(&slow_most), 1, 4);
     end(&o);
     peer_stop(&p);
-    peer_nap(2 * SLOW_MS); /* the threads end, so that nothing of theirs counts as lost */
+}
+
+static void a_name_with_a_dead_address_is_reached_by_the_next_one(void **state)
+{
+    struct owner o = {.loop = loop_new()}, refused = {.loop = loop_new()};
+    struct peer p;
+    struct stream_options options;
+    char expected[96];
+
+    peer_start(&p, echo, NULL);
+    options = to("two.test", p.port);
+    run(&o, &options);
+    assert_int_equal(o.opened, 1);
+    end(&o);
+    peer_stop(&p);
+    snprintf(expected, sizeof expected, "connect to two.test:%d (127.0.0.2): Connection refused",
+             p.port);
+    run(&refused, &options); /* the first address is the one that people know */
+    assert_closed(&refused, -ECONNREFUSED, expected);
+    end(&refused);
 }
 
 /* A socket whose queue of connections is full: the kernel drops what comes. */
@@ -445,7 +477,7 @@ static void an_owner_may_free_before_anything_happened(void **state)
     peer_nap(50);
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------ */
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 /* Authorities and certificates of all TLS tests. */
 static struct cert ours, theirs, server, client;
@@ -522,6 +554,65 @@ static void a_server_is_accepted_only_if_its_certificate_is_for_it(void **state)
             fail_msg("case %zu: %s", i, o.err.msg);
         end(&o);
     }
+    tls_peer_stop(&p);
+}
+
+static void versions_that_are_not_allowed_are_not_spoken(void **state)
+{
+    static const struct {
+        int server_version;
+        struct tls_options tls;
+        bool opens;
+    } cases[] = {
+        {TLS1_2_VERSION, {.min_version = 13}, false},
+        {TLS1_2_VERSION, {0}, true},
+        {TLS1_3_VERSION, {.max_version = 12}, false},
+        {TLS1_3_VERSION, {.max_version = 13}, true},
+        {TLS1_1_VERSION, {0}, false},
+        {TLS1_1_VERSION, {.min_version = 10}, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct owner o = {.loop = loop_new()};
+        struct tls_peer p;
+        struct stream_options options;
+
+        tls_peer_start(&p, &server, NULL, echo_tls, NULL);
+        SSL_CTX_set_security_level(p.ssl_ctx, 0);
+        SSL_CTX_set_min_proto_version(p.ssl_ctx, cases[i].server_version);
+        SSL_CTX_set_max_proto_version(p.ssl_ctx, cases[i].server_version);
+        options = to("127.0.0.1", p.peer.port);
+        options.tls = cases[i].tls;
+        options.tls.enabled = true;
+        options.tls.ca = ours.pem;
+        run(&o, &options);
+        if (o.opened != cases[i].opens)
+            fail_msg("case %zu: %s", i, o.err.msg);
+        if (!cases[i].opens)
+            assert_closed(&o, -EPROTO, "TLS handshake: ");
+        end(&o);
+        tls_peer_stop(&p);
+    }
+}
+
+static void say_bye_tls(SSL *ssl, void *arg)
+{
+    SSL_write(ssl, "bye", 3);
+}
+
+static void a_server_may_hang_up_without_the_farewell_of_tls(void **state)
+{
+    struct owner o = {.loop = loop_new(), .wanted = 100};
+    struct tls_peer p;
+    struct stream_options options;
+
+    tls_peer_start(&p, &server, NULL, say_bye_tls, NULL);
+    options = to("127.0.0.1", p.peer.port);
+    options.tls = (struct tls_options){.enabled = true, .ca = ours.pem};
+    run(&o, &options);
+    assert_closed(&o, 0, "");
+    assert_true(str_eq(stream_input(o.stream), STR("bye")));
+    end(&o);
     tls_peer_stop(&p);
 }
 
@@ -641,6 +732,7 @@ int main(void)
         cmocka_unit_test(a_refused_connection_is_told_with_name_and_address),
         cmocka_unit_test(a_name_that_is_unknown_is_told),
         cmocka_unit_test(slow_names_hold_up_nobody_else),
+        cmocka_unit_test(a_name_with_a_dead_address_is_reached_by_the_next_one),
         cmocka_unit_test(a_peer_that_does_not_answer_is_given_up),
         cmocka_unit_test(a_peer_that_closes_is_no_error_and_its_last_words_are_kept),
         cmocka_unit_test(a_connection_that_breaks_is_told),
@@ -648,6 +740,8 @@ int main(void)
         cmocka_unit_test(an_owner_may_free_inside_its_callbacks),
         cmocka_unit_test(an_owner_may_free_before_anything_happened),
         cmocka_unit_test(a_server_is_accepted_only_if_its_certificate_is_for_it),
+        cmocka_unit_test(versions_that_are_not_allowed_are_not_spoken),
+        cmocka_unit_test(a_server_may_hang_up_without_the_farewell_of_tls),
         cmocka_unit_test(many_bytes_go_and_come_through_tls),
         cmocka_unit_test(a_server_may_want_a_certificate_too),
         cmocka_unit_test(tls_files_that_cannot_be_used_are_named),
