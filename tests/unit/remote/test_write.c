@@ -423,6 +423,20 @@ static void a_request_of_a_million_samples_and_one_is_refused(void **state)
                      204); /* and the next one finds all in order */
 }
 
+static void labels_scattered_over_a_large_message_are_refused(void **state)
+{
+    struct world *w = *state;
+    struct buf message = {0}, series = {0};
+
+    for (int i = 0; i < 5000; i++) { /* each label is put to all before it */
+        put_label(&series, "name", "a value of some length");
+        put_sample(&series, 1, NOW);
+    }
+    put_message(&message, 1, &series);
+    assert_int_equal(send_message(w, &message), 400);
+    assert_non_null(strstr(text(w), "scattered"));
+}
+
 /* ---- 2.0 ----------------------------------------------------------------------------------------- */
 
 #define TYPE_2 "application/x-protobuf;proto=io.prometheus.write.v2.Request"
@@ -546,6 +560,35 @@ static void the_text_of_an_answer_has_a_limit(void **state)
     assert_int_equal(send_as(w, &message, TYPE_2), 400);
     assert_int_equal(w->answer.n_skipped, 5000);
     assert_int_equal(w->answer.text.len, 16384);
+}
+
+static void strings_and_labels_of_2_0_have_limits(void **state)
+{
+    static char megabyte[1 << 20];
+    struct world *w = *state;
+    struct buf message = {0}, refs = {0};
+
+    for (size_t i = 0; i <= (size_t)1 << 20; i++)
+        put_text(&message, 4, STR(""));
+    assert_int_equal(send_as(w, &message, TYPE_2), 400);
+    assert_non_null(strstr(text(w), "1048576 strings"));
+
+    put_text(&message, 4, STR(""));
+    put_text(&message, 4, str_n(megabyte, sizeof megabyte));
+    for (int i = 0; i < 100; i++)
+        buf_add_byte(&refs, 1);
+    put_series_2(&message, buf_str(&refs), 1, NOW);
+    buf_free(&refs);
+    assert_int_equal(send_as(w, &message, TYPE_2), 400);
+    assert_non_null(strstr(text(w), "67108864 bytes"));
+
+    put_symbols(&message, "a");
+    for (int i = 0; i < 3000; i++)
+        buf_add_byte(&refs, 1);
+    put_series_2(&message, buf_str(&refs), 1, NOW);
+    buf_free(&refs);
+    assert_int_equal(send_as(w, &message, TYPE_2), 400);
+    assert_string_equal(w->answer.skipped, "too many labels");
 }
 
 /* ---- several at the same time -------------------------------------------------------------------- */
@@ -677,10 +720,12 @@ int main(void)
         TEST(a_body_that_is_no_block_is_refused),
         TEST(a_block_that_is_no_message_is_refused),
         TEST(a_request_of_a_million_samples_and_one_is_refused),
+        TEST(labels_scattered_over_a_large_message_are_refused),
         TEST(a_request_of_2_0_stores_what_is_good_and_tells_the_rest),
         TEST(symbols_may_come_behind_the_series),
         TEST(labels_of_2_0_that_refer_to_nothing_refuse_the_request),
         TEST(forgotten_series_of_2_0_are_written_once_more_alone),
+        TEST(strings_and_labels_of_2_0_have_limits),
         TEST(the_text_of_an_answer_has_a_limit),
         TEST(requests_are_taken_at_the_same_time),
         TEST(prometheus_cases_are_answered_as_prometheus_answers_them),
