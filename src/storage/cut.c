@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "storage/block_writer_priv.h"
 #include "storage/head_read_priv.h"
 #include "storage/samples_priv.h"
@@ -34,11 +35,9 @@ static unix_ms range_of(unix_ms t)
 
 struct cut_series {
     series_id id;
-    struct head_mark mark;
-    uint64_t hash;
-    size_t labels; /* place in cut.pairs */
+    uint32_t labels; /* place in cut.pairs */
     uint16_t n_labels;
-    const uint32_t *ranks; /* the same place, once that does not move any more */
+    bool late; /* has samples that came late */
 };
 
 struct cut {
@@ -49,8 +48,7 @@ struct cut {
     size_t n_series, cap_series;
     uint32_t *pairs; /* of all series: numbers of the head, later those of the block */
     size_t n_pairs, cap_pairs;
-    struct label
-        *labels; /* pairs of the block, sorted. The texts stay: only this thread removes any */
+    struct label *labels; /* pairs of the block, sorted. Texts stay: only this thread removes any */
     size_t n_labels;
 };
 
@@ -73,9 +71,9 @@ static void note_series(struct cut *c, series_id id)
 
     if (!head_mark(h, id, c->from, c->to - 1, &mark) || (c->late_only && !late))
         return;
-    mark.late = late ? late->written : 0;
+    must(c->n_pairs + s->n_labels <= UINT32_MAX);
     cs = VEC_PUSH(c->series, c->n_series, c->cap_series);
-    *cs = (struct cut_series){id, mark, s->hash, c->n_pairs, s->n_labels, NULL};
+    *cs = (struct cut_series){id, (uint32_t)c->n_pairs, s->n_labels, late != NULL};
     for (size_t i = 0; i < s->n_labels; i++)
         *VEC_PUSH(c->pairs, c->n_pairs, c->cap_pairs) = pairs[i];
 }
@@ -143,13 +141,14 @@ static void rank_pairs(struct cut *c, uint32_t **ret_rank)
 }
 
 /* In the order of labels: the pairs are numbered in it, so no text is looked at. */
-static int compare_series(const void *pa, const void *pb)
+static int compare_series(const void *pa, const void *pb, void *arg)
 {
     const struct cut_series *a = pa, *b = pb;
+    const uint32_t *x = (const uint32_t *)arg + a->labels, *y = (const uint32_t *)arg + b->labels;
 
     for (size_t i = 0; i < a->n_labels && i < b->n_labels; i++)
-        if (a->ranks[i] != b->ranks[i])
-            return a->ranks[i] < b->ranks[i] ? -1 : 1;
+        if (x[i] != y[i])
+            return x[i] < y[i] ? -1 : 1;
     return (a->n_labels > b->n_labels) - (a->n_labels < b->n_labels);
 }
 
@@ -161,12 +160,22 @@ static void sort_series(struct cut *c)
     for (size_t i = 0; i < c->n_pairs; i++)
         c->pairs[i] = rank[c->pairs[i]];
     free(rank);
-    for (size_t i = 0; i < c->n_series; i++)
-        c->series[i].ranks = c->pairs + c->series[i].labels;
-    qsort(c->series, c->n_series, sizeof *c->series, compare_series);
+    qsort_r(c->series, c->n_series, sizeof *c->series, compare_series, c->pairs);
 }
 
 /* ---- 2: writing it ------------------------------------------------------------------------- */
+
+/* What the cut may show of a series: all in order, the range is closed; late ones that were noted. */
+static struct head_mark mark_of(struct cut *c, const struct cut_series *s)
+{
+    struct head_mark mark = {INT64_MAX, 0};
+
+    if (s->late) {
+        WITH_READ(&c->st->head.apply);
+        mark.late = head_late(&c->st->head, s->id)->written;
+    }
+    return mark;
+}
 
 static void write_series(struct cut *c, struct block_writer *w)
 {
@@ -175,12 +184,14 @@ static void write_series(struct cut *c, struct block_writer *w)
 
     for (size_t i = 0; i < c->n_series; i++) {
         const struct cut_series *s = &c->series[i];
+        struct head_mark mark = mark_of(c, s);
 
         samples_begin(&columns);
-        head_read(&c->st->head, s->id, &s->mark, cut, c->from, c->to - 1, &columns);
+        head_read(&c->st->head, s->id, &mark, cut, c->from, c->to - 1, &columns);
         if (columns.n == 0)
             continue;
-        block_writer_series(w, s->hash, s->ranks, s->n_labels);
+        block_writer_series(w, head_series(&c->st->head, s->id)->hash, c->pairs + s->labels,
+                            s->n_labels);
         block_writer_samples(w, &columns);
         block_writer_series_end(w);
     }

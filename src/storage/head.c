@@ -101,17 +101,6 @@ void head_prefetch(const struct head *h, series_id id)
         __builtin_prefetch(&row->series[id & (ROW_SERIES - 1)], 1);
 }
 
-static size_t home(const struct head *h, uint64_t hash)
-{
-    return (size_t)hash & (h->cap_by_hash - 1);
-}
-
-void head_prefetch_place(const struct head *h, uint64_t hash)
-{
-    if (h->cap_by_hash > 0)
-        __builtin_prefetch(&h->by_hash[home(h, hash)], 1);
-}
-
 void head_prefetch_open(const struct head *h, series_id id)
 {
     const struct series *s = head_series(h, id);
@@ -154,6 +143,11 @@ series_id head_next(const struct head *h, series_id from)
 
 /* ---- the table of series by hash ----------------------------------------------------------- */
 
+static size_t home(const struct head *h, uint64_t hash)
+{
+    return (size_t)hash & (h->cap_by_hash - 1);
+}
+
 static void place_id(struct head *h, series_id id, uint64_t hash)
 {
     size_t i = home(h, hash);
@@ -176,14 +170,33 @@ static void resize_table(struct head *h, size_t cap)
     free(old);
 }
 
-void head_reserve(struct head *h, size_t more)
+static void make_place(struct head *h)
 {
-    size_t cap = h->cap_by_hash ? h->cap_by_hash : TABLE_LEAST;
+    if ((h->n_series + 1) * 4 > h->cap_by_hash * 3)
+        resize_table(h, h->cap_by_hash ? 2 * h->cap_by_hash : TABLE_LEAST);
+}
 
-    while ((h->n_series + more) * 4 > cap * 3)
+#define PLACE_AT_A_TIME 16 /* their memory is asked for before the first of them is placed */
+
+void head_make_table(struct head *h)
+{
+    size_t cap = TABLE_LEAST;
+
+    while (h->n_series * 4 > cap * 3)
         cap *= 2;
-    if (cap > h->cap_by_hash)
-        resize_table(h, cap);
+    must(!h->by_hash);
+    resize_table(h, cap);
+    for (series_id id = 1; id != 0;) {
+        series_id ids[PLACE_AT_A_TIME];
+        size_t n = 0;
+
+        for (; n < PLACE_AT_A_TIME && (id = head_next(h, id)) != 0; id++) {
+            __builtin_prefetch(&h->by_hash[home(h, head_series(h, id)->hash)], 1);
+            ids[n++] = id;
+        }
+        for (size_t i = 0; i < n; i++)
+            place_id(h, ids[i], head_series(h, ids[i])->hash);
+    }
 }
 
 static bool labels_equal(const struct head *h, series_id id, const struct label_set *labels)
@@ -257,8 +270,6 @@ series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, siz
         symbols_add_series(&h->symbols, pairs[i], id);
     }
     row->live++;
-    head_reserve(h, 1);
-    place_id(h, id, hash);
     h->n_series++;
     h->next_id = id + 1;
     return id;
@@ -272,12 +283,16 @@ series_id head_add(struct head *h, series_id id, const struct label_set *labels,
     must(n <= LABEL_COUNT_MAX);
     if (id > SERIES_ID_MAX || h->next_id > SERIES_ID_MAX)
         return 0;
+    make_place(h);
     for (size_t i = 0; i < n; i++) {
         struct label l = label_set_at(labels, i);
 
         pairs[i] = symbols_make_pair(&h->symbols, l.name, l.value);
     }
-    return head_add_pairs(h, id, pairs, n, hash);
+    id = head_add_pairs(h, id, pairs, n, hash);
+    if (id != 0)
+        place_id(h, id, hash);
+    return id;
 }
 
 static void drop_row(struct head *h, series_id id)

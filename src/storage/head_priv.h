@@ -129,10 +129,8 @@ static inline void rw_give(pthread_rwlock_t **l)
  * lives. */
 struct series *head_series(const struct head *h, series_id id);
 
-/* Ask for the memory of a series, of its place in the table by hash, of the end of its open chunk, before it
- * is needed. */
+/* Ask for the memory of a series, of the end of its open chunk, before it is needed. */
 void head_prefetch(const struct head *h, series_id id);
-void head_prefetch_place(const struct head *h, uint64_t hash);
 void head_prefetch_open(const struct head *h, series_id id);
 
 /* index, for reading. 0: there is none. */
@@ -142,9 +140,11 @@ series_id head_find(const struct head *h, const struct label_set *labels, uint64
  * all that there are (the start restores series with the numbers they had). 0 when there are too
  * many. */
 series_id head_add(struct head *h, series_id id, const struct label_set *labels, uint64_t hash);
-void head_reserve(struct head *h, size_t more); /* room for so many: quicker than growing to it */
+
+/* The start's way: series by the numbers of their pairs; when all are there, the table by hash. */
 series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, size_t n,
                          uint64_t hash);
+void head_make_table(struct head *h);
 
 /* index, for reading. The series live. */
 const pair_no *head_pairs(const struct head *h,

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "model/sample.h"
 #include "storage/histogram_code_priv.h"
+#include "storage/image_priv.h"
 #include "storage/numbered_priv.h"
 
 void replay_report(struct replay *r, const char *fmt, ...)

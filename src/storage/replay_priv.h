@@ -36,7 +36,4 @@ struct replay {
 /* A line of the report: something was damaged. */
 void replay_report(struct replay *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* image.c. Loads the image and sets known_below; *ret_segment is where the log goes on. */
-int image_load(struct replay *r, const char *path, uint64_t *ret_segment, struct err *err);
-
 #endif

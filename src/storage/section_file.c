@@ -12,9 +12,11 @@
  *     156 352  the owner's
  *     508   4  CRC-32C of all before
  *
- * Section: its bytes, in pages of 4096 of which the last may be short; then for each 64 pages one
- * that is the exclusive-or of them (as long as the longest of them); then the CRC-32C of each page
- * and of each page of parity, four bytes each.
+ * Section: its bytes, in pages of 4096 of which the last may be short; pages of parity (as long as the
+ * longest page); then the CRC-32C of each page and of each page of parity, four bytes each.
+ *
+ * Parity: each stretch of 512 pages is dealt into eight lanes in turn, the last stretch into one, two, four
+ * or eight, so that none has more than 64 pages; a page of parity is the exclusive-or of a lane.
  */
 #include "storage/section_file_priv.h"
 
@@ -75,9 +77,26 @@ static size_t pages_of(uint64_t len)
     return (size_t)((len + SECTION_PAGE - 1) / SECTION_PAGE);
 }
 
+/* Into how many lanes the pages of a stretch are dealt: with 64 pages at most in each, so that damage to
+ * neighbours, which is the usual one, can be undone. */
+static size_t lanes_of(size_t pages)
+{
+    size_t lanes = 1;
+
+    while (pages > lanes * SECTION_GROUP)
+        lanes *= 2;
+    return pages ? lanes : 0;
+}
+
+/* Pages of the stretch that begins at page `first`. */
+static size_t stretch_len(size_t pages, size_t first)
+{
+    return pages - first < SECTION_STRETCH ? pages - first : SECTION_STRETCH;
+}
+
 static size_t groups_of(size_t pages)
 {
-    return (pages + SECTION_GROUP - 1) / SECTION_GROUP;
+    return pages / SECTION_STRETCH * SECTION_LANES + lanes_of(pages % SECTION_STRETCH);
 }
 
 /* Bytes of one page of parity: a section of one short page is not blown up. */
@@ -125,23 +144,39 @@ static void put_bytes(struct section_writer *w, const void *p, size_t n)
         flush(w);
 }
 
+static void add_page(uint8_t *parity, const uint8_t *page, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        parity[i] ^= page[i];
+}
+
 static void end_page(struct section_writer *w)
 {
-    size_t n = w->filled;
-    uint8_t *parity;
+    size_t n = w->filled, lane = w->pages % SECTION_LANES, room = SECTION_LANES * SECTION_PAGE;
 
     if (n == 0)
         return;
-    if (w->pages % SECTION_GROUP == 0) {
-        memset(buf_room(&w->parity, SECTION_PAGE), 0, SECTION_PAGE);
-        w->parity.len += SECTION_PAGE;
+    if (w->pages % SECTION_STRETCH == 0) {
+        memset(buf_room(&w->parity, room), 0, room);
+        w->parity.len += room;
     }
-    parity = (uint8_t *)w->parity.p + w->parity.len - SECTION_PAGE;
-    for (size_t i = 0; i < n; i++)
-        parity[i] ^= w->page[i];
+    add_page((uint8_t *)w->parity.p + w->parity.len - room + lane * SECTION_PAGE, w->page, n);
     buf_add_u32(&w->sums, hash_crc32c(0, w->page, n));
     w->pages++;
     w->filled = 0;
+}
+
+/* The last stretch has fewer lanes when it is short: those too many go into the others. */
+static void join_lanes(struct section_writer *w)
+{
+    size_t lanes = lanes_of(w->pages % SECTION_STRETCH);
+    uint8_t *first;
+
+    if (lanes == 0)
+        return;
+    first = (uint8_t *)w->parity.p + w->parity.len - SECTION_LANES * SECTION_PAGE;
+    for (size_t i = lanes; i < SECTION_LANES; i++)
+        add_page(first + i % lanes * SECTION_PAGE, first + i * SECTION_PAGE, SECTION_PAGE);
 }
 
 void section_write(struct section_writer *w, const void *p, size_t n)
@@ -187,6 +222,7 @@ void section_end(struct section_writer *w)
     size_t each;
 
     end_page(w);
+    join_lanes(w);
     w->in_section = false;
     s->len = w->at - s->at;
     each = parity_bytes(s->len);
@@ -378,13 +414,16 @@ static bool page_is_good(const struct checked *c, size_t page)
 /* What the page must have been, if the others of its group and the parity are good. */
 static void from_parity(const struct checked *c, size_t page, uint8_t out[SECTION_PAGE])
 {
-    size_t group = page / SECTION_GROUP, first = group * SECTION_GROUP, i;
+    size_t begin = page / SECTION_STRETCH * SECTION_STRETCH,
+           end = begin + stretch_len(c->pages, begin);
+    size_t lanes = lanes_of(end - begin), lane = (page - begin) % lanes;
+    size_t group = begin / SECTION_STRETCH * SECTION_LANES + lane;
 
     memset(out, 0, SECTION_PAGE);
     memcpy(out, c->parity + group * c->parity_len, c->parity_len);
-    for (size_t p = first; p < first + SECTION_GROUP && p < c->pages; p++)
-        for (i = 0; p != page && i < page_len(c, p); i++)
-            out[i] ^= c->bytes[p * SECTION_PAGE + i];
+    for (size_t p = begin + lane; p < end; p += lanes)
+        if (p != page)
+            add_page(out, c->bytes + p * SECTION_PAGE, page_len(c, p));
 }
 
 /* Mappings are made writable by whole pages of the system. */

@@ -23,7 +23,9 @@
 #define FRAME_META_MAX   352
 #define SECTIONS_MAX     8
 #define SECTION_PAGE     4096
-#define SECTION_GROUP    64 /* pages that share a page of parity */
+#define SECTION_GROUP    64 /* pages that share a page of parity, at most */
+#define SECTION_LANES    8  /* groups that lie between each other */
+#define SECTION_STRETCH  (SECTION_LANES * SECTION_GROUP)
 #define TEMPORARY_SUFFIX ".tmp"
 
 struct frame_section {

@@ -144,6 +144,48 @@ static void two_damaged_pages_of_a_group_are_told_as_lost(void **state)
     free(dir);
 }
 
+static void a_stretch_of_damage_is_restored_from_lanes(void **state)
+{
+    char *dir = folder_new(), path[300];
+    struct section_damage d = {0};
+    struct section_writer w;
+    struct section_file f;
+    struct err err = {0};
+    uint8_t *bytes, zeroes[8 * SECTION_PAGE] = {0};
+    const size_t pages[] = {600, 300, 129, 65}, may_lose[] = {8, 8, 4, 2};
+    bool damaged;
+    int fd;
+
+    for (size_t k = 0; k < ARRAY_LEN(pages); k++) {
+        size_t len = pages[k] * SECTION_PAGE - 100;
+
+        snprintf(path, sizeof path, "%s/00000001", dir);
+        bytes = mem_alloc(len);
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = (uint8_t)(i * 7 + i / 4096 + 1);
+        assert_int_equal(section_writer_open(&w, &file_ops_system, path, 'T', 3, &err), 0);
+        section_begin(&w);
+        section_write(&w, bytes, len);
+        section_end(&w);
+        assert_int_equal(section_writer_finish(&w, "", 0, &err), 0);
+        fd = open(path, O_RDWR);
+        assert_int_equal(
+            pwrite(fd, zeroes, may_lose[k] * SECTION_PAGE, FRAME_BYTES + 3 * SECTION_PAGE),
+            may_lose[k] * SECTION_PAGE);
+        close(fd);
+        d = (struct section_damage){0};
+        assert_int_equal(section_file_open(path, 'T', 3, &f, &damaged, &err), 0);
+        section_check(&f, 0, &d);
+        assert_int_equal(d.restored, may_lose[k]);
+        assert_int_equal(d.lost, 0);
+        assert_memory_equal(section_at(&f, 0), bytes, len);
+        section_file_close(&f);
+        free(bytes);
+    }
+    folder_remove(dir);
+    free(dir);
+}
+
 static void a_file_that_is_not_ours_or_cut_off_is_refused(void **state)
 {
     char *dir = folder_new(), *path = write_file(dir);
@@ -171,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_file_gives_back_its_sections),
         cmocka_unit_test(no_single_flipped_bit_costs_anything),
         cmocka_unit_test(two_damaged_pages_of_a_group_are_told_as_lost),
+        cmocka_unit_test(a_stretch_of_damage_is_restored_from_lanes),
         cmocka_unit_test(a_file_that_is_not_ours_or_cut_off_is_refused),
     };
 
