@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "probes/probes.h"
+#include "remote/remote.h"
 #include "rules/rules.h"
 #include "scrape/scrape.h"
 #include "state/state.h"
@@ -239,6 +240,7 @@ static int start_api(struct server *s, struct err *err)
         .query_max_samples = f->query_max_samples,
         .reader = *storage_reader(s->storage),
         .storage = s->storage,
+        .remote_write = s->remote_write,
         .rules = s->rules,
         .scrape = s->scrape,
         .alerts = s->alerts,
@@ -291,6 +293,8 @@ static int build(struct server *s, struct err *err)
         (r = build_rules(s, now, err)) < 0)
         return r;
     build_scrape(s);
+    if (s->options->enable_remote_write_receiver)
+        s->remote_write = remote_write_new(storage_sink(s->storage));
     return start_api(s, err);
 }
 
@@ -344,6 +348,7 @@ static void tear_down(struct server *s)
     struct err err = {0};
 
     api_stop(s->api);
+    remote_write_free(s->remote_write);
     scrape_free(s->scrape);
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_stop(s->rule_roles[i]);
@@ -378,15 +383,15 @@ static void tear_down(struct server *s)
 int serve(const struct serve_options *o, struct err *err)
 {
     struct server s = {.options = o, .started = clock_unix_ms()};
-    int code = EXIT_OK;
+    int r;
 
     lock_init(&s.lock);
-    if (config_load(o->config_file, &s.config, err) < 0)
-        code = EXIT_USAGE;
-    else if (build(&s, err) < 0)
-        code = EXIT_FAILED;
-    else
+    r = config_load(o->config_file, &s.config, err);
+    if (r == 0)
+        r = build(&s, err);
+    if (r == 0)
         run(&s);
     tear_down(&s);
-    return code;
+    /* What the user wrote is wrong, in a file or a flag: starting again does not help. */
+    return r == 0 ? EXIT_OK : r == -EINVAL || r == -ENOENT ? EXIT_USAGE : EXIT_FAILED;
 }

@@ -9,7 +9,7 @@
  *     notify          its sink is what alerts writes to
  *     alerts          its sink is what rules post to, through the role
  *     rules
- *     scrape, targets
+ *     scrape, targets, remote
  *     api
  */
 #ifndef TOCSIN_APP_SERVE_H

@@ -14,7 +14,7 @@ struct serve_options {
     uint64_t retention_size;
     struct flag_list listen_addresses;
     const char *external_url;
-    bool enable_lifecycle;
+    bool enable_lifecycle, enable_remote_write_receiver;
     dur_ms lookback, query_timeout;
     int64_t query_max_samples;
     dur_ms for_outage_tolerance, for_grace_period, resend_delay;

@@ -19,6 +19,7 @@
 
 struct alerts;
 struct api;
+struct remote_write;
 struct rules;
 struct scrape;
 struct state;
@@ -56,6 +57,7 @@ struct server {
     struct rules *rules;
 
     struct scrape *scrape;
+    struct remote_write *remote_write; /* NULL unless asked for */
 
     struct api *api;
     struct api_flag *flags; /* for status/flags, texts in flag_texts */
