@@ -15,8 +15,9 @@
 #include "storage/samples_priv.h"
 #include "storage/storage_priv.h"
 
-#define SERIES_AT_A_TIME 1024 /* under one hold of a lock */
-#define NO_PART          UINT32_MAX
+#define SERIES_AT_A_TIME  1024  /* under one hold of a lock */
+#define SORTED_UNDER_LOCK 16384 /* series: about 10 ms */
+#define NO_PART           UINT32_MAX
 
 /* A series in one block. */
 struct part {
@@ -140,6 +141,32 @@ static void mark_series(const struct found *f, struct ids *ids, unix_ms from, un
     *ret = marks;
 }
 
+/* index, for reading. */
+static void pick_from_head(struct found *f, series_id id, const struct head_mark *mark)
+{
+    const struct head *h = &f->st->head;
+    const struct series *s = head_series(h, id);
+    struct picked *p;
+
+    if (!s)
+        return; /* it only had late samples, which are in blocks of the view by now */
+    p = pick(f, head_label_set(h, id), s->hash);
+    p->id = id;
+    p->mark = *mark;
+}
+
+/* Sorting and copying the labels of very many series takes long: who wants to make a series meanwhile gets in
+ * between, and sorting is done at the end, which is slower but without the lock. */
+static void pick_at_leisure(struct found *f, const struct ids *ids, const struct head_mark *marks)
+{
+    for (size_t i = 0; i < ids->n;) {
+        WITH_READ(&f->st->head.index);
+        for (size_t k = 0; k < SERIES_AT_A_TIME && i < ids->n; k++, i++)
+            pick_from_head(f, ids->v[i], &marks[i]);
+    }
+    f->sorted = false;
+}
+
 static void select_in_head(struct found *f, const struct matcher *const *ms, size_t n_ms,
                            unix_ms from, unix_ms to)
 {
@@ -147,19 +174,23 @@ static void select_in_head(struct found *f, const struct matcher *const *ms, siz
     CLEANUP(ids_deinit) struct ids ids = {0};
     CLEANUP(mem_freep) struct head_mark *marks = NULL;
     struct index_face face;
+    bool few;
 
-    WITH_READ(&h->index);
-    head_index_face(h, &face);
-    select_ids(&face, ms, n_ms, &ids);
-    if (ids.n > 0)
-        qsort_r(ids.v, ids.n, sizeof *ids.v, compare_ids, h);
-    mark_series(f, &ids, from, to, &marks);
-    for (size_t i = 0; i < ids.n; i++) {
-        struct picked *p = pick(f, head_label_set(h, ids.v[i]), head_series(h, ids.v[i])->hash);
-
-        p->id = ids.v[i];
-        p->mark = marks[i];
+    {
+        WITH_READ(&h->index);
+        head_index_face(h, &face);
+        select_ids(&face, ms, n_ms, &ids);
+        few = ids.n <= SORTED_UNDER_LOCK;
+        if (few && ids.n > 0)
+            qsort_r(ids.v, ids.n, sizeof *ids.v, compare_ids, h);
+        mark_series(f, &ids, from, to, &marks);
+        if (few) {
+            for (size_t i = 0; i < ids.n; i++)
+                pick_from_head(f, ids.v[i], &marks[i]);
+            return;
+        }
     }
+    pick_at_leisure(f, &ids, marks);
 }
 
 static void add_part(struct found *f, struct picked *p, uint32_t block, uint32_t ordinal)

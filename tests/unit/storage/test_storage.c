@@ -423,6 +423,42 @@ static void ranges_include_both_ends(void **state)
     world_deinit(&w);
 }
 
+static void very_many_series_are_selected_in_order_too(void **state)
+{
+    struct world w;
+    struct selection *s;
+    struct columns c = {0};
+    enum { MANY = 20000 };
+    struct sample_row *rows = mem_array(MANY, sizeof *rows);
+    struct err err = {0};
+
+    world_init(&w);
+    for (int i = 0; i < MANY; i++) {
+        char text[16];
+        CLEANUP(label_set_unrefp) const struct label_set *labels = NULL;
+
+        snprintf(text, sizeof text, "%d", (int)((unsigned)i * 7919u % MANY));
+        labels = labels_of("__name__", "many", "i", text, NULL);
+        rows[i] = (struct sample_row){ref_of(w.st, labels), T0, (unsigned)i * 7919u % MANY, NULL};
+    }
+    assert_int_equal(commit(w.st, rows, MANY, COMMIT_ALL_OR_NOTHING, NULL, &err), 0);
+    s = pick(w.st, MATCH_EQ, "__name__", "many", INT64_MIN, INT64_MAX);
+    assert_int_equal(s->n, MANY);
+    for (size_t i = 0; i < s->n; i++) {
+        char text[16];
+
+        assert_true(i == 0 || label_set_cmp(s->labels[i - 1], s->labels[i]) < 0);
+        read_series(s, i, INT64_MIN, INT64_MAX, &c);
+        assert_int_equal(c.n, 1);
+        snprintf(text, sizeof text, "%.0f", c.values[0]);
+        assert_true(str_eq_c(label_set_get(s->labels[i], STR("i")), text));
+    }
+    columns_deinit(&c);
+    s->reader->release(s);
+    free(rows);
+    world_deinit(&w);
+}
+
 /* ---- names and values ---------------------------------------------------------------------- */
 
 static void join_text(struct str s, void *arg)
@@ -668,6 +704,7 @@ int main(void)
         cmocka_unit_test(late_histograms_are_kept_in_the_head_and_in_blocks),
         cmocka_unit_test(a_selection_does_not_show_what_came_after_it),
         cmocka_unit_test(ranges_include_both_ends),
+        cmocka_unit_test(very_many_series_are_selected_in_order_too),
         cmocka_unit_test(label_names_and_values_are_those_of_head_and_blocks),
         cmocka_unit_test(blocks_are_cut_and_memory_stays_bounded),
         cmocka_unit_test(old_blocks_go_by_time_and_by_size),
