@@ -201,6 +201,20 @@ static void series_that_go_each_time_are_an_error_to_be_tried_again(void **state
     assert_string_equal(stored(w), "");
 }
 
+static void a_forgotten_series_that_storage_does_not_take_any_more_is_left_out(void **state)
+{
+    struct world *w = *state;
+    struct buf message = {0};
+
+    assert_int_equal(send_one(w, "__name__=up,job=a", 1, NOW), 204);
+    sink_forget_all(&w->sink);
+    w->sink.series_fails = -E2BIG;
+    put_series(&message, "__name__=up,job=a", 2, NOW + 1);
+    assert_int_equal(send_message(w, &message), 204);
+    assert_int_equal(w->answer.n_skipped, 1);
+    assert_int_equal(w->answer.samples, 0);
+}
+
 /* ---- labels ------------------------------------------------------------------------------------ */
 
 static void series_with_bad_labels_are_left_out_and_the_rest_is_stored(void **state)
@@ -710,6 +724,7 @@ int main(void)
         TEST(a_sample_sent_again_is_taken),
         TEST(forgotten_series_are_asked_for_once_more),
         TEST(series_that_go_each_time_are_an_error_to_be_tried_again),
+        TEST(a_forgotten_series_that_storage_does_not_take_any_more_is_left_out),
         TEST(series_with_bad_labels_are_left_out_and_the_rest_is_stored),
         TEST(names_need_only_be_text),
         TEST(too_many_labels_are_left_out),
