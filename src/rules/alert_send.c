@@ -20,12 +20,11 @@
 SELFMETRIC(not_taken, METRIC_COUNTER, "tocsin_rule_alerts_not_taken_total", NULL,
            "Alerts that routing could not take (disk); they are told again in the next run.");
 
+/* What was never told was told at UNIX_NS_ZERO, long ago. */
 static bool is_due(const struct rules *r, const struct active_alert *a, unix_ns ts)
 {
     if (a->state == RULE_PENDING)
         return false;
-    if (a->last_sent_at == UNIX_NS_ZERO)
-        return true;
     if (a->state == RULE_INACTIVE && a->resolved_at > a->last_sent_at)
         return true;
     return a->last_sent_at + r->options.resend_delay * NS_PER_MS < ts;

@@ -75,9 +75,7 @@ static int evaluate(struct rules *r, struct group *g, struct rule *rule, unix_ns
     if (status == 0)
         status = rule->alerting ? alerting_apply(r, g, rule, result, ts, &b, err)
                                 : record(r, g, rule, result, t, &b, err);
-    if (status < 0 || !rule->writes)
-        return status;
-    return output_commit(r, rule, &b, t, err);
+    return status < 0 ? status : output_commit(r, rule, &b, t, err);
 }
 
 static void note(struct group *g, struct rule *rule, int status, const struct err *err, unix_ns ts,

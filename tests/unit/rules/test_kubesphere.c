@@ -393,6 +393,10 @@ static void a_scoped_builder_narrows_to_what_its_scopes_name(void **state)
          "[{namespace: n, names: [a]}], comparator: '>', metricThreshold: {cpu: {usage: 1}}}}",
          "namespace:workload_cpu_usage:sum{cluster=\"x\",namespace=\"n\",workload=\"Deployment:a\"} "
          "> 1"},
+        /* a node is in no namespace */
+        {"exprBuilder: {node: {names: [{cluster: c, namespace: n, names: [a]}], comparator: '>', "
+         "metricThreshold: {cpu: {load1m: 1}}}}",
+         "node:load1:ratio{cluster=\"c\",node=\"a\"} > 1"},
         /* plain names are taken, too */
         {"exprBuilder: {node: {names: [a, b], comparator: '>', metricThreshold: {cpu: {load1m: "
          "1}}}}",

@@ -78,6 +78,73 @@ static void a_changed_rule_keeps_its_state_by_name_and_labels(void **state)
     world_deinit(&w);
 }
 
+static void describe(const struct rule_group_view *g, void *arg)
+{
+    struct buf *out = arg;
+
+    buf_addf(out, "%lld %lld:", (long long)g->interval, (long long)g->limit);
+    for (size_t i = 0; i < g->n_rules; i++) {
+        const struct rule_view *v = &g->rules[i];
+
+        buf_addf(out, " %s %s %s %lld %lld ", v->alerting ? "alert" : "record", v->name, v->query,
+                 (long long)v->hold, (long long)v->keep_firing_for);
+        label_set_print(v->labels, out);
+        label_set_print(v->annotations, out);
+    }
+}
+
+static void each_part_of_a_group_can_be_changed(void **state)
+{
+    static const char *const rules[] = {
+        "groups: [{name: g, rules: [{alert: A, expr: up}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: down}]}]\n",
+        "groups: [{name: g, rules: [{alert: B, expr: down}]}]\n",
+        "groups: [{name: g, rules: [{record: B, expr: down}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: up, for: 5m}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: up, keep_firing_for: 5m}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: up, labels: {a: b}}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: up, labels: {a: c}}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: up, annotations: {a: c}}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: up, annotations: {a: d}}]}]\n",
+        "groups: [{name: g, limit: 5, rules: [{alert: A, expr: up}]}]\n",
+        "groups: [{name: g, interval: 5s, rules: [{alert: A, expr: up}]}]\n",
+        "groups: [{name: g, labels: {a: b}, rules: [{alert: A, expr: up}]}]\n",
+        "groups: [{name: g, rules: [{alert: A, expr: up}, {alert: A, expr: up}]}]\n",
+    };
+    struct world w;
+
+    world_init_with(&w, WORLD_CONFIG, "groups: []\n");
+    for (size_t i = 1; i < ARRAY_LEN(rules); i++) {
+        CLEANUP(buf_free) struct buf had = {0}, has = {0}, fresh = {0};
+
+        reload(&w, rules[0]);
+        rules_each_group(w.rules, describe, &had);
+        reload(&w, rules[i]);
+        rules_each_group(w.rules, describe, &has);
+        assert_string_not_equal(had.p, has.p);
+        /* the same as after a start */
+        world_start(&w);
+        rules_each_group(w.rules, describe, &fresh);
+        assert_string_equal(has.p, fresh.p);
+    }
+    world_deinit(&w);
+}
+
+static void another_interval_of_the_configuration_counts_for_subqueries(void **state)
+{
+    struct config *c = world_config("global: {evaluation_interval: 10s}\nrule_files: ['*.yml']\n");
+    struct world w;
+
+    world_init(&w, "groups:\n- name: g\n  interval: 1m\n  rules:\n"
+                   "  - {record: n, expr: 'count_over_time(vector(1)[1m:])'}\n");
+    world_step_does(&w, "0 n 1\n");
+    config_unref(w.config);
+    w.config = c;
+    assert_int_equal(rules_reload(w.rules, c, w.now, NULL), 0);
+    world_step_does(&w, "60 n 6\n");
+    world_deinit(&w);
+}
+
 static void a_rule_with_other_labels_is_another_rule(void **state)
 {
     struct world w;
@@ -257,6 +324,8 @@ int main(void)
         cmocka_unit_test(an_equal_group_goes_on_untouched),
         cmocka_unit_test(a_run_that_is_due_is_not_lost_over_a_reload),
         cmocka_unit_test(a_changed_rule_keeps_its_state_by_name_and_labels),
+        cmocka_unit_test(each_part_of_a_group_can_be_changed),
+        cmocka_unit_test(another_interval_of_the_configuration_counts_for_subqueries),
         cmocka_unit_test(a_rule_with_other_labels_is_another_rule),
         cmocka_unit_test(rules_of_one_name_keep_their_state_in_order),
         cmocka_unit_test(series_of_a_group_that_is_gone_end_behind_its_last_run),

@@ -84,6 +84,17 @@ static void the_first_run_is_a_whole_interval_after_the_one_before_the_start(voi
     world_deinit(&w);
 }
 
+static void a_clock_that_was_never_set_is_a_clock(void **state)
+{
+    struct world w;
+
+    world_init_with(&w, WORLD_CONFIG, RULES "  - {record: five, expr: 5}\n");
+    w.now = 0;
+    world_start(&w);
+    assert_in_range(w.wake, 1, 60 * NS_PER_S);
+    world_deinit(&w);
+}
+
 static void without_groups_nobody_has_to_call(void **state)
 {
     struct world w;
@@ -238,6 +249,24 @@ static void an_alert_that_ends_after_the_clock_was_set_back_is_told_so(void **st
     assert_non_null(ended);
     assert_non_null(strstr(w.lines.p, "240 tells {alertname=\"A\", cluster=\"ours\", site=\"hz\"} "
                                       "{} from 120 to 240"));
+    world_deinit(&w);
+}
+
+/* An end in the future would make it firing again. */
+static void the_end_of_a_resolved_alert_is_never_in_the_future(void **state)
+{
+    struct world w;
+
+    world_init(&w, RULES "  - {alert: A, expr: up == 0}\n");
+    world_run(&w, 0, "up", 0);
+    world_run(&w, 60, "up", 1);
+    w.now -= 3600 * NS_PER_S;
+    w.zero -= 3600 * NS_PER_S;
+    w.wake = rules_tick(w.rules, w.now);
+    buf_reset(&w.lines);
+    world_run(&w, 120, "up", 1);
+    world_expect(&w,
+                 "120 tells {alertname=\"A\", cluster=\"ours\", site=\"hz\"} {} from 120 to 120\n");
     world_deinit(&w);
 }
 
@@ -434,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_run_where_prometheus_runs_them),
         cmocka_unit_test(the_first_run_is_a_whole_interval_after_the_one_before_the_start),
+        cmocka_unit_test(a_clock_that_was_never_set_is_a_clock),
         cmocka_unit_test(without_groups_nobody_has_to_call),
         cmocka_unit_test(runs_that_were_missed_are_counted_and_left_out),
         cmocka_unit_test(failures_are_counted_by_group),
@@ -443,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_worker_that_comes_with_an_earlier_time_drops_no_run_that_is_due),
         cmocka_unit_test(after_a_clock_was_set_back_alerts_go_on),
         cmocka_unit_test(an_alert_that_ends_after_the_clock_was_set_back_is_told_so),
+        cmocka_unit_test(the_end_of_a_resolved_alert_is_never_in_the_future),
         cmocka_unit_test(a_clock_set_forward_fires_what_is_pending),
         cmocka_unit_test(the_outage_does_not_count_towards_for),
         cmocka_unit_test(an_alert_that_would_fire_soon_gets_the_grace_period),
