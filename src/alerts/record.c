@@ -18,33 +18,12 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "model/alert_json.h"
 
 #define RECORD_VERSION 1
 #define HEX_DIGITS     16
 
 /* ---- writing ------------------------------------------------------------------------------- */
-
-static void key_time(struct json_writer *w, const char *key, unix_ns t)
-{
-    struct buf text = {0};
-
-    time_add_rfc3339(&text, t);
-    json_kv_str(w, key, buf_str(&text));
-    buf_free(&text);
-}
-
-static void key_labels(struct json_writer *w, const char *key, const struct label_set *ls)
-{
-    json_key_c(w, key);
-    json_object_begin(w);
-    for (size_t i = 0; i < label_set_count(ls); i++) {
-        struct label l = label_set_at(ls, i);
-
-        json_key(w, l.name);
-        json_str(w, l.value);
-    }
-    json_object_end(w);
-}
 
 void record_alert_key(uint64_t fingerprint, uint32_t twin, struct buf *out)
 {
@@ -60,13 +39,7 @@ void record_alert(const struct alert *al, bool resolved, struct buf *out)
     json_writer_init(&w, out, JSON_PLAIN);
     json_object_begin(&w);
     json_kv_i64(&w, "version", RECORD_VERSION);
-    key_labels(&w, "labels", al->labels);
-    key_labels(&w, "annotations", al->annotations);
-    key_time(&w, "startsAt", al->starts_at);
-    key_time(&w, "endsAt", al->ends_at);
-    key_time(&w, "updatedAt", al->updated_at);
-    json_kv_c(&w, "generatorURL", al->generator_url);
-    json_kv_bool(&w, "timedOut", al->timed_out);
+    json_alert(&w, al);
     json_kv_bool(&w, "resolved", resolved);
     json_object_end(&w);
 }
@@ -91,8 +64,8 @@ void record_entry(const struct log_entry *e, struct buf *out)
     json_writer_init(&w, out, JSON_PLAIN);
     json_object_begin(&w);
     json_kv_i64(&w, "version", RECORD_VERSION);
-    key_time(&w, "time", e->time);
-    key_time(&w, "expires", e->expires);
+    json_kv_time(&w, "time", e->time);
+    json_kv_time(&w, "expires", e->expires);
     key_hashes(&w, "firing", e->firing, e->n_firing);
     key_hashes(&w, "resolved", e->resolved, e->n_resolved);
     json_object_end(&w);
@@ -117,17 +90,6 @@ static bool hex_read(struct str s, uint64_t *ret)
     return true;
 }
 
-static int read_time(const struct json *o, const char *key, unix_ns *ret, struct err *err)
-{
-    const struct json *v = json_get(o, key);
-    int r;
-
-    if (!v || json_type_of(v) != JSON_STRING)
-        return err_set(err, -EBADMSG, "\"%s\": expected a time", key);
-    r = time_parse_rfc3339(json_text(v), ret, NULL, err);
-    return r < 0 ? err_in(err, -EBADMSG, "\"%s\"", key) : 0;
-}
-
 static int read_doc(struct str value, struct json **ret, struct err *err)
 {
     int r = json_doc_parse(value, ret, err);
@@ -135,41 +97,6 @@ static int read_doc(struct str value, struct json **ret, struct err *err)
     if (r >= 0 && json_int(json_get(*ret, "version")) != RECORD_VERSION)
         return err_set(err, -EBADMSG, "\"version\": expected %d", RECORD_VERSION);
     return r;
-}
-
-struct label_reader {
-    struct label *labels;
-    size_t n, cap;
-    bool bad;
-};
-
-static bool read_label(struct str key, const struct json *v, void *arg)
-{
-    struct label_reader *lr = arg;
-
-    lr->bad |= key.len == 0 || json_type_of(v) != JSON_STRING || lr->n == LABEL_COUNT_MAX;
-    if (lr->bad)
-        return false;
-    *VEC_PUSH(lr->labels, lr->n, lr->cap) = (struct label){key, json_text(v)};
-    return true;
-}
-
-static int read_labels(const struct json *o, const char *key, const struct label_set **ret,
-                       struct err *err)
-{
-    const struct json *v = json_get(o, key);
-    struct label_reader lr = {0};
-
-    if (!v || json_type_of(v) != JSON_OBJECT)
-        return err_set(err, -EBADMSG, "\"%s\": expected an object of strings", key);
-    json_each(v, read_label, &lr);
-    if (!lr.bad)
-        *ret = label_set_new(lr.labels, lr.n);
-    free(lr.labels);
-    if (lr.bad)
-        return err_set(err, -EBADMSG, "\"%s\": expected at most %d strings with names", key,
-                       LABEL_COUNT_MAX);
-    return 0;
 }
 
 /* The key is the check sum of the labels, and has one way to be written. */
@@ -192,26 +119,19 @@ static int read_twin(struct str key, const struct label_set *labels, uint32_t *r
 int record_alert_read(struct str key, struct str value, struct alert **ret, uint32_t *ret_twin,
                       bool *ret_resolved, struct err *err)
 {
-    CLEANUP(json_doc_freep)
-    struct json *doc = NULL;
-    CLEANUP(label_set_unrefp)
-    const struct label_set *labels = NULL, *annotations = NULL;
-    CLEANUP(mem_freep)
-    char *url = NULL;
-    unix_ns starts_at, ends_at, updated_at;
+    CLEANUP(json_doc_freep) struct json *doc = NULL;
+    struct alert *al = NULL;
     int r = read_doc(value, &doc, err);
 
-    if (r < 0 || (r = read_labels(doc, "labels", &labels, err)) < 0 ||
-        (r = read_labels(doc, "annotations", &annotations, err)) < 0 ||
-        (r = read_time(doc, "startsAt", &starts_at, err)) < 0 ||
-        (r = read_time(doc, "endsAt", &ends_at, err)) < 0 ||
-        (r = read_time(doc, "updatedAt", &updated_at, err)) < 0 ||
-        (r = read_twin(key, labels, ret_twin, err)) < 0)
+    if (r < 0 || (r = json_get_alert(doc, &al, err)) < 0)
         return r;
-    url = str_dup(json_text(json_get(doc, "generatorURL")));
-    *ret = alert_new(labels, annotations, starts_at, ends_at, updated_at, url);
-    (*ret)->timed_out = json_is_true(json_get(doc, "timedOut"));
-    *ret_resolved = json_is_true(json_get(doc, "resolved")) && ends_at != UNIX_NS_ZERO;
+    r = read_twin(key, al->labels, ret_twin, err);
+    if (r < 0) {
+        alert_unref(al);
+        return r;
+    }
+    *ret_resolved = json_is_true(json_get(doc, "resolved")) && al->ends_at != UNIX_NS_ZERO;
+    *ret = al;
     return 0;
 }
 
@@ -251,8 +171,8 @@ int record_entry_read(struct str key, struct str value, struct log_entry **ret, 
     if (key.len == 0 || memchr(key.p, '\0', key.len))
         return err_set(err, -EBADMSG, "the key is no text");
     r = read_doc(value, &doc, err);
-    if (r < 0 || (r = read_time(doc, "time", &e->time, err)) < 0 ||
-        (r = read_time(doc, "expires", &e->expires, err)) < 0 ||
+    if (r < 0 || (r = json_get_time(doc, "time", &e->time, err)) < 0 ||
+        (r = json_get_time(doc, "expires", &e->expires, err)) < 0 ||
         (r = read_hashes(doc, "firing", &e->firing, &e->n_firing, err)) < 0 ||
         (r = read_hashes(doc, "resolved", &e->resolved, &e->n_resolved, err)) < 0)
         return r;

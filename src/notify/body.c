@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/body.h"
 
-void body_add_labels(struct json_writer *w, const struct label_set *ls)
-{
-    json_object_begin(w);
-    for (size_t i = 0; i < label_set_count(ls); i++) {
-        struct label l = label_set_at(ls, i);
-
-        json_key(w, l.name);
-        json_str(w, l.value);
-    }
-    json_object_end(w);
-}
+#include "model/alert_json.h"
 
 const struct label_set *body_labels(const struct alert *a)
 {
@@ -48,17 +38,8 @@ struct label_set *body_common(const struct alert *const *alerts, size_t n,
     return common;
 }
 
-static void add_time(struct json_writer *w, const char *key, unix_ns t)
-{
-    struct buf text = {0};
-
-    time_add_rfc3339(&text, t);
-    json_kv_str(w, key, buf_str(&text));
-    buf_free(&text);
-}
-
 void body_add_times(struct json_writer *w, const struct alert *a, unix_ns now)
 {
-    add_time(w, "startsAt", a->starts_at);
-    add_time(w, "endsAt", alert_is_resolved(a, now) ? a->ends_at : UNIX_NS_ZERO);
+    json_kv_time(w, "startsAt", a->starts_at);
+    json_kv_time(w, "endsAt", alert_is_resolved(a, now) ? a->ends_at : UNIX_NS_ZERO);
 }

@@ -9,9 +9,6 @@
 #include "model/label_set.h"
 #include "model/ports.h"
 
-/* The set as a JSON object, keys sorted, < > & escaped as the writer says. */
-void body_add_labels(struct json_writer *w, const struct label_set *ls);
-
 /* What all n sets share; get(alert) gives the set of an alert. Returns a new reference. */
 struct label_set *body_common(const struct alert *const *alerts, size_t n,
                               const struct label_set *(*get)(const struct alert *a));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/alert_json.h"
 #include "notify/body.h"
 #include "notify/notify.h"
 
@@ -30,10 +31,8 @@ static void add_alert(struct json_writer *w, const struct alert *a, unix_ns now)
 
     json_object_begin(w);
     json_kv_c(w, "status", alert_is_resolved(a, now) ? "resolved" : "firing");
-    json_key_c(w, "labels");
-    body_add_labels(w, a->labels);
-    json_key_c(w, "annotations");
-    body_add_labels(w, a->annotations);
+    json_kv_labels(w, "labels", a->labels);
+    json_kv_labels(w, "annotations", a->annotations);
     body_add_times(w, a, now);
     json_kv_c(w, "generatorURL", a->generator_url);
     snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, alert_fingerprint(a->labels));
@@ -46,10 +45,8 @@ static void add_common(struct json_writer *w, const struct notification *n, size
     struct label_set *labels = body_common(n->alerts, shown, body_labels);
     struct label_set *annotations = body_common(n->alerts, shown, body_annotations);
 
-    json_key_c(w, "commonLabels");
-    body_add_labels(w, labels);
-    json_key_c(w, "commonAnnotations");
-    body_add_labels(w, annotations);
+    json_kv_labels(w, "commonLabels", labels);
+    json_kv_labels(w, "commonAnnotations", annotations);
     label_set_unref(labels);
     label_set_unref(annotations);
 }
@@ -72,8 +69,7 @@ void webhook_body_alertmanager(const struct notification *n, const char *externa
         add_alert(&w, n->alerts[i], n->now);
     json_array_end(&w);
     json_kv_c(&w, "notification_reason", n->reason ? n->reason : "");
-    json_key_c(&w, "groupLabels");
-    body_add_labels(&w, n->group_labels);
+    json_kv_labels(&w, "groupLabels", n->group_labels);
     add_common(&w, n, shown);
     json_kv_c(&w, "externalURL", external_url);
     json_kv_c(&w, "version", "4");

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "model/alert_json.h"
 #include "notify/body.h"
 #include "notify/notify.h"
 
@@ -123,10 +124,8 @@ static void add_alert(struct json_writer *w, const struct alert *a, unix_ns now)
     json_object_begin(w);
     json_kv_c(w, "id", id);
     json_kv_c(w, "status", status);
-    json_key_c(w, "labels");
-    body_add_labels(w, a->labels);
-    json_key_c(w, "annotations");
-    body_add_labels(w, a->annotations);
+    json_kv_labels(w, "labels", a->labels);
+    json_kv_labels(w, "annotations", a->annotations);
     body_add_times(w, a, now);
     json_kv_bool(w, "NotifySuccessful", false);
     json_object_end(w);
@@ -163,10 +162,8 @@ void webhook_body_kubesphere(const struct notification *n, const char *cluster, 
     json_array_end(&w);
     json_key_c(&w, "groupLabels");
     add_group_labels(&w, n);
-    json_key_c(&w, "commonLabels");
-    body_add_labels(&w, labels);
-    json_key_c(&w, "commonAnnotations");
-    body_add_labels(&w, annotations);
+    json_kv_labels(&w, "commonLabels", labels);
+    json_kv_labels(&w, "commonAnnotations", annotations);
     json_object_end(&w);
     buf_add_byte(out, '\n');
 

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "model/label_set.h"
+#include "model/alert_json.h"
 
 #define RECORD_VERSION 1
 
@@ -88,28 +88,10 @@ void message_free(struct message *m)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static void add_labels(struct json_writer *w, const char *key, const struct label_set *ls)
-{
-    json_key_c(w, key);
-    json_object_begin(w);
-    for (size_t i = 0; i < label_set_count(ls); i++) {
-        struct label l = label_set_at(ls, i);
-
-        json_key(w, l.name);
-        json_str(w, l.value);
-    }
-    json_object_end(w);
-}
-
 static void add_alert(struct json_writer *w, const struct alert *a)
 {
     json_object_begin(w);
-    add_labels(w, "labels", a->labels);
-    add_labels(w, "annotations", a->annotations);
-    json_kv_i64(w, "starts_at", a->starts_at);
-    json_kv_i64(w, "ends_at", a->ends_at);
-    json_kv_i64(w, "updated_at", a->updated_at);
-    json_kv_c(w, "generator_url", a->generator_url);
+    json_alert(w, a);
     json_object_end(w);
 }
 
@@ -124,8 +106,8 @@ void message_encode(const struct message *m, struct buf *out)
     json_kv_i64(&w, "integration", m->integration);
     json_kv_c(&w, "group_key", m->group_key);
     json_kv_c(&w, "reason", m->reason);
-    json_kv_i64(&w, "now", m->now);
-    add_labels(&w, "group_labels", m->group_labels);
+    json_kv_time(&w, "now", m->now);
+    json_kv_labels(&w, "group_labels", m->group_labels);
     json_key_c(&w, "group_by");
     json_array_begin(&w);
     for (size_t i = 0; i < m->n_group_by; i++)
@@ -141,74 +123,69 @@ void message_encode(const struct message *m, struct buf *out)
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static bool set_label(struct str name, const struct json *value, void *arg)
+static void read_names(const struct json *names, struct message *m)
 {
-    label_builder_set(arg, name, json_text(value));
-    return true;
-}
-
-static struct label_set *read_labels(const struct json *object)
-{
-    struct label_builder b = {0};
-    struct label_set *ls;
-
-    json_each(object, set_label, &b);
-    ls = label_builder_build(&b);
-    label_builder_deinit(&b);
-    return ls;
-}
-
-static struct alert *read_alert(const struct json *j)
-{
-    struct label_set *labels = read_labels(json_get(j, "labels"));
-    struct label_set *annotations = read_labels(json_get(j, "annotations"));
-    CLEANUP(mem_freep)
-    char *url = str_dup(json_text(json_get(j, "generator_url")));
-    struct alert *a = alert_new(labels, annotations, json_int(json_get(j, "starts_at")),
-                                json_int(json_get(j, "ends_at")),
-                                json_int(json_get(j, "updated_at")), url);
-
-    label_set_unref(labels);
-    label_set_unref(annotations);
-    return a;
-}
-
-static struct message *read_message(const struct json *j)
-{
-    const struct json *names = json_get(j, "group_by"), *alerts = json_get(j, "alerts");
-    struct message *m = mem_zalloc(sizeof *m);
     struct str *list = mem_array(json_len(names), sizeof *list);
 
-    m->receiver = str_dup(json_text(json_get(j, "receiver")));
-    m->integration = (int)json_int(json_get(j, "integration"));
-    m->group_key = str_dup(json_text(json_get(j, "group_key")));
-    m->reason = str_dup(json_text(json_get(j, "reason")));
-    m->now = json_int(json_get(j, "now"));
-    m->group_labels = read_labels(json_get(j, "group_labels"));
     m->n_group_by = json_len(names);
     for (size_t i = 0; i < m->n_group_by; i++)
         list[i] = json_text(json_at(names, i));
     m->group_by = copy_names(list, m->n_group_by);
     free(list);
+}
+
+static int read_alerts(const struct json *alerts, struct message *m, struct err *err)
+{
+    int r = 0;
+
+    if (json_len(alerts) == 0)
+        return err_set(err, -EBADMSG, "\"alerts\": expected some");
     m->alerts = mem_array(json_len(alerts), sizeof *m->alerts);
-    for (size_t i = 0; i < json_len(alerts); i++)
-        m->alerts[m->n_alerts++] = read_alert(json_at(alerts, i));
-    return m;
+    for (size_t i = 0; r == 0 && i < json_len(alerts); i++) {
+        struct alert *a = NULL;
+
+        r = json_get_alert(json_at(alerts, i), &a, err);
+        if (r == 0)
+            m->alerts[m->n_alerts++] = a;
+    }
+    return r;
+}
+
+static int read_message(const struct json *j, struct message *m, struct err *err)
+{
+    int r;
+
+    m->receiver = str_dup(json_text(json_get(j, "receiver")));
+    m->integration = (int)json_int(json_get(j, "integration"));
+    m->group_key = str_dup(json_text(json_get(j, "group_key")));
+    m->reason = str_dup(json_text(json_get(j, "reason")));
+    read_names(json_get(j, "group_by"), m);
+    if (!*m->receiver)
+        return err_set(err, -EBADMSG, "\"receiver\": expected a name");
+    if ((r = json_get_time(j, "now", &m->now, err)) < 0 ||
+        (r = json_get_labels(j, "group_labels", &m->group_labels, err)) < 0)
+        return r;
+    return read_alerts(json_get(j, "alerts"), m, err);
 }
 
 int message_decode(struct str key, struct str value, struct message **ret, struct err *err)
 {
-    CLEANUP(json_doc_freep)
-    struct json *doc = NULL;
+    CLEANUP(json_doc_freep) struct json *doc = NULL;
+    struct message *m;
     uint64_t number;
     int r = json_doc_parse(value, &doc, err);
 
     if (r < 0)
         return r;
-    if (!num_parse_u64(key, &number) || json_int(json_get(doc, "version")) != RECORD_VERSION ||
-        json_text(json_get(doc, "receiver")).len == 0 || json_len(json_get(doc, "alerts")) == 0)
+    if (!num_parse_u64(key, &number) || json_int(json_get(doc, "version")) != RECORD_VERSION)
         return err_set(err, -EBADMSG, "not a message of version %d", RECORD_VERSION);
-    *ret = read_message(doc);
-    (*ret)->number = number;
+    m = mem_zalloc(sizeof *m);
+    r = read_message(doc, m, err);
+    if (r < 0) {
+        message_free(m);
+        return r;
+    }
+    m->number = number;
+    *ret = m;
     return 0;
 }
