@@ -7,8 +7,8 @@
 #include "app/flags.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "model/label_set.h"
-#include "net/crypto.h"
 #include "net/http_client.h"
 
 #define ANSWER_MAX (64u << 20) /* bytes; what a person reads on a terminal is far below */
@@ -53,7 +53,7 @@ static void add_param(struct buf *url, const char *name, const char *value)
     if (!*value)
         return;
     buf_addf(url, "%c%s=", strchr(url->p, '?') ? '&' : '?', name);
-    url_escape(str_c(value), url);
+    quote_add_url(url, str_c(value));
 }
 
 static bool add_label(struct str name, const struct json *value, void *arg)

@@ -77,23 +77,3 @@ void crypto_hex(const uint8_t *in, size_t n, struct buf *out)
         buf_add_byte(out, digits[in[i] & 15]);
     }
 }
-
-static bool stands_for_itself(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == '~';
-}
-
-void url_escape(struct str in, struct buf *out)
-{
-    for (size_t i = 0; i < in.len; i++) {
-        char c = in.p[i];
-
-        if (stands_for_itself(c))
-            buf_add_byte(out, c);
-        else if (c == ' ')
-            buf_add_byte(out, '+');
-        else
-            buf_addf(out, "%%%02X", (uint8_t)c);
-    }
-}

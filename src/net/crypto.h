@@ -18,6 +18,5 @@ void crypto_hmac_sha256(struct str key, struct str message, uint8_t out[32]);
 void crypto_random(void *out, size_t n);
 void crypto_base64(struct str in, struct buf *out);
 void crypto_hex(const uint8_t *in, size_t n, struct buf *out);
-void url_escape(struct str in, struct buf *out); /* Go's url.QueryEscape: blank becomes + */
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/quote.h"
 #include "template/exec_priv.h"
 #include "template/fmt_priv.h"
 #include "template/text_priv.h"
@@ -220,7 +221,7 @@ static int js(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 
 static int urlquery(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
-    return escape(c, text_add_url_query, ret, err);
+    return escape(c, quote_add_url, ret, err);
 }
 
 /* ---- call ---------------------------------------------------------------------------------- */

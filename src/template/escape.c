@@ -36,20 +36,6 @@ void text_add_js(struct buf *b, struct str s)
     }
 }
 
-void text_add_url_query(struct buf *b, struct str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c == ' ')
-            buf_add_byte(b, '+');
-        else if (c < 0x80 && (unicode_is_word(c) || c == '-' || c == '.' || c == '~'))
-            buf_add_byte(b, (char)c);
-        else
-            buf_addf(b, "%%%02X", c);
-    }
-}
-
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

@@ -245,7 +245,7 @@ static int link_to(struct tmpl_call *c, int tab, struct tmpl_value *ret, struct 
     struct buf b = {.max = TMPL_STRING_MAX};
 
     buf_add_c(&b, "/graph?g0.expr=");
-    text_add_url_query(&b, c->args[0].s);
+    quote_add_url(&b, c->args[0].s);
     buf_addf(&b, "&g0.tab=%d", tab);
     return tmpl_take_buf(c->arena, &b, ret, err);
 }

@@ -27,7 +27,6 @@ bool text_unquote(struct str quoted, struct buf *out);
 
 void text_add_html(struct buf *b, struct str s); /* & < > " ' as entities */
 void text_add_js(struct buf *b, struct str s);
-void text_add_url_query(struct buf *b, struct str s); /* blank becomes + */
 int text_query_unescape(struct str s, struct buf *out, struct err *err);
 
 void text_add_upper(struct buf *b, struct str s);

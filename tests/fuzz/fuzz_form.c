@@ -4,15 +4,15 @@
 
 #include "base/buf.h"
 #include "base/must.h"
-#include "net/crypto.h"
+#include "base/quote.h"
 #include "net/form_priv.h"
 
 static void write_form(const struct form *f, struct buf *out)
 {
     for (size_t i = 0; i < f->n; i++) {
-        url_escape(f->params[i].name, out);
+        quote_add_url(out, f->params[i].name);
         buf_add_byte(out, '=');
-        url_escape(f->params[i].value, out);
+        quote_add_url(out, f->params[i].value);
         buf_add_byte(out, '&');
     }
 }

@@ -139,9 +139,31 @@ static void quotes_are_those_of_go(void **state)
     }
 }
 
+static void urls_are_escaped_as_go_does(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"aZ09-_.~", "aZ09-_.~"},
+        {"a b+c", "a+b%2Bc"},
+        {"up{job=\"x\"}", "up%7Bjob%3D%22x%22%7D"},
+        {"内存", "%E5%86%85%E5%AD%98"},
+        {"/?#&=%", "%2F%3F%23%26%3D%25"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_free)
+        struct buf out = {0};
+
+        quote_add_url(&out, str_c(cases[i].in));
+        assert_string_equal(out.p, cases[i].out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(urls_are_escaped_as_go_does),
         cmocka_unit_test(order_is_bytewise_and_prefixes_come_first),
         cmocka_unit_test(affixes_are_recognised),
         cmocka_unit_test(cutting_leaves_the_rest),

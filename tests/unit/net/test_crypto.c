@@ -85,27 +85,6 @@ static void random_bytes_differ(void **state)
     assert_memory_not_equal(a, b, sizeof a);
 }
 
-static void urls_are_escaped_as_go_does(void **state)
-{
-    static const struct {
-        const char *in, *out;
-    } cases[] = {
-        {"aZ09-_.~", "aZ09-_.~"},
-        {"a b+c", "a+b%2Bc"},
-        {"up{job=\"x\"}", "up%7Bjob%3D%22x%22%7D"},
-        {"内存", "%E5%86%85%E5%AD%98"},
-        {"/?#&=%", "%2F%3F%23%26%3D%25"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        CLEANUP(buf_free)
-        struct buf out = {0};
-
-        url_escape(str_c(cases[i].in), &out);
-        assert_string_equal(out.p, cases[i].out);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,7 +93,6 @@ int main(void)
         cmocka_unit_test(base64_pads_and_appends),
         cmocka_unit_test(base64_of_a_large_input_has_padding_at_its_end_only),
         cmocka_unit_test(random_bytes_differ),
-        cmocka_unit_test(urls_are_escaped_as_go_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
