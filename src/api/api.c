@@ -160,6 +160,7 @@ static const struct route {
 } routes[] = {
     {"query", api_query, api_query, NULL},
     {"query_range", api_query_range, api_query_range, NULL},
+    {"query_exemplars", api_query_exemplars, api_query_exemplars, NULL},
     {"format_query", api_format_query, api_format_query, NULL},
     {"parse_query", api_parse_query, api_parse_query, NULL},
     {"series", api_series, api_series, series_delete},
@@ -173,6 +174,8 @@ static const struct route {
     {"status/runtimeinfo", api_status_runtimeinfo, NULL, NULL},
     {"status/buildinfo", api_status_buildinfo, NULL, NULL},
     {"status/tsdb", api_status_tsdb, NULL, NULL},
+    {"status/walreplay", api_status_walreplay, NULL, NULL},
+    {"alertmanagers", api_alertmanagers, NULL, NULL},
 };
 
 static const struct route label_values = {"label/<name>/values", api_label_values, NULL, NULL};

@@ -73,6 +73,13 @@ int api_parse_time(struct str s, unix_ms *ret, struct err *err);
 /* "15", "0.5" (seconds) or "1m30s"; -EINVAL, -ERANGE. */
 int api_parse_duration(struct str s, dur_ms *ret, struct err *err);
 
+/*
+ * Names that are no legacy names come as "U__" and their text with "_" as "__" and other characters
+ * as "_XX_", the code point in hexadecimal. What is not so written is to be taken as it is: false,
+ * and out is not touched.
+ */
+bool api_unescape_name(struct str name, struct buf *out);
+
 #define API_SELECTORS_MAX 1000 /* match[] parameters of one request: each costs a pattern or two */
 
 struct selectors {
@@ -100,12 +107,13 @@ void api_add_result(struct buf *out, const struct promql_result *r, size_t n);
 
 /* ---- handlers ------------------------------------------------------------------------------ */
 
-api_handler api_query, api_query_range, api_format_query, api_parse_query; /* query.c */
-api_handler api_series, api_labels, api_label_values;                      /* series.c */
-api_handler api_targets, api_scrape_pools;                                 /* targets.c */
-api_handler api_rules, api_alerts;                                         /* rules.c */
+api_handler api_query, api_query_range, api_query_exemplars, api_format_query,
+    api_parse_query;                                  /* query.c */
+api_handler api_series, api_labels, api_label_values; /* series.c */
+api_handler api_targets, api_scrape_pools;            /* targets.c */
+api_handler api_rules, api_alerts;                    /* rules.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,
-    api_status_tsdb; /* status.c */
+    api_status_tsdb, api_status_walreplay, api_alertmanagers; /* status.c */
 
 void status_add_build(struct json_writer *w);
 void metrics_answer(const struct request *r);

@@ -154,3 +154,60 @@ int api_param_selectors(const struct request *r, struct selectors *ret, struct a
     }
     return 0;
 }
+
+/* ---- label names in a path ----------------------------------------------------------------- */
+
+#define ESCAPE_DIGITS_MAX 6 /* of U+10FFFF */
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* Reads "XX_" at the start of s: a code point in hexadecimal. Returns the bytes it took, 0 when it
+ * is none. */
+static size_t read_escape(struct str s, uint32_t *ret)
+{
+    uint32_t code = 0;
+    size_t i = 0;
+
+    for (; i < s.len && i < ESCAPE_DIGITS_MAX && hex_digit(s.p[i]) >= 0; i++)
+        code = code * 16 + (uint32_t)hex_digit(s.p[i]);
+    if (i == 0 || i == s.len || s.p[i] != '_' || code > 0x10ffff ||
+        (code >= 0xd800 && code <= 0xdfff))
+        return 0;
+    *ret = code;
+    return i + 1;
+}
+
+bool api_unescape_name(struct str name, struct buf *out)
+{
+    const struct str mark = STR("U__");
+    CLEANUP(buf_free) struct buf text = {0};
+
+    if (!str_has_prefix(name, mark))
+        return false;
+    for (size_t i = mark.len; i < name.len;) {
+        struct str behind = str_n(name.p + i + 1, name.len - i - 1);
+        uint32_t code = 0;
+        size_t taken;
+
+        if (name.p[i] != '_') {
+            buf_add_byte(&text, name.p[i++]);
+        } else if (behind.len && behind.p[0] == '_') {
+            buf_add_byte(&text, '_');
+            i += 2;
+        } else {
+            taken = read_escape(behind, &code);
+            if (taken == 0)
+                return false;
+            buf_add_utf8(&text, code);
+            i += 1 + taken;
+        }
+    }
+    buf_add_str(out, buf_str(&text));
+    return true;
+}

@@ -162,7 +162,7 @@ int api_status_tsdb(const struct request *r, struct answer *a)
 {
     struct storage_cardinality c;
     struct storage_stats st;
-    size_t n;
+    size_t n = 0;
 
     if (read_top(r, &n, a) < 0)
         return -1;
@@ -176,5 +176,32 @@ int api_status_tsdb(const struct request *r, struct answer *a)
     add_top(&a->w, "seriesCountByLabelValuePair", c.series_by_pair, c.n_series_by_pair);
     json_object_end(&a->w);
     storage_cardinality_free(&c);
+    return 0;
+}
+
+/* ---- what there is none of ------------------------------------------------------------------ */
+
+/* The log was replayed before we began to listen. */
+int api_status_walreplay(const struct request *r, struct answer *a)
+{
+    json_object_begin(&a->w);
+    json_kv_i64(&a->w, "min", 0);
+    json_kv_i64(&a->w, "max", 0);
+    json_kv_i64(&a->w, "current", 0);
+    json_object_end(&a->w);
+    return 0;
+}
+
+/* Alerts go to our own routing. */
+int api_alertmanagers(const struct request *r, struct answer *a)
+{
+    json_object_begin(&a->w);
+    json_key_c(&a->w, "activeAlertmanagers");
+    json_array_begin(&a->w);
+    json_array_end(&a->w);
+    json_key_c(&a->w, "droppedAlertmanagers");
+    json_array_begin(&a->w);
+    json_array_end(&a->w);
+    json_object_end(&a->w);
     return 0;
 }

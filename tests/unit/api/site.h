@@ -54,6 +54,8 @@ struct site {
     struct scrape *scrape;
     struct memory_keeper keeper;
     struct notify *notify;
+    outgoing_done *done; /* of a message under way: nobody answers it before the end */
+    void *done_arg;
     struct api_options options;
     struct api *api;
     atomic_bool ready;
@@ -106,7 +108,10 @@ unused_here static int site_run(void *self, void (*fn)(void *arg), void *arg)
 unused_here static void site_send(void *self, const struct outgoing *o, outgoing_done *done,
                                   void *arg)
 {
-    done(200, STR(""), NULL, arg);
+    struct site *s = self;
+
+    s->done = done;
+    s->done_arg = arg;
 }
 
 /* ---- building ------------------------------------------------------------------------------- */
@@ -258,6 +263,8 @@ unused_here static void site_close(struct site *s)
     api_stop(s->api);
     scrape_free(s->scrape);
     rules_free(s->rules);
+    if (s->done)
+        s->done(200, STR(""), NULL, s->done_arg);
     notify_free(s->notify);
     memory_keeper_deinit(&s->keeper);
     site_must(storage_close(s->storage, &err), &err);

@@ -77,6 +77,8 @@ static const struct {
     {"GET", "/api/v1/query?query=%31&time=0", 200, "application/json", NULL,
      "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[0,\"1\"]}}"},
     {"HEAD", "/api/v1/query?query=1&time=0", 200, "application/json", NULL, ""},
+    {"GET", "/api/v1/alertmanagers", 200, "application/json", NULL,
+     "{\"status\":\"success\",\"data\":{\"activeAlertmanagers\":[],\"droppedAlertmanagers\":[]}}"},
     {"OPTIONS", "/api/v1/query", 204, NULL, NULL, ""},
     {"OPTIONS", "/api/v1/anything", 204, NULL, NULL, ""},
     {"GET", "/-/reload", 405, "text/plain; charset=utf-8", NULL,
@@ -366,6 +368,7 @@ static void put_message(struct site *s)
     struct err err = {0};
 
     site_must(notify_put(s->notify, &n, 1, &err), &err);
+    notify_tick(s->notify, 1);
     alert_unref(alert);
 }
 

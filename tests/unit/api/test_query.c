@@ -130,6 +130,8 @@ static const struct exchange answers[] = {
      "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},"
      "\"value\":[0,\"+Inf\"]}]},\"warnings\":[\"PromQL warning: quantile value should be between 0 "
      "and 1, got 2 (1:10)\"]}"},
+    /* exemplars are not kept */
+    {"/api/v1/query_exemplars", "query=up{a=\"b\"};start=1;end=1", OK("[]")},
     /* printing */
     {"/api/v1/format_query", "query=sum(rate(up[5m]))by(job)/on(job)group_left()foo",
      OK("\"sum by (job) (rate(up[5m])) / on (job) group_left () foo\"")},
@@ -220,6 +222,13 @@ static const struct exchange refusals[] = {
          "must be Scalar or instant Vector")},
     {QR, "query=1;start=0;end=1;step=1;limit=-1",
      BAD("invalid parameter \\\"limit\\\": limit must be non-negative")},
+    /* exemplars */
+    {"/api/v1/query_exemplars", "query=(", BAD("1:2: parse error: unclosed left parenthesis")},
+    {"/api/v1/query_exemplars", "query=up;start=2;end=1",
+     BAD("end timestamp must not be before start timestamp")},
+    {"/api/v1/query_exemplars", "query=up;start=x",
+     BAD("invalid parameter \\\"start\\\": invalid time value for 'start': cannot parse "
+         "\\\"x\\\" to a valid timestamp")},
     /* evaluation */
     {Q, "query=label_replace(temp, \"room\", \"x\", \"\", \"\");time=1700000060.500", 422,
      "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"vector cannot contain metrics "

@@ -213,7 +213,7 @@ static void files_that_come_change_and_go_are_noticed(void **state)
     struct folder *f = *state;
 
     write_file(f, "a.yml", "- targets: [a1, a2]\n");
-    watch(f, "a.yml, '*.json'");
+    watch(f, "'*.yml', '*.json'");
     assert_watched(f, "a1 a2 ");
     assert_false(look(f)); /* nothing changed */
 
@@ -221,14 +221,17 @@ static void files_that_come_change_and_go_are_noticed(void **state)
     write_file(f, ".hidden.yml", "- targets: [h]\n");
     assert_true(look(f));
     assert_watched(f, "a1 a2 c1 ");
+    write_file(f, "b.yml", "- targets: [b1]\n");
+    assert_true(look(f));
+    assert_watched(f, "a1 a2 b1 c1 "); /* in order of names, whenever they came */
 
     write_file(f, "a.yml", "- targets: [a3]\n");
     assert_true(look(f));
-    assert_watched(f, "a3 c1 ");
+    assert_watched(f, "a3 b1 c1 ");
 
     remove_file(f, "a.yml");
     assert_true(look(f));
-    assert_watched(f, "c1 ");
+    assert_watched(f, "b1 c1 ");
     assert_false(look(f));
     assert_complaints(f, NULL);
 }

@@ -223,6 +223,8 @@ static void equal_targets_of_a_job_are_one(void **state)
 }
 
 static const char limited[] = "scrape_configs:\n"
+                              "- job_name: earlier\n"
+                              "  static_configs: [{targets: [x, y, z]}]\n"
                               "- job_name: many\n"
                               "  target_limit: %d\n"
                               "  static_configs: [{targets: [a, b, a, c]}]\n" /* three */
@@ -236,19 +238,22 @@ static void past_its_limit_all_targets_of_a_job_are_refused_and_no_others(void *
 
     buf_addf(&yaml, limited, 3);
     l = list_of(yaml.p, &complaints);
-    assert_int_equal(l->n_targets, 4);
-    assert_null(l->targets[0].refused);
+    assert_int_equal(l->n_targets, 7);
+    for (size_t i = 0; i < 7; i++)
+        assert_null(l->targets[i].refused);
     assert_int_equal(complaints.len, 0);
     target_list_unref(l);
 
     buf_reset(&yaml);
     buf_addf(&yaml, limited, 2);
     l = list_of(yaml.p, &complaints);
-    assert_int_equal(l->n_targets, 4); /* they count as down, they do not vanish */
-    for (size_t i = 0; i < 3; i++)
-        assert_string_equal(l->targets[i].refused,
-                            "target_limit exceeded (number of targets: 3, limit: 2)");
-    assert_null(l->targets[3].refused);
+    assert_int_equal(l->n_targets, 7); /* they count as down, they do not vanish */
+    for (size_t i = 0; i < 7; i++)
+        if (i < 3 || i == 6)
+            assert_null(l->targets[i].refused);
+        else
+            assert_string_equal(l->targets[i].refused,
+                                "target_limit exceeded (number of targets: 3, limit: 2)");
     assert_has(complaints.p, "job many: target_limit exceeded");
     target_list_unref(l);
 }
@@ -383,8 +388,8 @@ static void a_running_target_notices_the_limit_and_its_end(void **state)
     buf_addf(&high, limited, 3);
     a = list_of(low.p, NULL);
     b = list_of(high.p, NULL);
-    assert_true(a->targets[0].identity != b->targets[0].identity);
-    assert_true(a->targets[3].identity == b->targets[3].identity);
+    assert_true(a->targets[3].identity != b->targets[3].identity);
+    assert_true(a->targets[6].identity == b->targets[6].identity);
     target_list_unref(a);
     target_list_unref(b);
 }
