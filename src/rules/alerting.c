@@ -2,8 +2,10 @@
 /*
  * alerting - the state machine of an alert rule (prometheus.md 3.3)
  *
- *     not there ──result──▶ pending ──`for` is over──▶ firing ──no result──▶ resolved ──15 min──▶
- * not there └──no result──▶ not there     └─keep_firing_for─┘
+ *              result         `for` is over         no result          15 min
+ *     not there ────▶ pending ─────────────▶ firing ───────────▶ resolved ──────▶ not there
+ *         ▲             │                    │  ▲
+ *         └──no result──┘                    └──┘ keep_firing_for
  *
  * The identity of an alert is its label set; annotations and value follow the newest run.
  */

@@ -2,10 +2,12 @@
 /*
  * rules - asks PromQL on a clock: rule groups, recording rules, pending and firing state
  *
- * Comes in: rule files of Prometheus and rule group manifests of KubeSphere (RuleGroup,
- * ClusterRuleGroup, GlobalRuleGroup). Goes out: alerts to the alert sink, samples (recorded series,
- * ALERTS, ALERTS_FOR_STATE) to the sample sink. Time is a parameter. Any number of worker threads
- * may call rules_tick(); a group is evaluated by one of them at a time.
+ * Comes in: rule files of Prometheus, PrometheusRule, and KubeSphere's RuleGroup, ClusterRuleGroup
+ * and GlobalRuleGroup. Goes out: alerts to the alert sink, samples (recorded series, ALERTS,
+ * ALERTS_FOR_STATE) to the sample sink. Time is a parameter.
+ *
+ * Any number of worker threads may call rules_tick(); a group is evaluated by one of them at a
+ * time. One thread reloads and frees; when it frees nobody else may be in here.
  */
 #ifndef TOCSIN_RULES_RULES_H
 #define TOCSIN_RULES_RULES_H
@@ -43,10 +45,11 @@ void rules_free(struct rules *r);
  * failure nothing changes. */
 int rules_reload(struct rules *r, const struct config *config, unix_ns now, struct err *err);
 
-/* Evaluates what is due at `now`; returns when it next wants to be called. */
+/* Evaluates what is due at `now`; returns when it next wants to be called (INT64_MAX: there are no
+ * groups). A reload may make that earlier: call again after it. */
 unix_ns rules_tick(struct rules *r, unix_ns now);
 
-/* ---- looking in: for the API. Everything is borrowed for the call and consistent within a group. ---- */
+/* ---- looking in, for the API: all is borrowed for the call and consistent within a group */
 
 enum rule_health { RULE_UNKNOWN, RULE_OK, RULE_ERR };
 enum rule_state { RULE_INACTIVE, RULE_PENDING, RULE_FIRING };
@@ -62,7 +65,7 @@ struct rule_alert_view {
 struct rule_view {
     bool alerting;
     const char *name;  /* alert or record */
-    const char *query; /* canonical text */
+    const char *query; /* canonical text; of KubeSphere's rules the one that KubeSphere shows */
     dur_ms hold, keep_firing_for;
     const struct label_set *labels;
     const struct label_set *annotations; /* as written, templates not expanded */
@@ -85,7 +88,8 @@ struct rule_group_view {
     size_t n_rules;
 };
 
-/* Groups sorted by file, then name. Any thread. */
+/* Groups sorted by file, then name. Any thread; cb must not call in here. `file` of a manifest has
+ * its namespace behind it where groups of one name may meet. */
 void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *g, void *arg),
                       void *arg);
 

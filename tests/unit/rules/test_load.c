@@ -352,12 +352,7 @@ static const struct {
                                       "  - {alert: B, expr: up, disable: yes}\n"
                                       "  - {alert: C, expr: up, disable: false}\n",
      1},
-    /* the same name in other places is another group */
-    {MANIFEST("ClusterRuleGroup", "") "  rules: [{alert: A, expr: up}]\n---\n" MANIFEST("GlobalRuleGroup", "") "  rules: [{alert: A, expr: up}]\n---\n" MANIFEST(
-         "RuleGroup",
-         "  namespace: x\n") "  rules: [{alert: A, expr: up}]\n---\n" MANIFEST("RuleGroup",
-                                                                               "  namespace: y\n") "  rules: [{alert: A, expr: up}]\n",
-     4},
+    /* objects of an operator are files of their own */
     {"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n"
      "metadata: {name: p, namespace: n}\nspec:\n  groups:\n  - name: g\n"
      "    partial_response_strategy: warn\n    rules:\n    - {record: r, expr: 5}\n---\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers, a reload and somebody who looks in, all at once. Meant for the thread sanitizer; without it
- * the test still sees runs that are lost, doubled or mixed.
+ * Workers, a reload and somebody who looks in, all at once. Meant for the thread sanitizer; without
+ * it the test still sees runs that are lost, doubled or mixed.
  */
 #include "tests/unit/rules/world.h"
 
