@@ -8,19 +8,19 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/quote.h"
 #include "net/http_client.h"
 #include "scrape/scrape_priv.h"
 
-#define PAGE_MAX                                                                                   \
-    (256u                                                                                          \
-     << 20) /* bytes, when body_size_limit sets none: the loop's memory is shared by others   \
-                  */
+/* Bytes of a page whose job sets no body_size_limit: the memory is everybody's. */
+#define PAGE_MAX (256u << 20)
 
+/* Of Prometheus 3.5, without protobuf. */
 static const char accept[] =
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
-    "application/openmetrics-text;version=0.0.1;q=0.4,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
-    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
 
 /* One a thread: a loop's sessions share its connections. */
 static _Thread_local struct http_client *client;
@@ -69,35 +69,70 @@ static bool media_type_is(struct str type, struct str name)
     return type.len == name.len && strncasecmp(type.p, name.p, name.len) == 0;
 }
 
+static bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.p[i] <= ' ' || s.p[i] == 127 || strchr("()<>@,;:\\\"/[]?=", s.p[i]))
+            return false;
+    return s.len > 0;
+}
+
+/* "text/plain", or one word alone. */
+static bool is_media_type(struct str type)
+{
+    size_t slash = str_find(type, STR("/"));
+
+    return is_token(str_n(type.p, slash)) &&
+           (slash == type.len || is_token(str_n(type.p + slash + 1, type.len - slash - 1)));
+}
+
 /* Prometheus 3: a page whose type is not told or not known is refused, unless the job names a
  * fallback. */
+static int refuse_type(struct str content_type, struct str type, struct err *err)
+{
+    CLEANUP(buf_free) struct buf quoted = {0};
+
+    if (content_type.len == 0)
+        return err_set(
+            err, -EPROTO,
+            "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol "
+            "specified for target");
+    quote_add_go(&quoted, content_type);
+    if (!is_media_type(type))
+        return err_set(err, -EPROTO,
+                       "cannot parse Content-Type %s and no fallback_scrape_protocol for target",
+                       quoted.p);
+    return err_set(err, -EPROTO,
+                   "received unsupported Content-Type %s and no fallback_scrape_protocol specified "
+                   "for target",
+                   quoted.p);
+}
+
 static int choose_format(const struct config_scrape *job, struct str content_type,
                          enum exposition_format *ret, struct err *err)
 {
     struct str rest = content_type, type = str_trim(str_cut(&rest, ';'));
     const char *fallback = job->fallback_scrape_protocol;
 
-    if (media_type_is(type, STR("application/openmetrics-text"))) {
+    if (media_type_is(type, STR("application/openmetrics-text")))
         *ret = EXPOSITION_OPENMETRICS;
-        return 0;
-    }
-    if (media_type_is(type, STR("text/plain"))) {
+    else if (media_type_is(type, STR("text/plain")))
         *ret = EXPOSITION_TEXT;
-        return 0;
-    }
-    if (fallback) {
-        *ret = strncmp(fallback, "OpenMetrics", 11) == 0 ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT;
-        return 0;
-    }
-    if (type.len == 0)
-        return err_set(
-            err, -EPROTO,
-            "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol "
-            "specified for target");
-    return err_set(
-        err, -EPROTO,
-        "received unsupported Content-Type \"%.*s\" and no fallback_scrape_protocol specified for target",
-        STR_ARG(content_type));
+    else if (media_type_is(type, STR("application/vnd.google.protobuf")))
+        return err_set(err, -EPROTO, "the page is in protobuf, which was not asked for");
+    else if (fallback)
+        *ret = str_has_prefix(str_c(fallback), STR("OpenMetrics")) ? EXPOSITION_OPENMETRICS
+                                                                   : EXPOSITION_TEXT;
+    else
+        return refuse_type(content_type, type, err);
+    return 0;
+}
+
+static void refuse_status(int status, struct err *err)
+{
+    const char *words = http_status_words(status);
+
+    err_set(err, -EPROTO, "server returned HTTP status %d%s%s", status, *words ? " " : "", words);
 }
 
 static void on_answer(struct http_response *response, const struct err *failure, void *arg)
@@ -107,14 +142,14 @@ static void on_answer(struct http_response *response, const struct err *failure,
     struct err err = {0};
 
     s->call = NULL;
-    if (!response)
+    if (!response && failure->code == -E2BIG)
+        err_set(&err, -E2BIG, "body size limit exceeded");
+    else if (!response)
         err = *failure;
     else if (response->status != 200)
-        err_set(&err, -EPROTO, "server returned HTTP status %d", response->status);
+        refuse_status(response->status, &err);
     else
         choose_format(s->target->job, response->content_type, &format, &err);
-    if (err.code == -E2BIG)
-        err_set(&err, -E2BIG, "body size limit exceeded");
     s->done(err.code ? STR_NONE : buf_str(&response->body), format, err.code ? &err : NULL, s->arg);
 }
 
@@ -125,9 +160,12 @@ static void http_fetch_page(void *session, dur_ms timeout, page_done *done, void
     struct session *s = session;
     const struct config_scrape *job = s->target->job;
     char seconds[32];
-    struct http_header headers[] = {{"Accept", accept},
-                                    {"X-Prometheus-Scrape-Timeout-Seconds", seconds},
-                                    {"User-Agent", agent}};
+    struct http_header headers[] = {
+        {"Accept", accept},
+        {"X-Prometheus-Scrape-Timeout-Seconds", seconds},
+        {"User-Agent", agent},
+        {"Accept-Encoding", "identity"}, /* where compression is on, the client says gzip itself */
+    };
 
     snprintf(seconds, sizeof seconds, "%.15g", (double)timeout / 1000);
     s->done = done;
@@ -139,7 +177,7 @@ static void http_fetch_page(void *session, dur_ms timeout, page_done *done, void
             .url = s->target->url,
             .options = &job->http,
             .headers = headers,
-            .n_headers = ARRAY_LEN(headers),
+            .n_headers = ARRAY_LEN(headers) - job->enable_compression,
             .timeout = timeout,
             .max_body = job->body_size_limit ? (size_t)job->body_size_limit : PAGE_MAX,
             .accept_gzip = job->enable_compression,

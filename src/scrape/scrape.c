@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * scrape - the machine: loops, timers, sessions
+ * scrape - the machine: threads with loops, and which targets are watched on them
  *
- * A watch is one target being watched. It belongs to one loop; main makes it and hands it over, and
- * from then on only its loop touches it, but for `status`, which is read under the lock. The table
- * of watches belongs to whoever calls scrape_apply() (main) and is read by scrape_each() under the
- * lock.
+ * The table of watches belongs to whoever calls scrape_apply() (main) and is read by scrape_each()
+ * under the lock. A target's loop follows from its labels: watches that write the same series, the
+ * one before a reload and the one after, are on one loop, and what is posted there runs in order.
  */
 #include "scrape/scrape.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "base/mem.h"
-#include "base/thread.h"
-#include "model/selfmetrics.h"
 #include "scrape/scrape_priv.h"
-
-#define TOLERANCE_NS (2 * NS_PER_MS) /* a scrape this near to its tick is stamped with the tick */
-
-SELFMETRIC(scrapes, METRIC_COUNTER, "tocsin_scrapes_total", NULL, "Pages asked for.");
-SELFMETRIC(failures, METRIC_COUNTER, "tocsin_scrapes_failed_total", NULL,
-           "Pages that did not come or were bad.");
-SELFMETRIC(skipped, METRIC_COUNTER, "tocsin_scrapes_skipped_total", NULL,
-           "Ticks at which the page of the tick before was still under way.");
 
 struct worker {
     struct scrape *scrape;
@@ -32,181 +21,15 @@ struct worker {
     struct thread thread;
 };
 
-struct watch {
-    struct scrape *scrape;
-    struct worker *worker;
-    struct target_list *list; /* a reference: the target lives in it */
-    const struct target *target;
-    bool begun; /* handed to its loop; of main */
-
-    /* its loop */
-    const struct page_source *source;
-    void *session;
-    struct scraper *scraper;
-    struct loop_timer *timer;
-    unix_ns tick; /* the one being waited for, or carried out */
-    bool under_way;
-    unix_ms stamp; /* of the page under way */
-    mono_ns started;
-    struct watch *heir; /* takes over our memory when we end */
-
-    /* under scrape->lock */
-    enum target_health health;
-    char *last_error;
-    unix_ms last_scrape;
-    double last_duration;
-};
-
 struct scrape {
     struct scrape_options options;
     struct worker *workers;
-    struct lock lock;
+    struct lock lock; /* of the table, and of the status of every watch */
     struct watch **watches;
     size_t n;
 };
 
-unix_ns scrape_next_tick(unix_ns after, dur_ms interval, uint64_t hash)
-{
-    int64_t step = interval * NS_PER_MS, offset = (int64_t)(hash % (uint64_t)step);
-    int64_t since = (after - offset) % step;
-
-    if (since < 0)
-        since += step;
-    return after - since + step;
-}
-
-/* ---- one watch, on its loop ---------------------------------------------------------------- */
-
-static void note(struct watch *w, const struct scrape_outcome *o, unix_ms now, double duration)
-{
-    WITH_LOCK(&w->scrape->lock);
-    w->health = o->err.code ? TARGET_DOWN : TARGET_UP;
-    w->last_scrape = now;
-    w->last_duration = duration;
-    free(w->last_error);
-    w->last_error = mem_strdup(o->err.code ? o->err.msg : "");
-    selfmetric_add(&failures, o->err.code != 0);
-}
-
-static void on_page(struct str page, enum exposition_format format, const struct err *err,
-                    void *arg)
-{
-    struct watch *w = arg;
-    struct scrape_outcome o;
-    int64_t duration = clock_mono_ns() - w->started;
-
-    w->under_way = false;
-    if (err && page.len)
-        scraper_take_down(w->scraper, page, format, err, w->stamp, duration, &o);
-    else if (err)
-        scraper_fail(w->scraper, err, w->stamp, duration, &o);
-    else
-        scraper_take(w->scraper, page, format, w->stamp, duration, &o);
-    note(w, &o, w->stamp, (double)duration / 1e9);
-}
-
-/* A target that is not to be asked is down all the same: its series say so, alerts see it. */
-static void refuse(struct watch *w)
-{
-    struct err err = {0};
-
-    err_set(&err, -EINVAL, "%s", w->target->refused);
-    on_page(STR_NONE, EXPOSITION_TEXT, &err, w);
-}
-
-/* Always computed from the wall clock, so that a clock that is set moves the ticks along. A timer
- * that is a little early must not make the same tick twice. */
-static void wait_for_tick(struct watch *w)
-{
-    unix_ns now = clock_unix_ns(),
-            next = scrape_next_tick(now, w->target->interval, w->target->hash);
-
-    if (next == w->tick)
-        next += w->target->interval * NS_PER_MS;
-    w->tick = next;
-    loop_timer_after_ns(w->timer, next - now);
-}
-
-static void on_tick(void *arg)
-{
-    struct watch *w = arg;
-    unix_ns now = clock_unix_ns();
-    int64_t late = now > w->tick ? now - w->tick : w->tick - now;
-    int64_t tolerance = w->target->interval * NS_PER_MS / 100;
-
-    if (tolerance > TOLERANCE_NS)
-        tolerance = TOLERANCE_NS;
-    if (w->under_way) {
-        selfmetric_add(&skipped, 1);
-    } else {
-        w->under_way = true;
-        w->stamp = unix_ms_of_ns(late <= tolerance ? w->tick : now);
-        w->started = clock_mono_ns();
-        if (w->target->refused) {
-            refuse(w);
-        } else {
-            selfmetric_add(&scrapes, 1);
-            w->source->fetch(w->session, w->target->timeout, on_page, w);
-        }
-    }
-    wait_for_tick(w);
-}
-
-static void watch_begin(void *arg)
-{
-    struct watch *w = arg;
-
-    w->session = w->source->open(w->worker->loop, w->target);
-    w->timer = loop_timer_new(w->worker->loop, on_tick, w);
-    wait_for_tick(w);
-}
-
-static void watch_free(struct watch *w)
-{
-    scraper_free(w->scraper);
-    target_list_unref(w->list);
-    free(w->last_error);
-    free(w);
-}
-
-static void watch_stop(struct watch *w)
-{
-    loop_timer_free(w->timer);
-    if (w->session)
-        w->source->close(w->session);
-    w->timer = NULL;
-    w->session = NULL;
-}
-
-/* The heir, if there is one, was posted to the same loop behind this and has not begun. */
-static void watch_end(void *arg)
-{
-    struct watch *w = arg;
-
-    watch_stop(w);
-    if (w->heir)
-        scraper_inherit(w->heir->scraper, w->scraper);
-    else
-        scraper_end(w->scraper, clock_unix_ms());
-    watch_free(w);
-}
-
-static struct watch *watch_new(struct scrape *s, struct target_list *list, const struct target *t,
-                               struct worker *worker)
-{
-    struct watch *w = mem_zalloc(sizeof *w);
-
-    w->scrape = s;
-    w->worker = worker;
-    w->list = target_list_ref(list);
-    w->target = t;
-    w->source = t->job->kind == JOB_REDIS ? s->options.redis : &http_source;
-    w->scraper = scraper_new(t, &s->options.sink);
-    w->last_error = mem_strdup("");
-    return w;
-}
-
-/* ---- the machine --------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------- */
 
 static void run_worker(void *arg)
 {
@@ -220,6 +43,7 @@ struct scrape *scrape_new(const struct scrape_options *o)
 {
     struct scrape *s = mem_zalloc(sizeof *s);
 
+    must(o->threads > 0);
     s->options = *o;
     lock_init(&s->lock);
     s->workers = mem_array((size_t)o->threads, sizeof *s->workers);
@@ -233,33 +57,28 @@ struct scrape *scrape_new(const struct scrape_options *o)
     return s;
 }
 
-struct closing {
-    struct scrape *scrape;
-    struct worker *worker;
-};
-
 /* Sessions and clients live on their loop's thread and have to end there. */
 static void close_worker(void *arg)
 {
-    struct closing *c = arg;
+    struct worker *worker = arg;
+    const struct scrape *s = worker->scrape;
 
-    for (size_t i = 0; i < c->scrape->n; i++)
-        if (c->scrape->watches[i]->worker == c->worker)
-            watch_stop(c->scrape->watches[i]);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->watches[i]->loop == worker->loop)
+            watch_stop(s->watches[i]);
     http_source_end();
-    loop_stop(c->worker->loop);
+    loop_stop(worker->loop);
 }
 
 void scrape_free(struct scrape *s)
 {
     if (!s)
         return;
+    for (int i = 0; i < s->options.threads; i++)
+        loop_post(s->workers[i].loop, close_worker, &s->workers[i]);
     for (int i = 0; i < s->options.threads; i++) {
-        struct closing c = {s, &s->workers[i]};
-
-        loop_post(c.worker->loop, close_worker, &c);
-        thread_join(&c.worker->thread);
-        loop_free(c.worker->loop);
+        thread_join(&s->workers[i].thread);
+        loop_free(s->workers[i].loop);
     }
     for (size_t i = 0; i < s->n; i++)
         watch_free(s->watches[i]);
@@ -269,70 +88,149 @@ void scrape_free(struct scrape *s)
     free(s);
 }
 
-static struct watch *take_equal(struct watch **old, size_t n, const struct target *t)
+/* ---- a new list ---------------------------------------------------------------------------- */
+
+/* The map compares hashes before it asks, and identities are hashes. */
+static bool is_same(const void *key, const void *value)
 {
-    for (size_t i = 0; i < n; i++)
-        if (old[i] && old[i]->target->identity == t->identity)
-            return TAKE(old[i]);
-    return NULL;
+    return true;
 }
 
-/* One with other settings and the same labels writes the same series. */
-static struct watch *find_forebear(struct watch **old, size_t n, const struct target *t)
+static bool has_labels(const void *key, const void *value)
 {
-    for (size_t i = 0; i < n; i++)
-        if (old[i] && !old[i]->heir && label_set_eq(old[i]->target->labels, t->labels))
-            return old[i];
-    return NULL;
+    return label_set_eq(key, ((const struct watch *)value)->target->target.labels);
+}
+
+/* What goes on unchanged may have been discovered with other labels: they are only shown. */
+static void show(struct scrape *s, struct watch *w, const struct target *t,
+                 const struct config *config)
+{
+    struct watched_target *before;
+
+    if (label_set_eq(w->shown->target.discovered, t->discovered))
+        return;
+    before = w->shown;
+    lock_take(&s->lock);
+    w->shown = watched_target_new(t, config);
+    lock_give(&s->lock);
+    watched_target_unref(before);
+}
+
+static struct watch *begin(struct scrape *s, const struct target *t, const struct config *config)
+{
+    uint64_t worker = label_set_hash(t->labels) % (uint64_t)s->options.threads;
+
+    return watch_new(watched_target_new(t, config), s->workers[worker].loop, &s->lock,
+                     t->job->kind == JOB_REDIS ? s->options.redis : &http_source, &s->options.sink);
+}
+
+/* Fills `now` with those of `old` (by identity, which are taken out of it) that the list has too. */
+static void keep_equal(struct scrape *s, struct map *old, const struct target_list *list,
+                       struct watch **now)
+{
+    for (size_t i = 0; i < list->n_targets; i++) {
+        const struct target *t = &list->targets[i];
+
+        now[i] = map_remove(old, t->identity, is_same, NULL);
+        if (now[i])
+            show(s, now[i], t, list->config);
+    }
+}
+
+/* Fills the gaps of `now`. One with the same labels as one of `ending` writes the same series and
+ * becomes its heir; where several have the same labels, one inherits. */
+static void begin_new(struct scrape *s, const struct map *ending, const struct target_list *list,
+                      struct watch **now)
+{
+    struct map forebears = {0}; /* by labels */
+    struct watch *w;
+
+    for (size_t i = 0; (w = map_next(ending, &i));) {
+        const struct label_set *labels = w->target->target.labels;
+
+        if (!map_get(&forebears, label_set_hash(labels), has_labels, labels))
+            map_add(&forebears, label_set_hash(labels), w);
+    }
+    for (size_t i = 0; i < list->n_targets; i++) {
+        const struct label_set *labels = list->targets[i].labels;
+
+        if (now[i])
+            continue;
+        now[i] = begin(s, &list->targets[i], list->config);
+        w = map_remove(&forebears, label_set_hash(labels), has_labels, labels);
+        if (w)
+            w->heir = now[i];
+    }
+    map_deinit(&forebears);
 }
 
 void scrape_apply(struct scrape *s, struct target_list *list)
 {
-    struct watch **old = s->watches, **now = mem_array(list->n_targets, sizeof *now);
-    size_t n_old = s->n;
+    struct map ending = {0};
+    struct watch **now = mem_array(list->n_targets, sizeof(struct watch *)), **old = s->watches, *w;
 
-    for (size_t i = 0; i < list->n_targets; i++)
-        now[i] = take_equal(old, n_old, &list->targets[i]);
-    for (size_t i = 0; i < list->n_targets; i++) {
-        const struct target *t = &list->targets[i];
-        struct watch *forebear;
-
-        if (now[i])
-            continue;
-        forebear = find_forebear(old, n_old, t);
-        now[i] = watch_new(s, list, t,
-                           forebear ? forebear->worker
-                                    : &s->workers[t->hash / 7 % (uint64_t)s->options.threads]);
-        if (forebear)
-            forebear->heir = now[i];
-    }
+    for (size_t i = 0; i < s->n; i++)
+        map_add(&ending, old[i]->target->target.identity, old[i]);
+    keep_equal(s, &ending, list, now);
+    begin_new(s, &ending, list, now);
     lock_take(&s->lock);
     s->watches = now;
     s->n = list->n_targets;
     lock_give(&s->lock);
-    /* Ends come before beginnings on every loop: an heir finds its inheritance. */
-    for (size_t i = 0; i < n_old; i++)
-        if (old[i])
-            loop_post(old[i]->worker->loop, watch_end, old[i]);
-    for (size_t i = 0; i < s->n; i++)
-        if (!s->watches[i]->begun) {
-            s->watches[i]->begun = true;
-            loop_post(s->watches[i]->worker->loop, watch_begin, s->watches[i]);
-        }
     free(old);
+    /* Ends come before beginnings on every loop: an heir finds its inheritance, and a marker does
+     * not follow the first sample of what begins. */
+    for (size_t i = 0; (w = map_next(&ending, &i));)
+        loop_post(w->loop, watch_end, w);
+    for (size_t i = 0; i < s->n; i++)
+        if (!now[i]->begun) {
+            now[i]->begun = true;
+            loop_post(now[i]->loop, watch_begin, now[i]);
+        }
+    map_deinit(&ending);
 }
 
-void scrape_each(struct scrape *s, void (*cb)(const struct target_status *st, void *arg), void *arg)
+/* ---- what others see ----------------------------------------------------------------------- */
+
+struct seen {
+    struct watched_target *target;
+    struct watch_status status;
+};
+
+static struct seen *look(struct scrape *s, size_t *ret_n)
 {
     WITH_LOCK(&s->lock);
+    struct seen *all = mem_array(s->n, sizeof *all);
+
     for (size_t i = 0; i < s->n; i++) {
         const struct watch *w = s->watches[i];
 
-        cb(&(struct target_status){.target = w->target,
-                                   .health = w->health,
-                                   .last_error = w->last_error,
-                                   .last_scrape = w->last_scrape,
-                                   .last_duration = w->last_duration},
-           arg);
+        all[i] = (struct seen){watched_target_ref(w->shown), w->status};
+        if (w->status.last_error)
+            all[i].status.last_error = mem_strdup(w->status.last_error);
     }
+    *ret_n = s->n;
+    return all;
+}
+
+/* The callbacks come when the lock is given back: what they write for thousands of targets takes
+ * time, and loops that wait for the lock miss their ticks. */
+void scrape_each(struct scrape *s, void (*cb)(const struct target_status *st, void *arg), void *arg)
+{
+    size_t n;
+    struct seen *all = look(s, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        const struct watch_status *st = &all[i].status;
+
+        cb(&(struct target_status){.target = &all[i].target->target,
+                                   .health = st->health,
+                                   .last_error = st->last_error ? st->last_error : "",
+                                   .last_scrape = st->last_scrape,
+                                   .last_duration = st->last_duration},
+           arg);
+        watched_target_unref(all[i].target);
+        free(st->last_error);
+    }
+    free(all);
 }

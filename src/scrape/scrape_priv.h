@@ -1,15 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * scrape_priv - for the files of scrape/ only
+ *
+ *     scraper.c      one target's memory, from page to batch
+ *     watch.c        one target being watched: ticks, session, state; on its loop
+ *     scrape.c       threads, and which targets are watched
+ *     http_source.c  the page source of JOB_HTTP
  */
 #ifndef TOCSIN_SCRAPE_SCRAPE_PRIV_H
 #define TOCSIN_SCRAPE_SCRAPE_PRIV_H
 
+#include <stdatomic.h>
+
+#include "base/thread.h"
 #include "scrape/scrape.h"
 
+/* ---- scraper.c ----------------------------------------------------------------------------- */
+
 /* The new target goes on where the old one of the same labels stopped: its series are not new to
- * it. */
+ * it, and those that it does not have end on its first page. What a text means is asked anew, since
+ * relabelling and limits may differ. `from` is good for scraper_free() only. */
 void scraper_inherit(struct scraper *s, struct scraper *from);
+
+/* ---- http_source.c ------------------------------------------------------------------------- */
 
 /* The page source of JOB_HTTP. It uses one client per loop: http_source_begin() makes it on the
  * loop's thread, http_source_end() frees it there when the last session is closed. */
@@ -17,8 +30,69 @@ extern const struct page_source http_source;
 void http_source_begin(struct loop *l, const char *user_agent);
 void http_source_end(void);
 
+/* "Not Found" of 404; "" when it has no standard words. */
+const char *http_status_words(int status);
+
+/* ---- watch.c ------------------------------------------------------------------------------- */
+
 /* The next tick of a target strictly after `after`, both in ns since 1970: ticks are `hash mod
  * interval` after multiples of the interval. */
 unix_ns scrape_next_tick(unix_ns after, dur_ms interval, uint64_t hash);
+
+/* A copy of a target, so that a watch does not keep alive the whole list that it comes from: lists
+ * come and go with every change of a discovery file. Counted, immutable. */
+struct watched_target {
+    atomic_uint refs;
+    const struct config *config; /* a reference: the job lives in it */
+    struct target target;
+};
+
+struct watched_target *watched_target_new(const struct target *t, const struct config *config);
+struct watched_target *watched_target_ref(struct watched_target *t);
+void watched_target_unref(struct watched_target *t);
+
+struct watch_status {
+    enum target_health health;
+    char *last_error; /* NULL: none */
+    unix_ms last_scrape;
+    double last_duration;
+};
+
+/*
+ * One target being watched. Main makes it and hands it over with loop_post(watch_begin); from then
+ * on it belongs to its loop, until watch_end frees it there.
+ */
+struct watch {
+    struct loop *loop;
+    struct lock *lock;             /* scrape's */
+    struct watched_target *target; /* what the session and the scraper know */
+    bool begun;                    /* handed to its loop; of main */
+
+    /* its loop */
+    const struct page_source *source;
+    void *session;
+    struct scraper *scraper;
+    struct loop_timer *timer;
+    unix_ns tick; /* the one being waited for, or carried out */
+    bool under_way;
+    unix_ms stamp; /* of the page under way */
+    mono_ns started;
+    struct watch *heir; /* takes over our memory when we end; set by main before that is posted */
+
+    /* under lock; `shown` is written by main, `status` by its loop */
+    struct watched_target *shown; /* the same target as it was discovered last */
+    struct watch_status status;
+};
+
+struct watch *watch_new(struct watched_target *take_target, struct loop *loop, struct lock *lock,
+                        const struct page_source *source, const struct sample_sink *sink);
+void watch_free(struct watch *w);
+
+/* These are posted to its loop. */
+void watch_begin(void *watch);
+void watch_end(void *watch); /* with staleness markers, or with an heir that begins behind it */
+
+/* Closes session and timer; nothing is marked stale. On its loop. */
+void watch_stop(struct watch *w);
 
 #endif

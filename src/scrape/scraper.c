@@ -49,6 +49,7 @@ struct scraper {
     struct map entries;  /* by raw text */
     uint64_t page;       /* number of the page being taken */
     struct entry *first; /* of the last page */
+    struct map former;   /* by reference: what the forebear had and no page of ours yet */
     series_ref reports[REPORTS];
 
     /* of the page being taken */
@@ -67,14 +68,19 @@ struct scraper *scraper_new(const struct target *t, const struct sample_sink *si
     return s;
 }
 
-static void forget_entries(struct scraper *s)
+static void free_entries(struct map *m)
 {
     struct entry *e;
 
-    for (size_t i = 0; (e = map_next(&s->entries, &i));)
+    for (size_t i = 0; (e = map_next(m, &i));)
         free(e);
-    map_deinit(&s->entries);
-    s->entries = (struct map){0};
+    map_deinit(m);
+}
+
+static void forget_entries(struct scraper *s)
+{
+    free_entries(&s->entries);
+    free_entries(&s->former);
     s->first = NULL;
 }
 
@@ -88,14 +94,44 @@ void scraper_free(struct scraper *s)
     free(s);
 }
 
+/* ---- from forebear to heir ----------------------------------------------------------------- */
+
+static bool entry_has_ref(const void *key, const void *value)
+{
+    return ((const struct entry *)value)->ref == *(const series_ref *)key;
+}
+
+static void move_living(struct map *from, struct map *to)
+{
+    struct entry *e;
+
+    for (size_t i = 0; (e = map_next(from, &i));) {
+        if (e->live && !map_get(to, e->ref, entry_has_ref, &e->ref))
+            map_add(to, e->ref, e);
+        else
+            free(e);
+    }
+    map_deinit(from);
+}
+
 void scraper_inherit(struct scraper *s, struct scraper *from)
 {
-    s->entries = from->entries;
-    s->first = from->first;
-    s->page = from->page;
-    memcpy(s->reports, from->reports, sizeof s->reports);
-    from->entries = (struct map){0};
+    move_living(&from->entries, &s->former);
+    move_living(&from->former, &s->former);
     from->first = NULL;
+    memcpy(s->reports, from->reports, sizeof s->reports);
+}
+
+/* A series that the forebear had goes on: it is not new, and it ends like any other. */
+static bool take_former(struct scraper *s, struct entry *e)
+{
+    struct entry *former = map_remove(&s->former, e->ref, entry_has_ref, &e->ref);
+
+    if (!former)
+        return false;
+    e->live = true;
+    free(former);
+    return true;
 }
 
 /* ---- labels -------------------------------------------------------------------------------- */
@@ -220,7 +256,7 @@ static int find_entry(struct scraper *s, const struct exposition_reader *r,
             e->len = (uint32_t)line->raw.len;
             memcpy(e->raw, line->raw.p, line->raw.len);
             map_add(&s->entries, hash, e);
-            *is_new = true;
+            *is_new = !take_former(s, e);
         }
         if (previous)
             previous->after = e;
@@ -273,6 +309,16 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
 
 /* ---- commit -------------------------------------------------------------------------------- */
 
+static void end_former(struct scraper *s, unix_ms now)
+{
+    struct entry *e;
+
+    for (size_t i = 0; (e = map_next(&s->former, &i));)
+        if (!e->timed)
+            add_row(s, e->ref, now, stale_nan());
+    free_entries(&s->former);
+}
+
 /* Series that did not stand on this page end now. Their texts are forgotten; those that relabelling
  * drops are kept, or each page would parse them anew. */
 static void end_vanished(struct scraper *s, unix_ms now)
@@ -281,6 +327,7 @@ static void end_vanished(struct scraper *s, unix_ms now)
     struct entry *e;
     size_t vanished = 0;
 
+    end_former(s, now);
     for (size_t i = 0; (e = map_next(&s->entries, &i));) {
         bool here = e->on == s->page;
 
@@ -426,15 +473,16 @@ void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t
     fail(s, why, 0, 0, now, duration_ns, ret);
 }
 
+/* A target that was never scraped has nothing to end. */
 void scraper_end(struct scraper *s, unix_ms now)
 {
     struct scrape_outcome o;
-    double values[REPORTS];
 
     begin(s, &o);
-    for (int i = 0; i < REPORTS; i++)
-        values[i] = stale_nan();
     end_vanished(s, now);
-    add_report_rows(s, values, now);
-    commit(s, NULL);
+    for (int i = 0; i < REPORTS; i++)
+        if (s->reports[i])
+            add_row(s, s->reports[i], now, stale_nan());
+    if (s->n_rows)
+        commit(s, NULL);
 }

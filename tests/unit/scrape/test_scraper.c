@@ -180,20 +180,101 @@ static void everything_ends_with_the_target(void **state)
     assert_lines(&w, 1 + REPORT_LINES);
 }
 
+/* Another watch of the same series takes the place of the one before. */
+static void be_inherited(struct world *w)
+{
+    const struct sample_sink port = sink_port(&w->sink);
+    struct scraper *old = w->scraper;
+
+    w->scraper = scraper_new(&w->target, &port);
+    scraper_inherit(w->scraper, old);
+    scraper_free(old);
+}
+
 static void an_heir_goes_on_with_the_series_of_the_target_before(void **state)
 {
-    struct scraper *old;
     WORLD();
-    const struct sample_sink port = sink_port(&w.sink);
 
     take(&w, "a 1\nb 2\n", 1000);
-    old = w.scraper;
-    w.scraper = scraper_new(&w.target, &port);
-    scraper_inherit(w.scraper, old);
-    scraper_free(old);
+    be_inherited(&w);
     take(&w, "b 3\n", 2000);
     assert_has(&w, "a{job=\"j\"} stale @2000");
     assert_has(&w, "scrape_series_added{job=\"j\"} 0 @2000");
+}
+
+static void an_heir_has_its_own_relabelling(void **state)
+{
+    const char *source[] = {"__name__"};
+    struct config_relabel drop_b = {
+        .source_labels = source, .n_source_labels = 1, .separator = ";", .action = RELABEL_DROP};
+    WORLD();
+
+    assert_int_equal(regex_new(STR("b"), REGEX_ANCHORED, &drop_b.regex, NULL), 0);
+    take(&w, "a 1\nb 2\n", 1000);
+    w.job.metric_relabel = &drop_b;
+    w.job.n_metric_relabel = 1;
+    be_inherited(&w);
+    take(&w, "a 3\nb 4\n", 2000);
+    assert_has(&w, "a{job=\"j\"} 3 @2000");
+    assert_has(&w, "b{job=\"j\"} stale @2000");
+    assert_lines(&w, 2 + REPORT_LINES);
+    w.job.n_metric_relabel = 0;
+    be_inherited(&w);
+    take(&w, "a 5\nb 6\n", 3000);
+    assert_has(&w, "b{job=\"j\"} 6 @3000"); /* dropped once is not dropped for ever */
+    assert_has(&w, "scrape_series_added{job=\"j\"} 1 @3000");
+    regex_free(drop_b.regex);
+}
+
+static void what_was_inherited_ends_when_the_heir_has_no_page(void **state)
+{
+    WORLD();
+
+    take(&w, "a 1\nb 2\ntimed 3 700\n", 1000);
+    be_inherited(&w);
+    be_inherited(&w); /* the first heir was never scraped */
+    lose(&w, 2000);
+    assert_has(&w, "a{job=\"j\"} stale @2000");
+    assert_has(&w, "b{job=\"j\"} stale @2000");
+    assert_has(&w, "up{job=\"j\"} 0 @2000");
+    assert_lines(&w, 2 + REPORT_LINES);
+    lose(&w, 3000);
+    assert_lines(&w, REPORT_LINES);
+}
+
+static void what_was_inherited_ends_when_the_first_page_is_bad_behind_it(void **state)
+{
+    WORLD();
+
+    take(&w, "a 1\nb 2\n", 1000);
+    be_inherited(&w);
+    take(&w, "a 1\nthis is not a sample\n", 2000);
+    assert_has(&w, "a{job=\"j\"} stale @2000");
+    assert_has(&w, "b{job=\"j\"} stale @2000");
+    assert_has(&w, "up{job=\"j\"} 0 @2000");
+    assert_lines(&w, 2 + REPORT_LINES);
+}
+
+static void what_was_inherited_ends_with_the_heir(void **state)
+{
+    WORLD();
+
+    take(&w, "a 1\n", 1000);
+    be_inherited(&w);
+    buf_reset(&w.sink.stored);
+    scraper_end(w.scraper, 2000);
+    assert_has(&w, "a{job=\"j\"} stale @2000");
+    assert_has(&w, "up{job=\"j\"} stale @2000");
+    assert_lines(&w, 1 + REPORT_LINES);
+}
+
+static void a_target_that_was_never_scraped_has_nothing_to_end(void **state)
+{
+    WORLD();
+
+    scraper_end(w.scraper, 1000);
+    assert_int_equal(w.sink.asked, 0);
+    assert_int_equal(w.sink.commits, 0);
 }
 
 /* ---- times --------------------------------------------------------------------------------- */
@@ -434,6 +515,11 @@ int main(void)
         cmocka_unit_test(all_series_end_when_the_target_is_down_and_up_does_not),
         cmocka_unit_test(everything_ends_with_the_target),
         cmocka_unit_test(an_heir_goes_on_with_the_series_of_the_target_before),
+        cmocka_unit_test(an_heir_has_its_own_relabelling),
+        cmocka_unit_test(what_was_inherited_ends_when_the_heir_has_no_page),
+        cmocka_unit_test(what_was_inherited_ends_when_the_first_page_is_bad_behind_it),
+        cmocka_unit_test(what_was_inherited_ends_with_the_heir),
+        cmocka_unit_test(a_target_that_was_never_scraped_has_nothing_to_end),
         cmocka_unit_test(times_on_the_page_are_honoured_unless_the_job_says_no),
         cmocka_unit_test(a_label_of_the_target_wins_and_the_scraped_one_is_kept_as_exported),
         cmocka_unit_test(a_scraped_label_wins_when_the_job_honours_labels),
