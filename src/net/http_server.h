@@ -55,7 +55,10 @@ bool http_client_gone(const struct http_exchange *x); /* the peer hung up: a lon
 const atomic_bool *http_client_gone_flag(const struct http_exchange *x); /* the same, to be watched */
 
 /* ---- the answer ---------------------------------------------------------------------------- */
+/* Before http_reply(). A header with a line break in it is left out. */
 void http_header_out(struct http_exchange *x, const char *name, const char *value);
+/* Takes the bytes of the body (NULL: none) and leaves it empty. Compresses it when the client accepts that. The
+ * handler may go on reading the request until it returns. One that gives no answer is answered for, with 500. */
 void http_reply(struct http_exchange *x, int status, const char *content_type, struct buf *take_body);
 void http_reply_text(struct http_exchange *x, int status, const char *text); /* text/plain; charset=utf-8 */
 

@@ -143,8 +143,8 @@ struct loop *loop_new(void)
 
     net_init();
     must((c = event_config_new()));
-    /* Timers count from the moment they are set, not from when the loop last woke, and by the
-     * precise clock: the coarse one fires up to 4 ms before clock_mono_ns() says so. */
+    /* Else libevent may count a timer from when the loop last woke, and by the coarse clock, which is up to 4 ms
+     * behind clock_mono_ns(). */
     must(event_config_set_flag(c, EVENT_BASE_FLAG_NO_CACHE_TIME | EVENT_BASE_FLAG_PRECISE_TIMER) ==
          0);
     must((l->base = event_base_new_with_config(c)));
