@@ -25,9 +25,9 @@ struct http_request {
     const struct http_options *options; /* NULL: defaults */
     const struct http_header *headers;  /* further headers of this request */
     size_t n_headers;
-    struct str body;   /* sent when .p is not NULL; copied */
-    dur_ms timeout;    /* for all of it; > 0 */
-    size_t max_body;   /* bytes of the answer, after decompression; more is an error */
+    struct str body; /* sent when .p is not NULL; copied */
+    dur_ms timeout;  /* for all of it; > 0 */
+    size_t max_body; /* bytes of the answer, after decompression; more is an error */
     bool accept_gzip;
 };
 
@@ -47,11 +47,12 @@ struct http_response {
 typedef void http_done(struct http_response *response, const struct err *err, void *arg);
 
 struct http_client *http_client_new(struct loop *l);
-void http_client_free(struct http_client *c); /* calls under way are dropped without their callback */
+void http_client_free(
+    struct http_client *c); /* calls under way are dropped without their callback */
 
 /* Starts a request; done is called exactly once, later, unless the call is cancelled. */
-struct http_call *http_call_start(struct http_client *c, const struct http_request *r, http_done *done,
-                                  void *arg);
+struct http_call *http_call_start(struct http_client *c, const struct http_request *r,
+                                  http_done *done, void *arg);
 void http_call_cancel(struct http_call *call);
 
 /* The same for programs without a loop (the command line): waits for the answer. */

@@ -30,8 +30,9 @@ bool loop_is_mine(const struct loop *l); /* the calling thread runs l, or nobody
 #define MUST_BE_ON(l) must(loop_is_mine(l))
 
 struct loop_timer *loop_timer_new(struct loop *l, void (*fn)(void *arg), void *arg);
-void loop_timer_free(struct loop_timer *t);          /* NULL is fine */
-void loop_timer_after(struct loop_timer *t, dur_ms d); /* once, replaces an earlier setting; d may be 0 */
+void loop_timer_free(struct loop_timer *t); /* NULL is fine */
+void loop_timer_after(struct loop_timer *t,
+                      dur_ms d); /* once, replaces an earlier setting; d may be 0 */
 void loop_timer_after_ns(struct loop_timer *t, int64_t ns);
 void loop_timer_cancel(struct loop_timer *t);
 

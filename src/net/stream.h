@@ -34,8 +34,8 @@ struct stream_events {
 };
 
 /* Never fails at once: what goes wrong is told by on_closed. Copies what it needs of the options. */
-struct stream *stream_open(struct loop *l, const struct stream_options *o, const struct stream_events *e,
-                           void *arg);
+struct stream *stream_open(struct loop *l, const struct stream_options *o,
+                           const struct stream_events *e, void *arg);
 void stream_free(struct stream *s);
 
 void stream_write(struct stream *s, struct str bytes); /* queued; also before on_open */
