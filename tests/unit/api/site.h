@@ -34,6 +34,7 @@
 #include "base/quote.h"
 #include "notify/notify.h"
 #include "promql/promql.h"
+#include "remote/remote.h"
 #include "rules/rules.h"
 #include "scrape/scrape.h"
 #include "storage/storage.h"
@@ -46,12 +47,14 @@
 
 struct site {
     char folder[64];
+    unix_ms now; /* what storage takes for the present; 0: the clock's */
     struct config *config;
     struct storage *storage;
     struct rules *rules;
     struct targets *targets;
     struct target_list *list;
     struct scrape *scrape;
+    struct remote_write *remote_write;
     struct memory_keeper keeper;
     struct notify *notify;
     outgoing_done *done; /* of a message under way: nobody answers it before the end */
@@ -131,6 +134,13 @@ unused_here static void site_write(const struct site *s, const char *name, const
     site_must(file_write_atomic(path.p, str_c(text), &err), &err);
 }
 
+unused_here static unix_ms site_now(void *arg)
+{
+    const struct site *s = arg;
+
+    return s->now ? s->now : clock_unix_ms();
+}
+
 unused_here static void site_start_storage(struct site *s)
 {
     CLEANUP(buf_free) struct buf path = {0};
@@ -140,6 +150,8 @@ unused_here static void site_start_storage(struct site *s)
     storage_options_default(&o);
     o.manual = true;
     o.retention_time = 0;
+    o.now = site_now;
+    o.now_arg = s;
     buf_addf(&path, "%s/tsdb", s->folder);
     site_must(storage_open(path.p, &o, &s->storage, NULL, &err), &err);
 }
@@ -183,6 +195,7 @@ unused_here static void site_start_api(struct site *s)
                                                           ? s->options.external_url
                                                           : "http://tocsin.example:9090",
                                       .enable_lifecycle = s->options.enable_lifecycle,
+                                      .remote_write = s->remote_write,
                                       .lookback = PROMQL_LOOKBACK_MS,
                                       .query_timeout = 10000,
                                       .query_max_samples = 1000000,
@@ -263,6 +276,7 @@ unused_here static void site_close(struct site *s)
     api_stop(s->api);
     scrape_free(s->scrape);
     rules_free(s->rules);
+    remote_write_free(s->remote_write);
     if (s->done)
         s->done(200, STR(""), NULL, s->done_arg);
     notify_free(s->notify);

@@ -375,7 +375,17 @@ static void put_message(struct site *s)
 static void own_metrics_are_an_exposition_page(void **state)
 {
     static const char *const expected[] = {
-        "tocsin_storage_series", "tocsin_http_requests_total",
+        "tocsin_storage_series",
+        "tocsin_storage_head_bytes",
+        "tocsin_storage_blocks",
+        "tocsin_storage_block_bytes",
+        "tocsin_storage_log_bytes",
+        "tocsin_storage_samples_appended_total",
+        "tocsin_storage_samples_refused_total",
+        "tocsin_storage_log_failures_total",
+        "tocsin_storage_damaged_total",
+        "tocsin_storage_problem",
+        "tocsin_http_requests_total",
         "tocsin_channel_failures{receiver=\"hook\",integration=\"0\"}",
         "tocsin_channel_waiting{receiver=\"hook\",integration=\"0\"}",
         "tocsin_build_info{version=\"" TOCSIN_VERSION "\"}"};

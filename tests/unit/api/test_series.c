@@ -88,6 +88,7 @@ static const struct exchange values[] = {
     {V("host.name"), "", OK("[\"h\"]")},
     {V("U__host_2e_name"), "", OK("[\"h\"]")},
     {V("U__host_2E_name"), "", OK("[\"h\"]")},
+    {V("U__h_6F__73_t_002e_n_000061_me"), "", OK("[\"h\"]")},
     {V("U__a__b"), "", OK("[\"x\"]")},
     {V("a_b"), "", OK("[\"x\"]")},
     /* no escape after all: a name of that text, which is not there */
