@@ -192,6 +192,7 @@ static void a_block_that_cannot_be_read_at_all_is_left_out_and_told(void **state
 
 static void an_image_that_cannot_be_read_at_all_is_left_out_and_told(void **state)
 {
+    CLEANUP(label_set_unrefp) const struct label_set *labels = labels_of("__name__", "n", NULL);
     struct damaged w;
     struct buf report = {0};
     struct storage *st;
@@ -206,6 +207,9 @@ static void an_image_that_cannot_be_read_at_all_is_left_out_and_told(void **stat
     s = pick(st, MATCH_EQ, "__name__", "m", INT64_MIN, INT64_MAX);
     assert_int_equal(s->n, SERIES); /* from the block */
     s->reader->release(s);
+    /* Nothing goes into the time of the block, though the head is empty. */
+    assert_int_equal(put(st, ref_of(st, labels), T0 + HOUR, 1), SAMPLE_OUT_OF_BOUNDS);
+    assert_int_equal(put(st, ref_of(st, labels), T0 + 3 * HOUR, 1), SAMPLE_STORED);
     must_close(st);
     buf_free(&report);
     free(path);

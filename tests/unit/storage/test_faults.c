@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "storage/file_ops_priv.h"
 
@@ -221,6 +222,22 @@ static void look(struct life *l, struct storage *st, bool more_allowed)
     s->reader->release(s);
 }
 
+/* What a kill -9 at this moment would leave. */
+static void look_at_copy(struct life *l, bool more_allowed)
+{
+    struct storage_options o = l->o;
+    char *copy = folder_new();
+    struct storage *st;
+
+    o.files = NULL;
+    folder_copy(l->dir, copy);
+    st = must_open(copy, &o, NULL);
+    look(l, st, more_allowed);
+    must_close(st);
+    folder_remove(copy);
+    free(copy);
+}
+
 /* Carries a life out with the n-th call failing; returns how many calls there were. */
 static unsigned live_and_look(unsigned n, enum fault_kind kind, int error, dur_ms fsync_interval)
 {
@@ -237,6 +254,8 @@ static unsigned live_and_look(unsigned n, enum fault_kind kind, int error, dur_m
     if (l.st) {
         look(&l, l.st, false); /* while it lives */
         assert_true(forever || l.refused <= 1);
+        if (l.refused > 0)
+            look_at_copy(&l, forever);
         if (forever) { /* there is room again: it goes on */
             l.faulty.fail_at = 0;
             life_step(&l, STEPS);
@@ -288,12 +307,39 @@ static void a_commit_whose_sync_fails_is_refused_as_a_whole(void **state)
     fail_every_call(FAIL_ONCE, -EIO, 0);
 }
 
+static void a_record_half_written_is_cut_off_at_once(void **state)
+{
+    struct sample_row row = {0, T0, 1, NULL};
+    struct buf path = {0};
+    struct err err = {0};
+    struct life l;
+    struct stat st;
+    off_t before;
+
+    life_init(&l, 0, FAIL_ONCE_HALF_WRITTEN, -ENOSPC, SECOND);
+    life_open(&l);
+    row.ref = ref_of(l.st, l.labels[0]);
+    assert_int_equal(put(l.st, row.ref, T0, 1), SAMPLE_STORED);
+    buf_addf(&path, "%s/log/00000001", l.dir);
+    assert_int_equal(stat(path.p, &st), 0);
+    before = st.st_size;
+    row.t = T0 + 1;
+    l.faulty.fail_at = l.faulty.calls + 1;
+    assert_int_equal(commit(l.st, &row, 1, COMMIT_SKIP_BAD, NULL, &err), -ENOSPC);
+    assert_int_equal(stat(path.p, &st), 0);
+    assert_int_equal(st.st_size, before);
+    must_close(l.st);
+    buf_free(&path);
+    life_deinit(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_that_fails_once_loses_nothing),
         cmocka_unit_test(a_disk_that_is_full_for_a_moment_loses_nothing),
         cmocka_unit_test(a_disk_that_stays_full_refuses_and_goes_on_when_there_is_room),
+        cmocka_unit_test(a_record_half_written_is_cut_off_at_once),
         cmocka_unit_test(a_commit_whose_sync_fails_is_refused_as_a_whole),
     };
 

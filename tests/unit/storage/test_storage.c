@@ -380,6 +380,54 @@ static void late_histograms_are_kept_in_the_head_and_in_blocks(void **state)
     world_deinit(&w);
 }
 
+static void a_sample_in_order_is_not_replaced_by_a_late_one_of_the_same_time(void **state)
+{
+    struct world w;
+    struct storage_stats stats;
+
+    world_init(&w);
+    w.o.out_of_order_window = 10 * HOUR;
+    world_reopen(&w);
+    put(w.st, w.ref_a, T0 + 10, 1);
+    for (int i = 1; i < 5; i++)
+        put(w.st, w.ref_a, T0 + i * HOUR, 1);
+    must_tick(w.st); /* the samples in order are in a block */
+    assert_int_equal(put(w.st, w.ref_a, T0 + 5, 7), SAMPLE_STORED);
+    assert_int_equal(put(w.st, w.ref_a, T0 + 10, 99), SAMPLE_STORED);
+    assert_int_equal(put(w.st, w.ref_a, T0 + 5, 88), SAMPLE_STORED);
+    assert_string_equal(shown(w.st, "a", T0, T0 + 20), "5=7 10=1 ");
+    put(w.st, w.ref_a, T0 + 8 * HOUR, 1);
+    must_tick(w.st); /* the late ones are in another block, which begins before that one */
+    storage_stats(w.st, &stats);
+    assert_true(stats.blocks > 1);
+    assert_string_equal(shown(w.st, "a", T0, T0 + 20), "5=7 10=1 ");
+    world_reopen(&w);
+    assert_string_equal(shown(w.st, "a", T0, T0 + 20), "5=7 10=1 ");
+    world_deinit(&w);
+}
+
+static void a_late_sample_that_comes_between_cut_and_clean_up_is_kept(void **state)
+{
+    struct world w;
+    struct selection *s;
+
+    world_init(&w);
+    w.o.out_of_order_window = 10 * HOUR;
+    world_reopen(&w);
+    put(w.st, w.ref_a, T0, 1);
+    put(w.st, w.ref_a, T0 + 4 * HOUR, 1);
+    put(w.st, w.ref_a, T0 + 1, 2);
+    s = pick(w.st, MATCH_EQ, "job", "x", INT64_MIN, INT64_MAX);
+    must_tick(w.st); /* cut; what the selection shows stays in memory */
+    put(w.st, w.ref_a, T0 + 2, 3);
+    s->reader->release(s);
+    must_tick(w.st);
+    assert_string_equal(shown(w.st, "a", T0, T0 + HOUR), "0=1 1=2 2=3 ");
+    world_reopen(&w);
+    assert_string_equal(shown(w.st, "a", T0, T0 + HOUR), "0=1 1=2 2=3 ");
+    world_deinit(&w);
+}
+
 /* ---- half commits -------------------------------------------------------------------------- */
 
 static void a_selection_does_not_show_what_came_after_it(void **state)
@@ -623,6 +671,40 @@ static void a_long_query_keeps_what_it_shows(void **state)
     world_deinit(&w);
 }
 
+static void a_crash_between_a_cut_and_its_image_doubles_nothing(void **state)
+{
+    struct world w;
+    struct storage_stats s;
+    struct selection *sel;
+    struct columns c = {0};
+    char *before = folder_new(), from[300], to[300];
+
+    world_init(&w);
+    for (int i = 0; i < 200; i++)
+        put(w.st, w.ref_a, T0 + i * MINUTE, i);
+    folder_copy(w.dir, before);
+    must_tick(w.st); /* cuts [T0, T0 + 2 h) */
+    snprintf(from, sizeof from, "%s/blocks/00000001", w.dir);
+    snprintf(to, sizeof to, "%s/blocks/00000001", before);
+    assert_int_equal(rename(from, to),
+                     0); /* the block is there, log and image are those before it */
+    storage_close(w.st, NULL);
+    w.st = must_open(before, &w.o, NULL);
+    storage_stats(w.st, &s);
+    assert_int_equal(s.samples, 80); /* the others are not brought back into memory */
+    assert_int_equal(s.min_time, T0 + 2 * HOUR);
+    sel = pick(w.st, MATCH_EQ, "__name__", "a", INT64_MIN, INT64_MAX);
+    read_series(sel, 0, INT64_MIN, INT64_MAX, &c);
+    assert_int_equal(c.n, 200);
+    sel->reader->release(sel);
+    columns_deinit(&c);
+    must_close(w.st);
+    w.st = NULL;
+    folder_remove(before);
+    free(before);
+    world_deinit(&w);
+}
+
 /* ---- the rest ------------------------------------------------------------------------------ */
 
 static void a_folder_is_opened_once(void **state)
@@ -702,6 +784,8 @@ int main(void)
         cmocka_unit_test(histograms_and_floats_of_one_series_come_back_in_order),
         cmocka_unit_test(histograms_survive_cuts_and_restarts),
         cmocka_unit_test(late_histograms_are_kept_in_the_head_and_in_blocks),
+        cmocka_unit_test(a_sample_in_order_is_not_replaced_by_a_late_one_of_the_same_time),
+        cmocka_unit_test(a_late_sample_that_comes_between_cut_and_clean_up_is_kept),
         cmocka_unit_test(a_selection_does_not_show_what_came_after_it),
         cmocka_unit_test(ranges_include_both_ends),
         cmocka_unit_test(very_many_series_are_selected_in_order_too),
@@ -710,6 +794,7 @@ int main(void)
         cmocka_unit_test(old_blocks_go_by_time_and_by_size),
         cmocka_unit_test(series_without_samples_leave_the_head_and_come_back_under_new_references),
         cmocka_unit_test(a_long_query_keeps_what_it_shows),
+        cmocka_unit_test(a_crash_between_a_cut_and_its_image_doubles_nothing),
         cmocka_unit_test(a_folder_is_opened_once),
         cmocka_unit_test(the_labels_of_the_head_are_counted),
         cmocka_unit_test(refused_samples_are_counted_by_reason),
