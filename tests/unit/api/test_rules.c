@@ -293,6 +293,37 @@ static void groups_come_in_pages(void **state)
     assert_int_equal(token.len, 0);
 }
 
+/* ---- an alert that is kept ------------------------------------------------------------------ */
+
+static void an_alert_that_is_kept_firing_tells_since_when(void **state)
+{
+    struct site *s = site_open("rule_files: [rules.yml]\n",
+                               "groups:\n"
+                               "- name: g\n"
+                               "  interval: 10s\n"
+                               "  rules: [{alert: Kept, expr: temp > 20, keep_firing_for: 1h}]\n");
+    unix_ns next = unix_ns_of_ms(T0);
+    struct json *doc = NULL;
+    const struct json *alert;
+    struct str since;
+    struct reply r;
+
+    site_put(s, "temp", T0, 21);
+    site_put(s, "temp", T0 + 30000, 19);
+    while (next < unix_ns_of_ms(T0 + 60000))
+        next = rules_tick(s->rules, next);
+    r = site_get(s, "/api/v1/alerts", "");
+    alert = json_at(json_get(data_of(&r, &doc), "alerts"), 0);
+    since = json_text(json_get(alert, "keepFiringSince"));
+    assert_true(str_eq(json_text(json_get(alert, "state")), STR("firing")));
+    assert_true(str_has_prefix(since, STR("2023-11-14T22:13:")) ||
+                str_has_prefix(since, STR("2023-11-14T22:14:")));
+    assert_true(str_cmp(json_text(json_get(alert, "activeAt")), since) < 0);
+    json_doc_free(doc);
+    reply_free(&r);
+    site_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +332,7 @@ int main(void)
         cmocka_unit_test(a_file_is_asked_for_by_its_path),
         cmocka_unit_test(there_is_a_limit_to_names),
         cmocka_unit_test(groups_come_in_pages),
+        cmocka_unit_test(an_alert_that_is_kept_firing_tells_since_when),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
