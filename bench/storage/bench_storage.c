@@ -6,13 +6,14 @@
  *
  * Built by hand against a release build in build/:
  *
- *     cc -O3 -std=gnu17 -D_GNU_SOURCE -Isrc -o bench_storage bench/storage/bench_storage.c build/libstorage.a \
- *         build/libmodel.a build/libbase.a -lxxhash -lre2 -lstdc++ -lz -lyaml -ljansson -lm -lpthread
+ *     cc -O3 -std=gnu17 -D_GNU_SOURCE -Isrc -o bench_storage bench/storage/bench_storage.c \
+ *         build/libstorage.a build/libmodel.a build/libbase.a -lxxhash -lre2 -lstdc++ -lz -lyaml \
+ *         -ljansson -lm -lpthread
  *
- * Series look like those of micro-services (counters, gauges, histogram buckets, two fifths idle), at one
- * sample every 15 seconds. Phases: series made and 16 samples each in scrape shape; starts as after kill -9,
- * from the log alone and from the image; the rest of the samples, 20 of a series at a time; blocks and what
- * they cost on disk; reading all.
+ * Series look like those of micro-services (counters, gauges, histogram buckets, two fifths idle),
+ * at one sample every 15 seconds. Phases: series made and 16 samples each in scrape shape; starts
+ * as after kill -9, from the log alone and from the image; the rest of the samples, 20 of a series
+ * at a time; blocks and what they cost on disk; reading all.
  */
 #include <math.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@
 #define BLOCK_RANGE_MS                                                                             \
     ((dur_ms)2 * 60 * 60 * 1000)                 /* blocks cut from the head cover this, aligned */
 #define HEAD_SPAN_MS    (BLOCK_RANGE_MS / 2 * 3) /* when the head spans more, a block is cut */
-#define AHEAD_MAX_MS    ((dur_ms)10 * 60 * 1000) /* samples further ahead of the clock are refused */
+#define AHEAD_MAX_MS    ((dur_ms)10 * 60 * 1000) /* further ahead of the clock: refused */
 #define SERIES_TEXT_MAX ((size_t)1 << 20)        /* bytes of names and values of one series */
 
 /* Rows that were found good. */

@@ -165,7 +165,8 @@ static void sort_series(struct cut *c)
 
 /* ---- 2: writing it ------------------------------------------------------------------------- */
 
-/* What the cut may show of a series: all in order, the range is closed; late ones that were noted. */
+/* What the cut may show of a series: all in order, the range is closed; late ones that were
+ * noted. */
 static struct head_mark mark_of(struct cut *c, const struct cut_series *s)
 {
     struct head_mark mark = {INT64_MAX, 0};

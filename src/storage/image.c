@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing the image of the head. It is written while commits go on: the log is turned first, then the
- * series are copied whole, some hundred at a time. So a series may have more in the image than when the
- * log was turned, and replaying the later segments skips what is there already (replay.c).
+ * Writing the image of the head. It is written while commits go on: the log is turned first, then
+ * the series are copied whole, some hundred at a time. So a series may have more in the image than
+ * when the log was turned, and replaying the later segments skips what is there already (replay.c).
  */
 #include "storage/image_priv.h"
 

@@ -37,7 +37,8 @@ struct image_meta {
 void image_meta_put(const struct image_meta *m, uint8_t out[IMAGE_META_BYTES]);
 struct image_meta image_meta_get(const uint8_t *in);
 
-/* Loads an image into the empty head and sets known_below; *ret_segment is where the log goes on. */
+/* Loads an image into the empty head and sets known_below; *ret_segment is where the log goes
+ * on. */
 int image_load(struct replay *r, const char *path, uint64_t *ret_segment, struct err *err);
 
 #endif

@@ -155,8 +155,9 @@ static void pick_from_head(struct found *f, series_id id, const struct head_mark
     p->mark = *mark;
 }
 
-/* Sorting and copying the labels of very many series takes long: who wants to make a series meanwhile gets in
- * between, and sorting is done at the end, which is slower but without the lock. */
+/* Sorting and copying the labels of very many series takes long: who wants to make a series
+ * meanwhile gets in between, and sorting is done at the end, which is slower but without the
+ * lock. */
 static void pick_at_leisure(struct found *f, const struct ids *ids, const struct head_mark *marks)
 {
     for (size_t i = 0; i < ids->n;) {

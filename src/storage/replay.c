@@ -238,8 +238,7 @@ static void scan_segment(struct replay *r, struct segment *s)
                       (unsigned long long)s->number);
     if (s->scan.damaged > 0)
         replay_report(
-            r,
-            "log segment %08llu: %zu places are damaged, %zu bytes in all; the records there are lost",
+            r, "log segment %08llu: %zu places (%zu bytes) are damaged; the records there are lost",
             (unsigned long long)s->number, s->scan.damaged, s->scan.damaged_bytes);
     if (s->len > s->scan.end)
         cut_tail(r, s);

@@ -12,11 +12,12 @@
  *     156 352  the owner's
  *     508   4  CRC-32C of all before
  *
- * Section: its bytes, in pages of 4096 of which the last may be short; pages of parity (as long as the
- * longest page); then the CRC-32C of each page and of each page of parity, four bytes each.
+ * Section: its bytes, in pages of 4096 of which the last may be short; pages of parity (as long as
+ * the longest page); then the CRC-32C of each page and of each page of parity, four bytes each.
  *
- * Parity: each stretch of 512 pages is dealt into eight lanes in turn, the last stretch into one, two, four
- * or eight, so that none has more than 64 pages; a page of parity is the exclusive-or of a lane.
+ * Parity: each stretch of 512 pages is dealt into eight lanes in turn, the last stretch into one,
+ * two, four or eight, so that none has more than 64 pages; a page of parity is the exclusive-or of
+ * a lane.
  */
 #include "storage/section_file_priv.h"
 
@@ -77,8 +78,8 @@ static size_t pages_of(uint64_t len)
     return (size_t)((len + SECTION_PAGE - 1) / SECTION_PAGE);
 }
 
-/* Into how many lanes the pages of a stretch are dealt: with 64 pages at most in each, so that damage to
- * neighbours, which is the usual one, can be undone. */
+/* Into how many lanes the pages of a stretch are dealt: with 64 pages at most in each, so that
+ * damage to neighbours, which is the usual one, can be undone. */
 static size_t lanes_of(size_t pages)
 {
     size_t lanes = 1;

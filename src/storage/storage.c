@@ -17,9 +17,9 @@
 #define FSYNC_DEFAULT_MS     ((dur_ms)1000)
 #define COMPACT_EVERY_MS     ((dur_ms)5000)
 
-/* A start replays what came after the image, about 25 million samples a second, three bytes each: that
- * is why an image is made when the log behind the last one is this long; or, so that large images are
- * not written all the time, an eighth of the image. */
+/* A start replays what came after the image, about 25 million samples a second, three bytes
+ * each: that is why an image is made when the log behind the last one is this long; or, so that
+ * large images are not written all the time, an eighth of the image. */
 #define IMAGE_LOG_BYTES ((uint64_t)8 << 20)
 #define IMAGE_LOG_PART  8
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The index of a block and its chunks, as if all checksums of the sections were right. The first 24 bytes say
- * how long each of the six sections is, in the order of enum block_section; they follow; chunks are wherever
- * the index says. Everything that a query does is done.
+ * The index of a block and its chunks, as if all checksums of the sections were right. The first 24
+ * bytes say how long each of the six sections is, in the order of enum block_section; they follow;
+ * chunks are wherever the index says. Everything that a query does is done.
  */
 #include "tests/fuzz/fuzz.h"
 

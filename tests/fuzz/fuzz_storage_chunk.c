@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chunks of all kinds: first byte the kind, second and third how many samples, the rest is the chunk. A
- * column that was read is written again and must say the same.
+ * Chunks of all kinds: first byte the kind, second and third how many samples, the rest is the
+ * chunk. A column that was read is written again and must say the same.
  */
 #include "tests/fuzz/fuzz.h"
 

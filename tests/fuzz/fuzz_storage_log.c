@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bytes of a log segment: first as they are, then, as no checksum would be right, as the sections of one
- * record.
+ * The bytes of a log segment: first as they are, then, as no checksum would be right, as the
+ * sections of one record.
  */
 #include "tests/fuzz/fuzz.h"
 
