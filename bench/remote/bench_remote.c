@@ -39,7 +39,7 @@ struct plan {
     size_t raw_bytes, bytes; /* of all, decompressed and as sent */
 };
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 static void put_varint(struct buf *out, uint64_t v)
 {
@@ -134,7 +134,7 @@ static void make_all(struct plan *p)
     }
 }
 
-/* ---- pushing ------------------------------------------------------------------------------------- */
+/* ---- pushing ------------------------------------------------------------------------------- */
 
 struct pusher {
     const struct plan *plan;
@@ -192,7 +192,7 @@ static void time_rounds(const struct plan *p, struct remote_write *w, size_t fro
     free(pushers);
 }
 
-/* ---- into nothing ------------------------------------------------------------------------------ */
+/* ---- into nothing -------------------------------------------------------------------------- */
 
 static int ask_nobody(void *self, const struct label_set *labels, series_ref *ret, struct err *err)
 {
@@ -215,7 +215,7 @@ static void run_null(const struct plan *p)
     time_rounds(p, w, 1, p->n_rounds, "nothing: known series");
 }
 
-/* ---- into storage ------------------------------------------------------------------------------ */
+/* ---- into storage -------------------------------------------------------------------------- */
 
 static unix_ms end_of_time(void *arg)
 {

@@ -41,7 +41,7 @@ static void add_storage(struct buf *out, struct storage *storage)
         "1 while something cannot be written, see the log.", st.problem[0] != '\0');
 }
 
-/* ---- channels: notify is asked on its own thread -------------------------------------------- */
+/* ---- channels: notify is asked on its own thread ------------------------------------------- */
 
 struct channels {
     struct notify *notify;

@@ -179,7 +179,7 @@ int api_status_tsdb(const struct request *r, struct answer *a)
     return 0;
 }
 
-/* ---- what there is none of ------------------------------------------------------------------ */
+/* ---- what there is none of ----------------------------------------------------------------- */
 
 /* The log was replayed before we began to listen. */
 int api_status_walreplay(const struct request *r, struct answer *a)

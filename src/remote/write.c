@@ -28,7 +28,7 @@ struct remote_write *remote_write_new(const struct sample_sink *sink)
     return w;
 }
 
-/* ---- workbenches ----------------------------------------------------------------------------- */
+/* ---- workbenches --------------------------------------------------------------------------- */
 
 static struct workbench *workbench_take(struct remote_write *w)
 {
@@ -85,7 +85,7 @@ void remote_write_free(struct remote_write *w)
     free(w);
 }
 
-/* ---- answering ------------------------------------------------------------------------------- */
+/* ---- answering ----------------------------------------------------------------------------- */
 
 void write_refuse(struct remote_write_answer *ret, int status, const char *refused, const char *fmt,
                   ...)
@@ -113,7 +113,7 @@ void remote_write_answer_deinit(struct remote_write_answer *a)
     buf_free(&a->skipped_labels);
 }
 
-/* ---- headers --------------------------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------------------------- */
 
 static bool read_message_name(struct str type, struct str name, struct remote_write_answer *ret)
 {
@@ -163,7 +163,7 @@ static bool read_content_encoding(struct str encoding, struct remote_write_answe
     return false;
 }
 
-/* ---- a request ------------------------------------------------------------------------------- */
+/* ---- a request ----------------------------------------------------------------------------- */
 
 static int read_body(struct workbench *b, struct str body, enum remote_write_version version,
                      struct err *err)

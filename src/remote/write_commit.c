@@ -78,7 +78,7 @@ static void count_taken(struct workbench *b, struct remote_write_answer *ret)
     selfmetric_add(&samples_taken, (int64_t)(n[0] + n[1]));
 }
 
-/* ---- 1.0: all or nothing --------------------------------------------------------------------- */
+/* ---- 1.0: all or nothing ------------------------------------------------------------------- */
 
 static void commit_all(struct remote_write *w, struct workbench *b, struct remote_write_answer *ret)
 {
@@ -106,7 +106,7 @@ static void commit_all(struct remote_write *w, struct workbench *b, struct remot
     }
 }
 
-/* ---- 2.0: what is good ----------------------------------------------------------------------- */
+/* ---- 2.0: what is good --------------------------------------------------------------------- */
 
 /* Leaves only the rows that were not taken because their series went, and commits them once more. */
 static int commit_forgotten(struct remote_write *w, struct workbench *b,

@@ -64,7 +64,7 @@ static void raw_deinit(struct raw *raw)
     free(raw->bounds.v);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 /* One number, or as many as are packed. */
 static void add_numbers(struct pb *message, struct numbers *to, const struct pb_field *f,
@@ -155,7 +155,7 @@ static int read_raw(struct str message, struct raw *raw, struct err *err)
     return p.broken ? write_request_broken(err) : 0;
 }
 
-/* ---- what must hold -------------------------------------------------------------------------- */
+/* ---- what must hold ------------------------------------------------------------------------ */
 
 static const char *check_spans(const struct side *s, size_t n_buckets)
 {
@@ -212,7 +212,7 @@ static const char *check(const struct raw *raw, const struct write_histogram *w)
     return raw->bounds.n == 0 ? NULL : "a histogram with bounds has another schema";
 }
 
-/* ---- making it ------------------------------------------------------------------------------- */
+/* ---- making it ----------------------------------------------------------------------------- */
 
 /* Sums up deltas into counts. *total is the number of observations in them. */
 static const char *add_up(const struct numbers *deltas, double *counts, uint64_t *total)

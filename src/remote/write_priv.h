@@ -46,7 +46,7 @@ void write_print_labels(const struct write_request *q, struct buf *out);
 /* Commits the rows, all or none of them (1.0) or those that are good (2.0), and answers. */
 void write_commit(struct remote_write *w, struct workbench *b, struct remote_write_answer *ret);
 
-/* ---- answering: `refused` is a fixed word or two, for the log ---- */
+/* ---- answering: `refused` is a fixed word or two, for the log ------------------------------ */
 
 void write_refuse(struct remote_write_answer *ret, int status, const char *refused, const char *fmt,
                   ...) PRINTF_LIKE(4, 5);

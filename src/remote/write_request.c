@@ -59,7 +59,7 @@ int write_request_broken(struct err *err)
     return err_set(err, -EBADMSG, "the body is no remote write message");
 }
 
-/* ---- rows ------------------------------------------------------------------------------------ */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 static int add_row(struct write_request *q, struct sample_row row, struct err *err)
 {
@@ -96,7 +96,7 @@ int write_request_add_histogram(struct write_request *q, struct str message, str
     return add_row(q, row, err);
 }
 
-/* ---- series ---------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 /* Senders write the labels of a series in one go; those that come apart are put together. */
 static int add_label(struct write_request *q, struct str *labels, struct str field, struct err *err)
@@ -174,7 +174,7 @@ int write_request_read(struct write_request *q, struct str message, struct err *
     return r == 0 && p.broken ? write_request_broken(err) : r;
 }
 
-/* ---- labels ---------------------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 static bool read_label(struct str message, struct label *ret)
 {

@@ -51,7 +51,7 @@ static int read_symbols(struct reader *r, struct str message, struct err *err)
     return p.broken ? write_request_broken(err) : 0;
 }
 
-/* ---- labels ---------------------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 static void read_refs(struct reader *r, struct pb *message, const struct pb_field *f)
 {
@@ -123,7 +123,7 @@ static int make_labels(struct reader *r, struct str *ret, struct err *err)
     return 0;
 }
 
-/* ---- series ---------------------------------------------------------------------------------- */
+/* ---- series -------------------------------------------------------------------------------- */
 
 static int read_series(struct reader *r, struct str message, struct err *err)
 {

@@ -26,7 +26,7 @@ void write_print_labels(const struct write_request *q, struct buf *out)
     buf_add_byte(out, '}');
 }
 
-/* ---- labels ---------------------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 /* What is wrong with the labels, which are sorted; NULL: nothing. */
 static const char *fault_of(const struct write_request *q)
@@ -68,7 +68,7 @@ static void skip(const struct write_request *q, struct remote_write_answer *ret,
     write_print_labels(q, &ret->skipped_labels);
 }
 
-/* ---- references ------------------------------------------------------------------------------ */
+/* ---- references ---------------------------------------------------------------------------- */
 
 static int ask_storage(struct remote_write *w, struct write_request *q, struct write_series *s,
                        struct remote_write_answer *ret, struct err *err)

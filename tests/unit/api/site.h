@@ -66,7 +66,7 @@ struct site {
     atomic_int reloads, quits;
 };
 
-/* ---- what the program would do -------------------------------------------------------------- */
+/* ---- what the program would do ------------------------------------------------------------- */
 
 unused_here static const struct config *site_config(void *self)
 {
@@ -117,7 +117,7 @@ unused_here static void site_send(void *self, const struct outgoing *o, outgoing
     s->done_arg = arg;
 }
 
-/* ---- building ------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------ */
 
 unused_here static void site_must(int r, const struct err *err)
 {
@@ -289,7 +289,7 @@ unused_here static void site_close(struct site *s)
     free(s);
 }
 
-/* ---- samples -------------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------------- */
 
 unused_here static void site_put_sample(struct site *s, const struct label_set *metric, unix_ms t,
                                         double v, const struct histogram *h)
@@ -325,7 +325,7 @@ unused_here static void site_load(struct site *s, struct str line, unix_ms start
                             d->values[i].histogram);
 }
 
-/* ---- the client ----------------------------------------------------------------------------- */
+/* ---- the client ---------------------------------------------------------------------------- */
 
 struct reply {
     int status;
@@ -442,7 +442,7 @@ unused_here static struct reply site_post(const struct site *s, const char *path
                     buf_str(&form));
 }
 
-/* ---- tables --------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 /* One request and all of its answer. A body that ends with "..." is only the beginning of it. */
 struct exchange {

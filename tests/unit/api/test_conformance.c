@@ -25,7 +25,7 @@ static struct json *read_json(const char *name)
     return doc;
 }
 
-/* ---- shapes of recorded answers ------------------------------------------------------------- */
+/* ---- shapes of recorded answers ------------------------------------------------------------ */
 
 /* The site that was recorded, without its Alertmanager, and without the port that tests may not
  * use: nothing is scraped in time. */
@@ -348,7 +348,7 @@ static void recorded_answers_have_the_same_shape(void **state)
     site_close(s);
 }
 
-/* ---- the cases of Prometheus' API tests ----------------------------------------------------- */
+/* ---- the cases of Prometheus' API tests ---------------------------------------------------- */
 
 static const struct {
     const char *name, *path;
@@ -456,7 +456,7 @@ static bool add_query(struct str key, const struct json *v, void *arg)
     return true;
 }
 
-/* ---- what a case expects -------------------------------------------------------------------- */
+/* ---- what a case expects ------------------------------------------------------------------- */
 
 /* Empty Go maps and slices were written down as {}. */
 static bool is_nothing(const struct json *j)
@@ -682,7 +682,7 @@ static void cases_of_prometheus_api_tests_come_out_the_same(void **state)
     json_doc_free(doc);
 }
 
-/* ---- numbers and times ---------------------------------------------------------------------- */
+/* ---- numbers and times --------------------------------------------------------------------- */
 
 /* One sample as the recorded JSON has it, asked for as a scalar at that time. */
 static void check_point(const struct site *s, const struct json *fields, struct str expected)

@@ -42,7 +42,7 @@ static void assert_header(const struct reply *r, const char *name, const char *e
         fail_msg("%s: got \"%.*s\", expected %s", name, STR_ARG(got), expected ? expected : "none");
 }
 
-/* ---- status, content type, allowed methods -------------------------------------------------- */
+/* ---- status, content type, allowed methods ------------------------------------------------- */
 
 static const struct {
     const char *method, *target;
@@ -103,7 +103,7 @@ static void paths_and_methods_are_answered_as_by_prometheus(void **state)
     }
 }
 
-/* ---- CORS ----------------------------------------------------------------------------------- */
+/* ---- CORS ---------------------------------------------------------------------------------- */
 
 static void any_origin_may_read_the_api(void **state)
 {
@@ -131,7 +131,7 @@ static void any_origin_may_read_the_api(void **state)
     }
 }
 
-/* ---- bodies --------------------------------------------------------------------------------- */
+/* ---- bodies -------------------------------------------------------------------------------- */
 
 static void a_form_comes_before_the_url(void **state)
 {
@@ -173,7 +173,7 @@ static void large_answers_are_compressed_for_who_can_read_them(void **state)
     reply_free(&r);
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static void before_it_is_ready_the_api_says_503_and_health_goes_on(void **state)
 {
@@ -251,7 +251,7 @@ static void an_address_in_use_is_told(void **state)
     api_stop(NULL);
 }
 
-/* ---- status --------------------------------------------------------------------------------- */
+/* ---- status -------------------------------------------------------------------------------- */
 
 static const struct json *status_of(const struct site *s, const char *what, struct reply *r,
                                     struct json **doc)
@@ -351,7 +351,7 @@ static void status_tells_what_the_series_are_made_of(void **state)
     assert_exchanges(*state, bad, ARRAY_LEN(bad), false);
 }
 
-/* ---- /metrics and / ------------------------------------------------------------------------- */
+/* ---- /metrics and / ------------------------------------------------------------------------ */
 
 static void put_message(struct site *s)
 {
@@ -441,7 +441,7 @@ static void every_link_of_the_first_page_leads_somewhere(void **state)
     reply_free(&r);
 }
 
-/* ---- many at once --------------------------------------------------------------------------- */
+/* ---- many at once -------------------------------------------------------------------------- */
 
 #define CLIENTS 8
 

@@ -31,7 +31,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* ---- answers -------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------- */
 
 #define A "{\"__name__\":\"temp\",\"room\":\"a\"}"
 #define B "{\"__name__\":\"temp\",\"room\":\"<b>&\"}"
@@ -144,7 +144,7 @@ static void answers_are_prometheus_to_the_byte(void **state)
     assert_exchanges(*state, answers, ARRAY_LEN(answers), true);
 }
 
-/* ---- refusals ------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------ */
 
 #define NO_STEP                                                                                    \
     "invalid parameter \\\"step\\\": zero or negative query resolution step widths are not "       \
@@ -251,7 +251,7 @@ static void refusals_have_prometheus_words(void **state)
 /* Takes minutes, in little memory. */
 #define SLOW "sum_over_time((sum_over_time(vector(1)[50h:1s]))[50h:1s])"
 
-/* ---- single matters ------------------------------------------------------------------------- */
+/* ---- single matters ------------------------------------------------------------------------ */
 
 static void without_a_time_it_is_now(void **state)
 {

@@ -104,7 +104,7 @@ static void assert_steady(const struct site *s, const struct exchange *e, size_t
     }
 }
 
-/* ---- what there is -------------------------------------------------------------------------- */
+/* ---- what there is ------------------------------------------------------------------------- */
 
 #define TIMES "\"evaluationTime\":T,\"lastEvaluation\":T"
 #define MAX                                                                                         \
@@ -234,7 +234,7 @@ static void there_is_a_limit_to_names(void **state)
                   &(struct exchange){R, params.p, BAD("more than 1000 rule_name[] parameters")}, 1);
 }
 
-/* ---- pages ---------------------------------------------------------------------------------- */
+/* ---- pages --------------------------------------------------------------------------------- */
 
 static void make_token(const struct site *s, const char *group, struct buf *out)
 {
@@ -293,7 +293,7 @@ static void groups_come_in_pages(void **state)
     assert_int_equal(token.len, 0);
 }
 
-/* ---- an alert that is kept ------------------------------------------------------------------ */
+/* ---- an alert that is kept ----------------------------------------------------------------- */
 
 static void an_alert_that_is_kept_firing_tells_since_when(void **state)
 {

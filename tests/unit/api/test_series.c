@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/tocsin_cmocka.h"
 
+#include <errno.h>
+
 #include "tests/unit/api/site.h"
 
 #define S       "/api/v1/series"
@@ -127,12 +129,58 @@ static void there_is_a_limit_to_selectors(void **state)
     reply_free(&r);
 }
 
+/* ---- a reader that fails -------------------------------------------------------------------- */
+
+static int fail_select(void *self, const struct matcher *const *matchers, size_t n, unix_ms from,
+                       unix_ms to, struct selection **ret, struct err *err)
+{
+    return err_set(err, -EIO, "no disk");
+}
+
+static int fail_names(void *self, const struct matcher *const *matchers, size_t n, unix_ms from,
+                      unix_ms to, void (*cb)(struct str name, void *arg), void *arg,
+                      struct err *err)
+{
+    return err_set(err, -EIO, "no disk");
+}
+
+static int fail_values(void *self, struct str name, const struct matcher *const *matchers, size_t n,
+                       unix_ms from, unix_ms to, void (*cb)(struct str value, void *arg), void *arg,
+                       struct err *err)
+{
+    return err_set(err, -EIO, "no disk");
+}
+
+static void what_storage_cannot_read_is_an_internal_error(void **state)
+{
+    static const char no_disk[] =
+        "{\"status\":\"error\",\"errorType\":\"internal\",\"error\":\"no disk\"}";
+    static const struct exchange asked[] = {
+        {S, "match[]=up", 500, no_disk},
+        {L, "", 500, no_disk},
+        {L, "match[]=up;match[]=down", 500, no_disk},
+        {V("job"), "", 500, no_disk},
+        {"/api/v1/query", "query=up", 500, no_disk},
+        {"/api/v1/query_range", "query=up;start=0;end=1;step=1", 500, no_disk},
+    };
+    struct site *s = *state;
+    struct err err = {0};
+
+    api_stop(s->api);
+    s->options.reader = (struct series_reader){
+        .select = fail_select, .label_names = fail_names, .label_values = fail_values};
+    site_must(api_start(&s->options, &s->api, &err), &err);
+    assert_exchanges(s, asked, ARRAY_LEN(asked), false);
+    site_restart_api(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(series_and_labels_are_told_sorted_and_once),
         cmocka_unit_test(values_of_a_label_are_told_by_its_name_in_the_path),
         cmocka_unit_test(there_is_a_limit_to_selectors),
+        cmocka_unit_test(what_storage_cannot_read_is_an_internal_error),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

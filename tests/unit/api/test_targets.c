@@ -81,7 +81,7 @@ static void targets_are_told_by_pool_and_state(void **state)
     assert_exchanges(*state, answers, ARRAY_LEN(answers), false);
 }
 
-/* ---- globalUrl ------------------------------------------------------------------------------ */
+/* ---- globalUrl ----------------------------------------------------------------------------- */
 
 /* OWN stands for the port that we listen on. */
 static const struct {
@@ -144,7 +144,7 @@ static void a_loopback_url_is_told_as_others_reach_it(void **state)
     site_watch(s, config);
 }
 
-/* ---- a target that is asked ----------------------------------------------------------------- */
+/* ---- a target that is asked ---------------------------------------------------------------- */
 
 static const struct json *target_of(struct site *s, const char *pool, struct reply *r,
                                     struct json **doc)

@@ -67,7 +67,7 @@ static void what_is_no_write_request_is_refused(void **state)
     atomic_store(&s->ready, true);
 }
 
-/* ---- recorded requests ---------------------------------------------------------------------- */
+/* ---- recorded requests --------------------------------------------------------------------- */
 
 static bool add_header(struct str key, const struct json *v, void *arg)
 {

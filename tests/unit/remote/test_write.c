@@ -87,7 +87,7 @@ static const char *text(const struct world *w)
     return buf_str(&w->answer.text).p;
 }
 
-/* ---- what is taken ----------------------------------------------------------------------------- */
+/* ---- what is taken ------------------------------------------------------------------------- */
 
 static void a_request_is_stored_in_one_commit(void **state)
 {
@@ -167,7 +167,7 @@ static void a_sample_sent_again_is_taken(void **state)
     assert_string_equal(stored(w), "up 1 @1795448370000\n");
 }
 
-/* ---- series that went -------------------------------------------------------------------------- */
+/* ---- series that went ---------------------------------------------------------------------- */
 
 static void forgotten_series_are_asked_for_once_more(void **state)
 {
@@ -215,7 +215,7 @@ static void a_forgotten_series_that_storage_does_not_take_any_more_is_left_out(v
     assert_int_equal(w->answer.samples, 0);
 }
 
-/* ---- labels ------------------------------------------------------------------------------------ */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 static void series_with_bad_labels_are_left_out_and_the_rest_is_stored(void **state)
 {
@@ -290,7 +290,7 @@ static void labels_that_storage_does_not_take_are_left_out(void **state)
     assert_int_equal(w->answer.samples, 1);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------- */
+/* ---- what is refused ----------------------------------------------------------------------- */
 
 static void one_bad_sample_refuses_the_whole_request(void **state)
 {
@@ -451,7 +451,7 @@ static void labels_scattered_over_a_large_message_are_refused(void **state)
     assert_non_null(strstr(text(w), "scattered"));
 }
 
-/* ---- 2.0 ----------------------------------------------------------------------------------------- */
+/* ---- 2.0 ----------------------------------------------------------------------------------- */
 
 #define TYPE_2 "application/x-protobuf;proto=io.prometheus.write.v2.Request"
 
@@ -605,7 +605,7 @@ static void strings_and_labels_of_2_0_have_limits(void **state)
     assert_string_equal(w->answer.skipped, "too many labels");
 }
 
-/* ---- several at the same time -------------------------------------------------------------------- */
+/* ---- several at the same time -------------------------------------------------------------- */
 
 struct pusher {
     struct world *w;
@@ -657,7 +657,7 @@ static void requests_are_taken_at_the_same_time(void **state)
     assert_int_equal(w->sink.asked, w->sink.n);
 }
 
-/* ---- the peers' cases ---------------------------------------------------------------------------- */
+/* ---- the peers' cases ---------------------------------------------------------------------- */
 
 /* The sink port does not tell the value that is there already; up to it the words are Prometheus'. */
 static bool is_same_text(struct str got, struct str expected)

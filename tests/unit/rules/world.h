@@ -66,7 +66,7 @@ struct world {
     struct buf lines;
 };
 
-/* ---- writing down ---- */
+/* ---- writing down -------------------------------------------------------------------------- */
 
 static inline int compare_lines(const void *a, const void *b)
 {
@@ -119,7 +119,7 @@ static inline char *alert_line(const struct world *w, const struct alert *a, uni
     return buf_take(&b);
 }
 
-/* ---- the ports ---- */
+/* ---- the ports ----------------------------------------------------------------------------- */
 
 static inline bool fails(int *count)
 {
@@ -220,7 +220,7 @@ static inline int world_select(void *self, const struct matcher *const *matchers
     return memory_select(self, matchers, n, from, to, ret, err);
 }
 
-/* ---- files ---- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static inline void world_write(const char *name, const char *text)
 {
@@ -249,7 +249,7 @@ static inline void world_leave_folder(struct world *w)
     assert_int_equal(system(command), 0);
 }
 
-/* ---- life ---- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static inline struct config *world_config(const char *text)
 {
@@ -342,7 +342,7 @@ static inline int world_reload(struct world *w, const char *rules, struct err *e
     return r;
 }
 
-/* ---- what is measured ---- */
+/* ---- what is measured ---------------------------------------------------------------------- */
 
 static inline const struct label_set *world_labels(const char *selector)
 {
@@ -385,7 +385,7 @@ static inline void world_end(struct world *w, const char *series)
     world_set(w, series, stale_nan());
 }
 
-/* ---- comparing ---- */
+/* ---- comparing ----------------------------------------------------------------------------- */
 
 static inline void world_expect(struct world *w, const char *lines)
 {
@@ -401,7 +401,7 @@ static inline void world_step_does(struct world *w, const char *lines)
     world_expect(w, lines);
 }
 
-/* ---- looking in ---- */
+/* ---- looking in ---------------------------------------------------------------------------- */
 
 static inline const char *state_word(enum rule_state s)
 {
