@@ -41,7 +41,8 @@ void scraper_take_down(struct scraper *s, struct str page, enum exposition_forma
 void scraper_fail(struct scraper *s, const struct err *why, unix_ms now, int64_t duration_ns,
                   struct scrape_outcome *ret);
 
-/* The target is gone for good: marks everything stale at `now`, up and scrape_* too. */
+/* The target is gone for good: marks everything stale at `now`, up and scrape_* too. `now` has to be
+ * behind its last sample. */
 void scraper_end(struct scraper *s, unix_ms now);
 
 /* ---- the machine --------------------------------------------------------------------------- */
@@ -58,8 +59,8 @@ struct scrape_options {
 struct scrape *scrape_new(const struct scrape_options *o);
 void scrape_free(struct scrape *s); /* stops the threads; nothing is marked stale */
 
-/* Takes over a new list (keeps a reference): equal targets go on undisturbed, others end or begin.
- */
+/* Takes over a new list, of which it keeps no reference: equal targets go on undisturbed, others end
+ * or begin. One thread at a time (main). */
 void scrape_apply(struct scrape *s, struct target_list *list);
 
 enum target_health { TARGET_UNKNOWN, TARGET_UP, TARGET_DOWN };
@@ -72,7 +73,8 @@ struct target_status {
     double last_duration;   /* seconds */
 };
 
-/* Calls cb for every target as it stands now. Any thread; cb must not call back into scrape. */
+/* Calls cb for every target as it stands now, in the order of the list. Any thread; no lock is held
+ * meanwhile. What st points to is valid for the call. */
 void scrape_each(struct scrape *s, void (*cb)(const struct target_status *st, void *arg),
                  void *arg);
 

@@ -204,6 +204,7 @@ struct watch *watch_new(struct watched_target *take_target, struct loop *loop, s
 {
     struct watch *w = mem_zalloc(sizeof *w);
 
+    must(source);
     w->loop = loop;
     w->lock = lock;
     w->source = source;
@@ -248,7 +249,6 @@ static void bequeath(struct watch *w)
 
     must(heir->loop == w->loop && !heir->timer);
     scraper_inherit(heir->scraper, w->scraper);
-    heir->tick = w->tick;
     WITH_LOCK(w->lock);
     heir->status = w->status;
     w->status = (struct watch_status){0};

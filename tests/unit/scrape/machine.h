@@ -218,14 +218,20 @@ static inline void wait_for(enum event_kind kind, const char *address, size_t n)
     }
 }
 
-/* The newest event of that kind; fails when there is none. */
-static inline struct event last_of(enum event_kind kind, const char *address)
+/* The i-th event of that kind, from 0. */
+static inline struct event nth_of(enum event_kind kind, const char *address, size_t i)
 {
     WITH_LOCK(&world.lock);
-    for (size_t i = world.n; i-- > 0;)
-        if (world.events[i].kind == kind && strcmp(world.events[i].address, address) == 0)
-            return world.events[i];
-    must(!"such an event was waited for");
+    for (size_t k = 0; k < world.n; k++)
+        if (world.events[k].kind == kind && strcmp(world.events[k].address, address) == 0 &&
+            i-- == 0)
+            return world.events[k];
+    must_failed("such an event was waited for", __FILE__, __LINE__, __func__);
+}
+
+static inline struct event last_of(enum event_kind kind, const char *address)
+{
+    return nth_of(kind, address, count_of(kind, address) - 1);
 }
 
 /* ---- samples ------------------------------------------------------------------------------- */

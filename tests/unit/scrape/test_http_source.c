@@ -172,10 +172,12 @@ static void ask(int port, const char *settings, dur_ms timeout, struct asked *re
 
 #define PATIENCE ((dur_ms)20000)
 
-#define WORLD()                                                                                    \
+#define SITE()                                                                                     \
     CLEANUP(site_stop) struct site s;                                                              \
-    CLEANUP(asked_deinit) struct asked a = {0};                                                    \
     site_start(&s)
+#define WORLD()                                                                                    \
+    CLEANUP(asked_deinit) struct asked a = {0};                                                    \
+    SITE()
 
 static void asked_deinit(struct asked *a)
 {
@@ -410,7 +412,7 @@ static void a_session_may_be_closed_while_its_page_is_under_way(void **state)
     struct loop_timer *timer = loop_timer_new(loop, stop, loop);
     struct target_list *l;
     void *session;
-    WORLD();
+    SITE();
 
     l = job_for(s.port, "");
     http_source_begin(loop, "tocsin/9.9");
@@ -460,7 +462,7 @@ static void a_machine_stores_the_pages_of_a_server(void **state)
     struct scrape *scrape;
     struct target_list *l;
     char line[80];
-    WORLD();
+    SITE();
 
     l = job_for(s.port, "  scrape_interval: 100ms\n");
     scrape = scrape_new(&(struct scrape_options){

@@ -3,14 +3,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "tests/unit/scrape/machine.h"
 
-#define INTERVAL_MS  100
-#define TOLERANCE_NS NS_PER_MS /* 1 % of the interval */
+#define INTERVAL_MS 100
 
 /* Jobs of these tests: interval and timeout, name, further settings, targets. */
 #define JOB_EVERY(interval, timeout, name, settings, targets)                                      \
@@ -23,109 +23,162 @@
 
 /* ---- ticks --------------------------------------------------------------------------------- */
 
-/* A loop that is kept from its work. */
-static _Atomic unix_ns busy_until;
+/* The wall clock of this program can be set; the clock of the timers goes on. */
+static _Atomic int64_t clock_set_by;
 
-static void be_busy(void *arg)
+int clock_gettime(clockid_t id, struct timespec *ret)
 {
-    nap(40);
-    atomic_store(&busy_until, clock_unix_ns());
+    int r = (int)syscall(SYS_clock_gettime, id, ret);
+    int64_t ns;
+
+    if (id != CLOCK_REALTIME)
+        return r;
+    ns = ret->tv_sec * NS_PER_S + ret->tv_nsec + atomic_load(&clock_set_by);
+    *ret = (struct timespec){.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+    return r;
 }
 
-/* Keeps the loop busy from before its target's next tick until well behind it. */
-static void delay_next_tick(struct loop *l, uint64_t hash)
+static void set_clock(int64_t by)
 {
-    unix_ns now = clock_unix_ns(), tick = scrape_next_tick(now, INTERVAL_MS, hash);
-    int64_t wait = (tick - now) / NS_PER_MS - 10;
-
-    if (wait > 0)
-        nap((int)wait);
-    loop_post(l, be_busy, NULL);
+    atomic_fetch_add(&clock_set_by, by);
 }
 
-/* Looks at the fetch of one tick and the stamp that its page got. Returns 1: it was on time and
- * stamped with its tick; -1: late and stamped with its own time; 0: too near to call. */
-static int check_stamp(const struct event *fetch, unix_ms stamp, uint64_t hash, unix_ns busy)
-{
-    unix_ns next = scrape_next_tick(fetch->at, INTERVAL_MS, hash);
-    unix_ns tick = next - INTERVAL_MS * NS_PER_MS;
+/* A fetch, its place relative to the tick that it belongs to, and the stamp of its page. */
+struct scraped {
+    int64_t off; /* ns behind the tick, or before it */
+    unix_ms tick, stamp;
+};
 
-    if (fetch->at - tick <= TOLERANCE_NS) {
-        assert_int_equal(stamp, unix_ms_of_ns(tick));
-        return 1;
-    }
-    if (busy > tick + TOLERANCE_NS && busy < fetch->at) {
-        assert_in_range(stamp, unix_ms_of_ns(busy), unix_ms_of_ns(fetch->at));
-        return -1;
-    }
-    return 0;
-}
-
-/* The newest fetch and the stamp of its `up`. */
-static unix_ms newest_stamp(struct event *ret_fetch)
+/*
+ * Has the target scraped once with the clock set between two ticks, so that its timer comes `by`
+ * nanoseconds late (or early). Whatever the machine adds stands in ret->off.
+ */
+static void scrape_off_tick(dur_ms interval, uint64_t hash, int64_t by, struct scraped *ret)
 {
-    size_t n;
+    const int64_t step = interval * NS_PER_MS;
+    size_t n = count_of(FETCHED, "a:6379");
+    unix_ns before, tick;
+    struct event fetch;
     struct found *f;
-    unix_ms t;
 
-    wait_for_samples(SERIES("up", "a"), count_of(FETCHED, "a:6379"));
-    *ret_fetch = last_of(FETCHED, "a:6379");
-    f = samples_of(SERIES("up", "a"), &n);
-    t = f[n - 1].t;
+    wait_for(FETCHED, "a:6379", n + 1);
+    wait_for_samples(SERIES("up", "a"), n + 1);
+    nap((int)interval / 4); /* the next timer is set by now */
+    before = clock_unix_ns();
+    set_clock(by);
+    wait_for_samples(SERIES("up", "a"), n + 2);
+    f = samples_of(SERIES("up", "a"), &(size_t){0});
+    ret->stamp = f[n + 1].t;
     free(f);
-    return t;
+    fetch = nth_of(FETCHED, "a:6379", n + 1);
+    tick = scrape_next_tick(before, interval, hash);
+    ret->off = fetch.at - tick;
+    ret->tick = unix_ms_of_ns(tick);
+    must(ret->off > -step && before < tick);
 }
 
-static void a_scrape_near_its_tick_is_stamped_with_it_and_a_late_one_with_its_own_time(void **state)
+#define US (NS_PER_MS / 1000)
+
+/* The tolerance is 1 % of the interval and 2 ms at most. */
+static const struct near_case {
+    const char *interval;
+    dur_ms ms;
+    int64_t tolerance, by; /* ns */
+    bool near;
+} near_cases[] = {
+    {"100ms", 100, 1000 * US, 0, true},           {"100ms", 100, 1000 * US, 500 * US, true},
+    {"100ms", 100, 1000 * US, -600 * US, true},   {"100ms", 100, 1000 * US, 1900 * US, false},
+    {"100ms", 100, 1000 * US, -1900 * US, false}, {"400ms", 400, 2000 * US, 1000 * US, true},
+    {"400ms", 400, 2000 * US, -1500 * US, true},  {"400ms", 400, 2000 * US, 2500 * US, false},
+};
+
+/* False when the machine was too slow to keep the time that the case is about. */
+static bool check_stamp(const struct near_case *c, uint64_t hash)
 {
-    struct target_list *l;
-    uint64_t hash;
-    int on_time = 0, late = 0;
-    mono_ns until = clock_mono_ns() + PATIENCE_NS;
+    struct scraped got;
 
-    test_begin(1);
-    l = apply_text(SITE(JOB("j", "", "a")));
-    hash = l->targets[0].hash;
-    for (size_t n = 1; (on_time < 3 || late < 2) && clock_mono_ns() < until; n++) {
-        struct event fetch;
-        unix_ms stamp;
-        int result;
-
-        wait_for(FETCHED, "a:6379", n);
-        n = count_of(FETCHED, "a:6379");
-        stamp = newest_stamp(&fetch);
-        if (count_of(FETCHED, "a:6379") != n)
-            continue; /* the next one came in between */
-        result = check_stamp(&fetch, stamp, hash, atomic_load(&busy_until));
-        on_time += result > 0;
-        late += result < 0;
-        if (on_time >= 3)
-            delay_next_tick(fetch.loop, hash);
+    scrape_off_tick(c->ms, hash, c->by, &got);
+    if (got.off < c->by - 100 * US || got.off > 10 * NS_PER_MS)
+        return false; /* of another tick */
+    if (c->near && got.off > c->tolerance)
+        return false;
+    if (!c->near && c->by < 0 && got.off >= -c->tolerance)
+        return false;
+    if (c->near) {
+        assert_int_equal(got.stamp, got.tick);
+    } else {
+        assert_int_not_equal(got.stamp, got.tick);
+        assert_true(got.stamp >= got.tick + unix_ms_of_ns(c->by));
+        assert_true(got.stamp <= got.tick + unix_ms_of_ns(got.off) + 1);
     }
-    assert_true(on_time >= 3);
-    assert_true(late >= 2);
-    target_list_unref(l);
-    test_end();
+    return true;
 }
 
-static void ticks_follow_the_interval_and_none_is_made_twice(void **state)
+static void a_scrape_is_stamped_with_its_tick_when_it_is_near(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(near_cases); i++) {
+        const struct near_case *c = &near_cases[i];
+        CLEANUP(buf_free) struct buf yaml = {0};
+        struct target_list *l;
+        bool judged = false;
+
+        test_begin(1);
+        buf_addf(&yaml, SITE(JOB_EVERY("%s", "%s", "j", "", "a")), c->interval, c->interval);
+        l = apply_text(yaml.p);
+        for (int attempt = 0; attempt < 20 && !judged; attempt++)
+            judged = check_stamp(c, l->targets[0].hash);
+        assert_true(judged);
+        target_list_unref(l);
+        test_end();
+    }
+}
+
+/* A wall clock that is slowed down lets timers come before their ticks. */
+static void no_tick_is_made_twice_and_none_comes_between(void **state)
 {
     size_t n;
     struct found *f;
-    unix_ns from;
 
     test_begin(1);
     apply(SITE(JOB("j", "", "a")));
-    wait_for(FETCHED, "a:6379", 1);
-    from = clock_unix_ns();
-    wait_for_samples(SERIES("up", "a"), 8);
+    for (size_t i = 1; i <= 8; i++) {
+        wait_for_samples(SERIES("up", "a"), i);
+        set_clock(-600 * US);
+    }
     f = samples_of(SERIES("up", "a"), &n);
     for (size_t i = 1; i < n; i++)
         assert_true(f[i].t > f[i - 1].t);
-    /* Those that were missed, because the machine was busy, may be left out; none may be added. */
+    /* Some may be missing, when the machine is busy; none may be added. */
     assert_true(f[n - 1].t - f[0].t >= (unix_ms)(n - 2) * INTERVAL_MS);
-    assert_true(clock_unix_ns() - from >= 6 * INTERVAL_MS * NS_PER_MS);
     free(f);
+    test_end();
+}
+
+static void ticks_stay_at_the_hash_when_the_clock_is_set(void **state)
+{
+    static const int64_t jumps[] = {3600 * NS_PER_S + 37 * NS_PER_MS,
+                                    -7200 * NS_PER_S - 61 * NS_PER_MS, 3600 * NS_PER_S};
+    struct target_list *l;
+
+    test_begin(1);
+    l = apply_text(SITE(JOB("j", "", "a")));
+    for (size_t i = 0; i < ARRAY_LEN(jumps); i++) {
+        size_t n;
+        struct event fetch;
+        bool on_tick = false;
+
+        wait_for(FETCHED, "a:6379", 1);
+        set_clock(jumps[i]);
+        n = count_of(FETCHED, "a:6379");
+        for (size_t k = 2; k < 20 && !on_tick; k++) { /* the first was set for the clock before */
+            wait_for(FETCHED, "a:6379", n + k);
+            fetch = nth_of(FETCHED, "a:6379", n + k - 1);
+            on_tick = scrape_next_tick(fetch.at - 2 * NS_PER_MS, INTERVAL_MS, l->targets[0].hash) <=
+                      fetch.at;
+        }
+        assert_true(on_tick);
+    }
+    target_list_unref(l);
     test_end();
 }
 
@@ -650,9 +703,9 @@ static void going_down_and_coming_back_is_told_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(
-            a_scrape_near_its_tick_is_stamped_with_it_and_a_late_one_with_its_own_time),
-        cmocka_unit_test(ticks_follow_the_interval_and_none_is_made_twice),
+        cmocka_unit_test(a_scrape_is_stamped_with_its_tick_when_it_is_near),
+        cmocka_unit_test(no_tick_is_made_twice_and_none_comes_between),
+        cmocka_unit_test(ticks_stay_at_the_hash_when_the_clock_is_set),
         cmocka_unit_test(a_tick_whose_page_is_awaited_is_skipped_and_counted),
         cmocka_unit_test(a_page_may_take_its_timeout_but_not_the_whole_interval),
         cmocka_unit_test(equal_targets_go_on_undisturbed),
