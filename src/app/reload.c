@@ -64,14 +64,16 @@ void server_refresh_targets(void *arg)
         loop_timer_after(s->targets_timer, next > now ? next - now : 0);
 }
 
-void server_set_targets(struct server *s)
+static void set_targets(struct server *s)
 {
-    targets_free(s->targets);
-    s->targets = targets_new(s->config, clock_unix_ms(), complain, s);
+    unix_ms now = clock_unix_ms();
+
+    if (s->targets)
+        targets_reconfigure(s->targets, s->config, now);
+    else
+        s->targets = targets_new(s->config, now, complain, s);
     take_list(s);
     server_refresh_targets(s);
-    selfmetric_set(&reload_successful, 1);
-    selfmetric_set(&reload_time, clock_unix_ms() / 1000);
 }
 
 /* ---- reload -------------------------------------------------------------------------------- */
@@ -95,6 +97,34 @@ static void reconfigure_notify(void *arg)
     notify_reconfigure(t->s->notify, t->s->config, t->now);
 }
 
+static void note_loaded(struct server *s, bool ok)
+{
+    unix_ms now = clock_unix_ms();
+
+    lock_take(&s->lock);
+    s->loaded = ok;
+    s->loaded_since = ok ? now : s->loaded_since;
+    lock_give(&s->lock);
+    selfmetric_set(&reload_successful, ok);
+    if (ok)
+        selfmetric_set(&reload_time, now / 1000);
+}
+
+void server_loaded(void *self, bool *ret_ok, unix_ms *ret_since)
+{
+    struct server *s = self;
+
+    WITH_LOCK(&s->lock);
+    *ret_ok = s->loaded;
+    *ret_since = s->loaded_since;
+}
+
+void server_begin(struct server *s)
+{
+    set_targets(s);
+    note_loaded(s, true);
+}
+
 /* All that can be refused comes first; from then on nothing fails. notify learns of new receivers
  * before alerts can name them. */
 int server_reload(struct server *s, struct err *err)
@@ -107,7 +137,7 @@ int server_reload(struct server *s, struct err *err)
         r = rules_reload(s->rules, config, t.now, err);
     if (r < 0) {
         config_unref(config);
-        selfmetric_set(&reload_successful, 0);
+        note_loaded(s, false);
         return r;
     }
     lock_take(&s->lock);
@@ -119,7 +149,8 @@ int server_reload(struct server *s, struct err *err)
     role_run(s->alerts_role, reconfigure_alerts, &t);
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_wake(s->rule_roles[i]);
-    server_set_targets(s);
+    set_targets(s);
+    note_loaded(s, true);
     config_unref(old);
     log_event(LOG_INFO, "reloaded", "file", s->options->config_file, NULL);
     return 0;

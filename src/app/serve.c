@@ -253,6 +253,7 @@ static int start_api(struct server *s, struct err *err)
         .ready = is_ready,
         .reload = server_ask_reload,
         .quit = quit,
+        .loaded = server_loaded,
         .flags = s->flags,
         .started = s->started,
     };
@@ -324,7 +325,7 @@ static void run(struct server *s)
     s->targets_timer = loop_timer_new(s->loop, server_refresh_targets, s);
     s->log_timer = loop_timer_new(s->loop, tick_log, s);
     tick_log(s);
-    server_set_targets(s);
+    server_begin(s);
     loop_on_signal(s->loop, SIGHUP, on_signal, s);
     loop_on_signal(s->loop, SIGTERM, on_signal, s);
     loop_on_signal(s->loop, SIGINT, on_signal, s);

@@ -41,6 +41,8 @@ struct server {
     struct lock lock;
     struct config *config;
     struct target_list *target_list;
+    bool loaded;          /* whether the newest configuration was right */
+    unix_ms loaded_since; /* when the one in force was taken over */
 
     struct state *state;
     struct storage *storage;
@@ -71,10 +73,11 @@ int server_reload(struct server *s, struct err *err);
 /* The same from another thread, waiting for main. */
 int server_ask_reload(void *self, struct err *err);
 
-/* Looks after the targets: called by a timer, and after a new configuration. main thread. */
-void server_refresh_targets(void *arg);
-void server_set_targets(struct server *s);
+/* Takes over the targets of the first configuration, and from then on looks after them. main thread. */
+void server_begin(struct server *s);
+void server_refresh_targets(void *arg); /* called by a timer */
 
+void server_loaded(void *self, bool *ret_ok, unix_ms *ret_since);
 const struct config *server_config(void *self); /* a new reference */
 struct target_list *server_targets(void *self); /* a new reference */
 
