@@ -131,4 +131,32 @@ struct storage_cardinality {
 void storage_cardinality(struct storage *st, size_t limit, struct storage_cardinality *ret);
 void storage_cardinality_free(struct storage_cardinality *c); /* frees what it points to */
 
+/* ---- interchange with Prometheus ------------------------------------------------------------- */
+
+/* Byte tables: docs/formats/prometheus-blocks.md. */
+struct prom_counts {
+    uint64_t blocks, series, samples; /* series are counted once a block */
+    uint64_t histograms;              /* of the samples */
+};
+
+/*
+ * Takes the samples of one Prometheus block (a folder with meta.json) into a block of the storage's
+ * own; adds to *counts. Where the storage has a sample of the same series and time, that one stays.
+ * All or nothing: -EBADMSG and where the damage is, or -ENOTSUP, leave the storage as it was.
+ */
+int prom_import_block(struct storage *st, const char *dir, struct prom_counts *counts,
+                      struct err *err);
+
+struct prom_export_options {
+    const char *out;  /* folder, made when absent; each block becomes a folder below it */
+    unix_ms from, to; /* both included */
+    const struct matcher *const *matchers;
+    size_t n_matchers;
+};
+
+/* Writes a Prometheus block for each window of two hours that has samples; adds to *counts and a
+ * line "ULID" to `report` per block. After an error the blocks that are complete stay. */
+int prom_export(struct storage *st, const struct prom_export_options *o, struct prom_counts *counts,
+                struct buf *report, struct err *err);
+
 #endif

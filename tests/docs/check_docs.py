@@ -146,8 +146,8 @@ def check_names(tap, document, text, source):
 def check_manual(tap, tocsin, page):
     text = read(os.path.join(ROOT, page))
     flags = []
-    for command in ("serve", "query"):
-        answer = subprocess.run([tocsin, command, "--help"], capture_output=True, text=True,
+    for command in (("serve",), ("query",), ("tsdb", "import"), ("tsdb", "export")):
+        answer = subprocess.run([tocsin, *command, "--help"], capture_output=True, text=True,
                                 env={"LC_ALL": "C.UTF-8"}, check=True)
         flags += FLAG.findall(answer.stdout)
     missing = [flag for flag in flags if not re.search(r"Fl -" + re.escape(flag) + r"\b", text)]
