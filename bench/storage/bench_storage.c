@@ -255,7 +255,7 @@ static void read_all(struct storage *st, unix_ms from, unix_ms to)
 int main(int argc, char **argv)
 {
     size_t n_samples;
-    char dir[256], copy[300], command[700];
+    char dir[256], copy[300], command[1000];
     struct storage_stats stats;
     struct storage *st, *other;
     double begin, cpu, spent;
