@@ -1,0 +1,161 @@
+"""Samples go from Prometheus' blocks into tocsin and back; promtool and a real Prometheus agree with what comes out."""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from harness import PATIENCE, free_port, main
+
+SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+SHARED = os.environ.get("TOCSIN_SHARED", os.path.join(SOURCE, "..", "shared"))
+BLOCKS = os.path.join(SHARED, "conformance", "api", "tsdb", "blocks_%s")
+CONFIG = "global: {scrape_interval: 1s}\n"
+
+
+def skipped(*needed):
+    """Says what is missing, if anything is."""
+    missing = [n for n in needed if not (shutil.which(n) or os.path.isdir(n))]
+    if missing:
+        print("# skipped: there is no " + ", ".join(missing))
+    return bool(missing)
+
+
+def data(world):
+    return os.path.join(world.folder, "data")
+
+
+def tsdb(world, command, *arguments, code=0):
+    answer = world.run("tsdb", command, "--storage.tsdb.path=" + data(world), *arguments)
+    assert answer.returncode == code, answer
+    return answer.stdout if code == 0 else answer.stderr
+
+
+def dump(folder):
+    answer = subprocess.run(["promtool", "tsdb", "dump", folder], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    return sorted(answer.stdout.splitlines())
+
+
+def reference(world, name):
+    """A copy of Prometheus' own blocks that promtool opens."""
+    folder = os.path.join(world.folder, "reference_" + name)
+    shutil.copytree(BLOCKS % name, folder)
+    os.makedirs(os.path.join(folder, "wal"), exist_ok=True)
+    return folder
+
+
+def test_help_and_wrong_flags(world):
+    for command in ([], ["import"], ["export"]):
+        answer = world.run("tsdb", *command, "--help")
+        assert answer.returncode == 0 and "Exit codes" in answer.stdout, answer
+    assert world.run("tsdb").returncode == 2
+    assert world.run("tsdb", "import").returncode == 2
+    assert "--output" in tsdb(world, "export", code=2)
+    assert "neither RFC 3339" in tsdb(world, "export", "--output=x", "--start=noon", code=2)
+    assert "--match" in tsdb(world, "export", "--output=x", "--match={", code=2)
+    assert "before" in tsdb(world, "export", "--output=x", "--start=2", "--end=1", code=2)
+    assert "No such file" in tsdb(world, "export", "--output=" + os.path.join(world.folder, "x"), code=1)
+    assert "neither a block" in tsdb(world, "import", world.folder, code=1)
+
+
+def test_a_running_server_keeps_its_directory(world):
+    world.write("tocsin.yml", CONFIG)
+    world.start()
+    out = os.path.join(world.folder, "out")
+    assert "in use by another process" in tsdb(world, "export", "--output=" + out, code=1)
+    world.write("meta.json", "{}")
+    assert "in use by another process" in tsdb(world, "import", world.folder, code=1)
+
+
+def test_what_comes_out_is_what_went_in(world):
+    if skipped("promtool", BLOCKS % "demo"):
+        return
+    for name in ("demo", "scrape", "histogram"):
+        out = os.path.join(world.folder, "out_" + name)
+        taken = tsdb(world, "import", BLOCKS % name)
+        assert tsdb(world, "export", "--output=" + out).splitlines()[-1] == taken.strip()
+        assert dump(out) == dump(reference(world, name))
+        listed = subprocess.run(["promtool", "tsdb", "list", out], capture_output=True, text=True, timeout=PATIENCE, check=True)
+        assert len(listed.stdout.splitlines()) == 1 + len(glob.glob(out + "/01*")), listed
+        subprocess.run(["promtool", "tsdb", "analyze", out], capture_output=True, timeout=PATIENCE, check=True)
+        shutil.rmtree(data(world))
+        assert tsdb(world, "import", out) == taken
+        again = out + "_again"
+        tsdb(world, "export", "--output=" + again)
+        assert dump(again) == dump(out)
+        shutil.rmtree(data(world))
+
+
+def test_a_part_is_exported(world):
+    if skipped("promtool", BLOCKS % "demo"):
+        return
+    out = os.path.join(world.folder, "out")
+    tsdb(world, "import", BLOCKS % "demo")
+    tsdb(world, "export", "--output=" + out, "--start=1760000500", "--end=2025-10-09T09:10:00Z", '--match={path="/api/bar"}')
+    wanted = [line for line in dump(reference(world, "demo"))
+              if 'path="/api/bar"' in line and 1760000500000 <= int(line.split()[-1]) <= 1760001000000]
+    assert wanted and dump(out) == wanted
+
+
+def test_a_damaged_block_is_refused_and_the_others_are_stored(world):
+    if skipped(BLOCKS % "demo"):
+        return
+    folder = shutil.copytree(BLOCKS % "demo", os.path.join(world.folder, "blocks"))
+    chunks = sorted(glob.glob(folder + "/*/chunks/000001"))[0]
+    os.chmod(chunks, 0o644)
+    with open(chunks, "r+b") as f:
+        f.seek(1000)
+        byte = f.read(1)
+        f.seek(1000)
+        f.write(bytes([byte[0] ^ 1]))
+    answer = world.run("tsdb", "import", "--storage.tsdb.path=" + data(world), folder)
+    assert answer.returncode == 1 and "checksum differs" in answer.stderr, answer
+    assert answer.stdout.startswith("1 blocks, 99 series, 7972 samples"), answer
+
+
+def ask(url, expression, **parameters):
+    query = urllib.parse.urlencode(dict(parameters, query=expression))
+    try:
+        with urllib.request.urlopen(url + "/api/v1/query?" + query, timeout=PATIENCE) as answer:
+            return json.load(answer)["data"]["result"]
+    except urllib.error.HTTPError as e:
+        raise AssertionError("%s: %s" % (url, e.read().decode())) from e
+
+
+def test_tocsin_and_prometheus_answer_the_same_from_it(world):
+    if skipped("prometheus", BLOCKS % "demo"):
+        return
+    out = os.path.join(world.folder, "out")
+    tsdb(world, "import", BLOCKS % "demo")
+    tsdb(world, "export", "--output=" + out)
+    world.write("tocsin.yml", CONFIG)
+    world.write("prometheus.yml", CONFIG)
+    world.start("--storage.tsdb.retention.time=0s")
+    port = free_port()
+    world.children.append(subprocess.Popen(
+        ["prometheus", "--config.file=" + os.path.join(world.folder, "prometheus.yml"), "--storage.tsdb.path=" + out,
+         "--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:%d" % port],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    url = "http://127.0.0.1:%d" % port
+
+    def ready():
+        try:
+            return urllib.request.urlopen(url + "/-/ready", timeout=PATIENCE).status == 200
+        except OSError:
+            return False
+
+    world.wait("prometheus", ready)
+    for expression in ("count({__name__=~'.+'})", "max(increase(demo_api_request_duration_seconds_count[5m])) by (path)",
+                       "count_over_time(demo_api_request_duration_seconds_sum[20m])"):
+        wanted = ask(url, expression, time="1760002000")
+        assert wanted, expression
+        mine = ask(world.url, expression, time="1760002000")
+        assert sorted(map(json.dumps, mine)) == sorted(map(json.dumps, wanted)), expression
+
+
+if __name__ == "__main__":
+    main()
