@@ -640,6 +640,29 @@ static void expect_dump(struct storage *st, struct str dump)
     buf_free(&line);
 }
 
+/* Whole counts, which Prometheus itself wrote, as differences of differences. */
+static void expect_histograms(struct storage *st)
+{
+    static const double expected[2][3] = {{1, 2, 1}, {2, 3, 1}};
+    struct selection *s = pick(st, MATCH_EQ, "__name__", "rw_hist", INT64_MIN, INT64_MAX);
+    struct columns c = {0};
+
+    assert_int_equal(s->n, 1);
+    read_series(s, 0, INT64_MIN, INT64_MAX, &c);
+    assert_int_equal(c.n, 2);
+    assert_non_null(c.histograms);
+    for (size_t i = 0; i < 2; i++) {
+        const struct histogram *h = c.histograms[i];
+
+        assert_true(h->schema == 1 && h->zero_threshold == 0.001 && h->n_positive == 3);
+        assert_true(h->count == (i ? 8 : 5) && h->zero_count == (i ? 2 : 1));
+        assert_true(h->sum == (i ? 12.5 : 7.5));
+        assert_memory_equal(h->positive, expected[i], sizeof expected[i]);
+    }
+    s->reader->release(s);
+    columns_deinit(&c);
+}
+
 static void blocks_of_prometheus_have_what_promtool_dumps(void **state)
 {
     static const char *const names[] = {"blocks_scrape", "blocks_histogram"};
@@ -665,6 +688,8 @@ static void blocks_of_prometheus_have_what_promtool_dumps(void **state)
         st = must_open(data, &o, NULL);
         import_folder(st, path);
         expect_dump(st, buf_str(&dump));
+        if (i == 1)
+            expect_histograms(st);
         must_close(st);
         buf_free(&dump);
         folder_remove(data);
