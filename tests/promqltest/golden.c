@@ -194,6 +194,7 @@ static bool check_answer(struct str query, const struct json *recorded, bool ran
                       *data = json_get(response, "data");
     const struct series_reader *port = memory_reader_port(store);
     struct err err = {0};
+    bool same;
     int r = promql_parse(query, NULL, &expr, &err);
 
     if (r == 0 && range)
@@ -209,9 +210,10 @@ static bool check_answer(struct str query, const struct json *recorded, bool ran
                  STR_ARG(json_text(json_get(response, "error"))));
         return false;
     }
-    return same_data(data, result, order_counts(query, range), report) &
-           same_notes(json_get(response, "warnings"), result, true, report) &
-           same_notes(json_get(response, "infos"), result, false, report);
+    /* All three report what they find. */
+    same = same_data(data, result, order_counts(query, range), report);
+    same = same_notes(json_get(response, "warnings"), result, true, report) && same;
+    return same_notes(json_get(response, "infos"), result, false, report) && same;
 }
 
 static int check_line(struct str line, struct memory_reader *store, struct tally *tally,
