@@ -220,6 +220,8 @@ static void get_layout(struct bits_in *b, struct layout *l)
     l->h.n_negative_spans = get_spans(b, l, l->h.n_positive_spans, &l->h.n_negative);
     if (schema == HISTOGRAM_CUSTOM_SCHEMA)
         get_bounds(b, l);
+    if (b->bad)
+        return; /* before anything is as large as it says */
     l->n_buckets = (size_t)l->h.n_positive + l->h.n_negative;
     l->counts = mem_array(l->n_buckets + 1, sizeof *l->counts);
     l->h.positive_spans = l->spans;
