@@ -3,6 +3,7 @@
  * plain - what lies outside of /api/v1: the first page, health, reload, version
  */
 #include "api/api_priv.h"
+#include "base/quote.h"
 
 /* ---- health: the I/O thread answers, also while every worker is busy ----------------------- */
 
@@ -94,6 +95,18 @@ static const char root_page[] =
     "These speak Prometheus' HTTP API: Grafana takes this address as a Prometheus data source.</p>\n"
     "</body></html>\n";
 
+/* Where the generatorURL of an alert leads: to what its expression says now. */
+static void answer_graph(const struct request *r)
+{
+    CLEANUP(buf_free) struct buf to = {0};
+    struct buf none = {0};
+
+    buf_add_c(&to, "/api/v1/query?query=");
+    quote_add_url(&to, http_param(r->http, "g0.expr", 0));
+    http_header_out(r->http, "Location", to.p);
+    http_reply(r->http, 302, NULL, &none);
+}
+
 static void answer_root(const struct request *r)
 {
     struct buf body = {0};
@@ -109,9 +122,9 @@ bool plain_answer(const struct request *r)
         void (*answer)(const struct request *r);
         bool acts; /* and looks after methods itself; the others are only read */
     } pages[] = {
-        {"/", answer_root, false},           {"/metrics", metrics_answer, false},
-        {"/version", answer_version, false}, {"/-/reload", answer_reload, true},
-        {"/-/quit", answer_quit, true},
+        {"/", answer_root, false},          {"/metrics", metrics_answer, false},
+        {"/graph", answer_graph, false},    {"/version", answer_version, false},
+        {"/-/reload", answer_reload, true}, {"/-/quit", answer_quit, true},
     };
     struct str path = http_path(r->http), method = http_method(r->http);
 

@@ -110,6 +110,18 @@ def test_query_prints_series_and_errors(world):
     assert answer.stdout == "{} =>\n1 @[0]\n1 @[5]\n1 @[10]\n", answer
 
 
+def test_the_link_of_an_alert_leads_to_its_value(world):
+    page, sink = Page("a 5\n"), Sink()
+    world.write("tocsin.yml", GOOD % page.address() +
+                "route: {receiver: ops, group_wait: 0s}\nreceivers: [{name: ops, webhook_configs: [{url: '%s'}]}]\n" % sink.url())
+    world.write("rules.yml", RULES)
+    world.start("--web.external-url=" + world.url)
+    link = world.wait("the alert", lambda: sink.bodies)[0]["alerts"][0]["generatorURL"]
+    assert link.startswith(world.url + "/graph?g0.expr=a+%3E+1"), link
+    assert '"value":[' in world.get(link[len(world.url):]), link
+    sink.close()
+
+
 def test_real_promtool_agrees(world):
     page, sink = Page("a 5\n"), Sink()
     world.write("tocsin.yml", GOOD % page.address())
