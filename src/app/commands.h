@@ -15,6 +15,7 @@ enum exit_code {
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_query(int argc, char **argv);
+int command_test(int argc, char **argv);
 int command_tsdb(int argc, char **argv);
 int command_version(int argc, char **argv);
 

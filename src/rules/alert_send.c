@@ -90,6 +90,8 @@ void alerting_send(struct rules *r, struct group *g, struct rule *rule, unix_ns 
     struct active_alert *a;
     size_t n = 0, cap = 0;
 
+    if (!r->options.alerts.post)
+        return;
     for (size_t i = 0; (a = map_next(&rule->alerts, &i));)
         if (is_due(r, a, ts))
             *VEC_PUSH(due, n, cap) = a;

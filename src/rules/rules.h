@@ -26,7 +26,7 @@ struct rules;
 struct rules_options {
     struct series_reader reader;
     struct sample_sink samples;
-    struct alert_sink alerts;
+    struct alert_sink alerts;    /* post NULL: nobody is told */
     const char *external_url;    /* without a slash at its end */
     dur_ms lookback;             /* of instant selectors; 5m */
     dur_ms resend_delay;         /* 1m */
@@ -98,5 +98,48 @@ void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *
 /* Parses one file. Returns the number of rules in it, or a negative errno with "FILE:LINE:COL: ..."
  * in err (all that is wrong, one line each, as far as ERR_MSG_MAX reaches). */
 int rules_check_file(const char *path, struct err *err);
+
+/* ---- unit tests of rules, in the format of `promtool test rules` (prometheus.md 3.6) -------- */
+
+/* The difference of what was expected and what came, a line each: ' ' is in both, '-' was expected
+ * only, '+' came only. */
+struct rule_test_line {
+    char mark;
+    const char *text;
+};
+
+struct rule_test_failure {
+    const char *test;    /* its name, "" when it has none */
+    int line, column;    /* of the expectation in the file */
+    bool alert;          /* else: an expression */
+    const char *subject; /* name of the alert, or the expression */
+    dur_ms at;           /* since the beginning of the test */
+    const char *error;   /* why there is nothing to compare; NULL: see the lines */
+    const struct rule_test_line *lines;
+    size_t n_lines;
+};
+
+struct rule_test_options {
+    /* Gives an empty store for one test, and takes it back. */
+    int (*open)(void *self, struct sample_sink *samples, struct series_reader *reader,
+                struct err *err);
+    void (*close)(void *self);
+    void (*failed)(void *self, const struct rule_test_failure *f); /* borrowed for the call */
+    void *self;
+
+    const char *const *run; /* only tests whose name one of these regular expressions matches */
+    size_t n_run;           /* 0: all */
+    bool ignore_unknown_fields;
+};
+
+struct rule_test_counts {
+    unsigned passed, failed; /* tests */
+};
+
+/* Runs the tests of a file, each with an empty store and from 1970-01-01 on. 0, also when some
+ * failed; -EINVAL with FILE:LINE:COL when the file or a rule file is wrong, others when the store
+ * failed. */
+int rules_test_file(const char *path, const struct rule_test_options *o,
+                    struct rule_test_counts *ret, struct err *err);
 
 #endif
