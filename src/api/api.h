@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "model/ports.h"
+#include "promql/promql.h"
 
 struct api;
 struct alerts;
@@ -41,6 +42,9 @@ struct api_options {
     dur_ms lookback;
     dur_ms query_timeout;
     int64_t query_max_samples;
+    struct promql_features features;                 /* of expressions */
+    bool delayed_name_removal, type_and_unit_labels; /* as in struct promql_options */
+    bool per_step_stats;                             /* stats=all tells the samples of each step */
 
     struct series_reader reader;
     struct storage *storage;

@@ -19,7 +19,7 @@ static int parse(const struct request *r, struct promql_expr **ret, struct answe
 {
     struct err err = {0};
 
-    if (promql_parse(api_param(r, "query"), NULL, ret, &err) < 0)
+    if (promql_parse(api_param(r, "query"), &r->api->features, ret, &err) < 0)
         return api_fail(a, API_BAD_DATA, "invalid parameter \"query\": %s", err.msg);
     return 0;
 }
@@ -54,6 +54,8 @@ static int query_options(const struct request *r, struct promql_options *ret, st
     *ret = (struct promql_options){.timeout = timeout < most ? timeout : most,
                                    .subquery_step = evaluation_interval(r),
                                    .max_samples = (size_t)r->api->query_max_samples,
+                                   .delayed_name_removal = r->api->delayed_name_removal,
+                                   .type_and_unit_labels = r->api->type_and_unit_labels,
                                    .cancel = http_client_gone_flag(r->http)};
     if (read_lookback(r, &ret->lookback, a) < 0)
         return -1;
@@ -229,7 +231,7 @@ int api_query_exemplars(const struct request *r, struct answer *a)
         return -1;
     if (end < start)
         return api_fail(a, API_BAD_DATA, "end timestamp must not be before start timestamp");
-    if (promql_parse(api_param(r, "query"), NULL, &expr, &err) < 0)
+    if (promql_parse(api_param(r, "query"), &r->api->features, &expr, &err) < 0)
         return api_fail(a, API_BAD_DATA, "%s", err.msg);
     json_array_begin(&a->w);
     json_array_end(&a->w);

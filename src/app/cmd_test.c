@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/features.h"
 #include "app/flags.h"
 #include "base/buf.h"
 #include "base/file.h"
@@ -20,7 +21,7 @@
 #define TREE_DEPTH 8 /* open folders while a store is removed */
 
 struct test_options {
-    struct flag_list run;
+    struct flag_list run, features;
     bool ignore_unknown_fields;
     const char *junit;
 };
@@ -35,6 +36,7 @@ static const struct flag flags[] = {
      "同时将结果以 JUnit XML 写入该文件。"},
     {"ignore-unknown-fields", FLAG_SWITCH, AT(ignore_unknown_fields), NULL,
      "Take no notice of fields that are not known.", "忽略未知字段。"},
+    FEATURES_FLAG(AT(features)),
 };
 
 static const struct flag_set test_flags = {
@@ -173,7 +175,8 @@ static void on_failure(void *self, const struct rule_test_failure *f)
 
 /* ---- running */
 
-static bool test_file(const struct test_options *o, const char *path, struct buf *junit)
+static bool test_file(const struct test_options *o, const struct features *f, const char *path,
+                      struct buf *junit)
 {
     struct testing t = {.path = path, .junit = junit};
     struct rule_test_options options = {.open = open_store,
@@ -182,7 +185,10 @@ static bool test_file(const struct test_options *o, const char *path, struct buf
                                         .self = &t,
                                         .run = o->run.items,
                                         .n_run = o->run.n,
-                                        .ignore_unknown_fields = o->ignore_unknown_fields};
+                                        .ignore_unknown_fields = o->ignore_unknown_fields,
+                                        .features = f->promql,
+                                        .delayed_name_removal = f->delayed_name_removal,
+                                        .type_and_unit_labels = f->type_and_unit_labels};
     struct rule_test_counts counts = {0};
     struct err err = {0};
     int r;
@@ -214,6 +220,7 @@ int command_test(int argc, char **argv)
 {
     CLEANUP(buf_free) struct buf junit = {0};
     struct test_options o = {0};
+    struct features features;
     struct err err = {0};
     bool ok = true;
     int code, n = command_flags(&test_flags, argc, argv, &o, &code);
@@ -226,9 +233,10 @@ int command_test(int argc, char **argv)
             stderr);
         return EXIT_USAGE;
     }
+    features_read(&o.features, &features, features_complain, NULL);
     buf_add_c(&junit, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
     for (int i = 1; i < n; i++)
-        ok = test_file(&o, argv[i], *o.junit ? &junit : NULL) && ok;
+        ok = test_file(&o, &features, argv[i], *o.junit ? &junit : NULL) && ok;
     buf_add_c(&junit, "</testsuites>\n");
     if (*o.junit && file_write_atomic(o.junit, buf_str(&junit), &err) < 0) {
         command_complain(&err);

@@ -110,6 +110,11 @@ static void log_lines(const char *event, struct str text)
     }
 }
 
+static void log_feature(const char *name, const char *words, void *arg)
+{
+    log_event(LOG_WARN, "feature", "name", name, "what", words, NULL);
+}
+
 static int open_storage(struct server *s, struct err *err)
 {
     struct storage_options o;
@@ -178,6 +183,9 @@ static int build_rules(struct server *s, unix_ns now, struct err *err)
         .alerts = {.self = s, .post = post_alerts},
         .external_url = s->external_url.p,
         .lookback = f->lookback,
+        .features = s->features.promql,
+        .delayed_name_removal = s->features.delayed_name_removal,
+        .type_and_unit_labels = s->features.type_and_unit_labels,
         .resend_delay = f->resend_delay,
         .for_grace_period = f->for_grace_period,
         .for_outage_tolerance = f->for_outage_tolerance,
@@ -238,6 +246,10 @@ static int start_api(struct server *s, struct err *err)
         .lookback = f->lookback,
         .query_timeout = f->query_timeout,
         .query_max_samples = f->query_max_samples,
+        .features = s->features.promql,
+        .delayed_name_removal = s->features.delayed_name_removal,
+        .type_and_unit_labels = s->features.type_and_unit_labels,
+        .per_step_stats = s->features.per_step_stats,
         .reader = *storage_reader(s->storage),
         .storage = s->storage,
         .remote_write = s->remote_write,
@@ -387,6 +399,7 @@ int serve(const struct serve_options *o, struct err *err)
     int r;
 
     lock_init(&s.lock);
+    features_read(&o->features, &s.features, log_feature, NULL);
     r = config_load(o->config_file, &s.config, err);
     if (r == 0)
         r = build(&s, err);

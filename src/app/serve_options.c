@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/serve_options.h"
 
+#include "app/features.h"
 #include "base/defs.h"
 
 #define AT(field) offsetof(struct serve_options, field)
@@ -48,13 +49,13 @@ static const struct flag flags[] = {
      "日志级别：debug、info、warn 或 error。"},
     {"log.format", FLAG_TEXT, AT(log_format), "logfmt", "logfmt or json.",
      "日志格式：logfmt 或 json。"},
+    FEATURES_FLAG(AT(features)),
 
     REFUSED("web.config.file"),
     REFUSED("web.route-prefix"),
     REFUSED("web.enable-admin-api"),
     REFUSED("web.enable-otlp-receiver"),
     REFUSED("web.cors.origin"),
-    REFUSED("enable-feature"),
     REFUSED("agent"),
 };
 

@@ -19,6 +19,7 @@ struct serve_options {
     int64_t query_max_samples;
     dur_ms for_outage_tolerance, for_grace_period, resend_delay;
     const char *log_level, *log_format;
+    struct flag_list features;
 };
 
 extern const struct flag_set serve_flags;

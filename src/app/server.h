@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "app/features.h"
 #include "app/role.h"
 #include "app/serve_options.h"
 #include "base/thread.h"
@@ -28,6 +29,7 @@ struct targets;
 
 struct server {
     const struct serve_options *options;
+    struct features features;
     struct buf external_url;
     unix_ms started;
     atomic_bool ready;

@@ -40,10 +40,9 @@ static int ask(void *self, struct str text, struct arena *arena, struct tmpl_lis
     const struct asking *a = self;
     CLEANUP(promql_expr_freep) struct promql_expr *expr = NULL;
     CLEANUP(promql_result_freep) struct promql_result *result = NULL;
-    struct promql_options o = {.lookback = a->rules->options.lookback,
-                               .subquery_step = a->group->subquery_step};
+    struct promql_options o = rules_asking(a->rules, a->group);
     struct tmpl_value *items;
-    int r = promql_parse(text, NULL, &expr, err);
+    int r = promql_parse(text, &a->rules->options.features, &expr, err);
 
     if (r == 0)
         r = promql_instant(expr, &a->rules->options.reader, &o, a->t, &result, err);

@@ -52,10 +52,20 @@ static int record(struct rules *r, const struct group *g, struct rule *rule,
     return status;
 }
 
+struct promql_options rules_asking(const struct rules *r, const struct group *g)
+{
+    return (struct promql_options){
+        .lookback = r->options.lookback,
+        .subquery_step = g->subquery_step,
+        .delayed_name_removal = r->options.delayed_name_removal,
+        .type_and_unit_labels = r->options.type_and_unit_labels,
+    };
+}
+
 static int query(struct rules *r, const struct group *g, struct rule *rule, unix_ms t,
                  struct promql_result **ret, struct err *err)
 {
-    struct promql_options o = {.lookback = r->options.lookback, .subquery_step = g->subquery_step};
+    struct promql_options o = rules_asking(r, g);
 
     if (!rule->prepared)
         rule->prepared = promql_prepare(rule->expr, &o);

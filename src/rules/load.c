@@ -213,7 +213,7 @@ static struct promql_expr *read_expr(struct loading *l, const struct yaml_doc *d
         load_problem(l, doc, spec->at, "%s: field 'expr' must be set in rule", place);
     else if (str_find(spec->expr, STR("\0")) < spec->expr.len)
         load_problem(l, doc, at, "%s: a zero byte in the expression", place);
-    else if (promql_parse(spec->expr, NULL, &expr, &err) < 0)
+    else if (promql_parse(spec->expr, &l->features, &expr, &err) < 0)
         load_problem(l, doc, at, "%s: could not parse expression: %s", place, err.msg);
     else if (expr->root->type != PROMQL_VECTOR && expr->root->type != PROMQL_SCALAR)
         load_problem(l, doc, at, "%s: expected an instant vector or a scalar, found a %s", place,

@@ -219,7 +219,7 @@ static void narrow(struct manifest *m, const struct yaml_node *rule, const char 
     struct name_list namespace = {&m->namespace, 1, 1};
     int r;
 
-    if (m->level == LEVEL_CLUSTER || promql_parse(buf_str(expr), NULL, &e, NULL) < 0)
+    if (m->level == LEVEL_CLUSTER || promql_parse(buf_str(expr), &m->l->features, &e, NULL) < 0)
         return; /* load_rule() tells what is wrong with it */
     r = m->level == LEVEL_NAMESPACE ? enforce_names(e, "namespace", &namespace, &err)
                                     : enforce_global(m, e, rule, &err);

@@ -18,6 +18,7 @@
 
 struct loading {
     struct template_set *templates;
+    struct promql_features features;
     dur_ms interval; /* of groups that have none of their own, and the step of subqueries */
     dur_ms query_offset;
     struct group_list groups;

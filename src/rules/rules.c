@@ -89,6 +89,7 @@ static int load_all(struct rules *r, const struct config *config, struct group_l
                     struct err *err)
 {
     struct loading l = {.templates = r->templates,
+                        .features = r->options.features,
                         .interval = config->evaluation_interval,
                         .query_offset = config->rule_query_offset};
     int status;
@@ -304,13 +305,15 @@ void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *
 
 /* ---- checking */
 
-int rules_check_file(const char *path, struct err *err)
+int rules_check_file(const char *path, const struct promql_features *features, struct err *err)
 {
     struct loading l = {.templates = template_set_new(&template_prometheus_functions),
                         .interval = CHECK_INTERVAL_MS};
     struct group_list groups = {0};
     int n = 0, status;
 
+    if (features)
+        l.features = *features;
     load_file(&l, path);
     status = load_finish(&l, &groups, err);
     for (size_t i = 0; i < groups.n; i++)

@@ -19,6 +19,7 @@
 #include "model/duration.h"
 #include "model/label_set.h"
 #include "model/ports.h"
+#include "promql/promql.h"
 
 struct config;
 struct rules;
@@ -26,12 +27,14 @@ struct rules;
 struct rules_options {
     struct series_reader reader;
     struct sample_sink samples;
-    struct alert_sink alerts;    /* post NULL: nobody is told */
-    const char *external_url;    /* without a slash at its end */
-    dur_ms lookback;             /* of instant selectors; 5m */
-    dur_ms resend_delay;         /* 1m */
-    dur_ms for_grace_period;     /* 10m */
-    dur_ms for_outage_tolerance; /* 1h */
+    struct alert_sink alerts;                        /* post NULL: nobody is told */
+    const char *external_url;                        /* without a slash at its end */
+    dur_ms lookback;                                 /* of instant selectors; 5m */
+    struct promql_features features;                 /* of expressions in rules and templates */
+    bool delayed_name_removal, type_and_unit_labels; /* as in struct promql_options */
+    dur_ms resend_delay;                             /* 1m */
+    dur_ms for_grace_period;                         /* 10m */
+    dur_ms for_outage_tolerance;                     /* 1h */
 };
 
 /* Loads the rule files that the configuration names. A file or manifest that is wrong fails the
@@ -96,8 +99,9 @@ void rules_each_group(struct rules *r, void (*cb)(const struct rule_group_view *
 /* ---- checking files, without running anything ---------------------------------------------- */
 
 /* Parses one file. Returns the number of rules in it, or a negative errno with "FILE:LINE:COL: ..."
- * in err (all that is wrong, one line each, as far as ERR_MSG_MAX reaches). */
-int rules_check_file(const char *path, struct err *err);
+ * in err (all that is wrong, one line each, as far as ERR_MSG_MAX reaches). features may be NULL:
+ * nothing experimental. */
+int rules_check_file(const char *path, const struct promql_features *features, struct err *err);
 
 /* ---- unit tests of rules, in the format of `promtool test rules` (prometheus.md 3.6) -------- */
 
@@ -130,6 +134,8 @@ struct rule_test_options {
     const char *const *run; /* only tests whose name one of these regular expressions matches */
     size_t n_run;           /* 0: all */
     bool ignore_unknown_fields;
+    struct promql_features features;                 /* of the expressions of rules and tests */
+    bool delayed_name_removal, type_and_unit_labels; /* as in struct promql_options */
 };
 
 struct rule_test_counts {

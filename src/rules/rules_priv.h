@@ -130,6 +130,8 @@ void group_inherit(struct group *g, struct group *from);
 /* ---- evaluate.c */
 
 void group_evaluate(struct rules *r, struct group *g, unix_ns ts); /* one run */
+struct promql_options rules_asking(const struct rules *r,
+                                   const struct group *g); /* how PromQL is asked */
 
 /* ---- output.c: series that a rule writes */
 

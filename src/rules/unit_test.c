@@ -188,8 +188,12 @@ static int evaluate(struct run *run, const struct expectation *e, struct promql_
                     struct err *err)
 {
     CLEANUP(promql_expr_freep) struct promql_expr *expr = NULL;
-    struct promql_options o = {.subquery_step = run->file->interval};
-    int status = promql_parse(e->subject, NULL, &expr, err);
+    struct promql_options o = {
+        .subquery_step = run->file->interval,
+        .delayed_name_removal = run->options->delayed_name_removal,
+        .type_and_unit_labels = run->options->type_and_unit_labels,
+    };
+    int status = promql_parse(e->subject, &run->options->features, &expr, err);
 
     if (status == 0)
         status = promql_instant(expr, &run->reader, &o, e->at, ret, err);
@@ -422,7 +426,10 @@ static int load_rules(struct run *run, struct err *err)
 {
     CLEANUP(config_unrefp) struct config *config = NULL;
     CLEANUP(mem_freep) char *url = str_dup(run->test->external_url);
-    struct rules_options o = {.reader = run->reader,
+    struct rules_options o = {.features = run->options->features,
+                              .delayed_name_removal = run->options->delayed_name_removal,
+                              .type_and_unit_labels = run->options->type_and_unit_labels,
+                              .reader = run->reader,
                               .samples = run->samples,
                               .external_url = url,
                               .lookback = PROMQL_LOOKBACK_MS};

@@ -28,7 +28,7 @@ def test_help_and_version(world):
 
 def test_flags_that_are_wrong_are_told(world):
     for flag, words in (("--config.fil=x", "unknown flag --config.fil"), ("--storage.tsdb.retention.time=5x", "5x"),
-                        ("--storage.tsdb.retention.size=5Q", "5Q"), ("--enable-feature=x", "not carried out"),
+                        ("--storage.tsdb.retention.size=5Q", "5Q"), ("--web.route-prefix=x", "not carried out"),
                         ("--log.level=loud", "loud"), ("stray", "stray")):
         answer = world.run("serve", flag)
         assert answer.returncode == 2 and words in answer.stderr, (flag, answer)
@@ -47,6 +47,19 @@ def test_check_finds_place_and_cause(world):
     assert answer.returncode == 1 and "bad-rules.yml:5:15" in answer.stderr and "parse error" in answer.stderr, answer
     assert world.run("check", "config", world.folder + "/none.yml").returncode == 1
     assert world.run("check").returncode == 2
+
+
+def test_features_are_switched_on_for_queries_and_rules(world):
+    rules = world.write("rules.yml", "groups: [{name: g, rules: [{record: 'b:x', expr: 'mad_over_time(up[5m * 2])'}]}]\n")
+    names = "--enable-feature=promql-experimental-functions,promql-duration-expr"
+    answer = world.run("check", "rules", rules)
+    assert answer.returncode == 1 and "is not enabled" in answer.stderr, answer
+    answer = world.run("check", "--enable-feature=promql-thought", names, "rules", rules)
+    assert answer.returncode == 0 and "promql-thought: unknown" in answer.stderr, answer
+    world.write("tocsin.yml", "rule_files: [rules.yml]\n")
+    world.start(names, "--enable-feature=old-ui")
+    assert "old-ui" in world.log() and "no effect" in world.log(), world.log()
+    assert world.value("mad_over_time(vector(1)[1m * 2:])") == 0
 
 
 def test_serve_refuses_a_bad_configuration(world):

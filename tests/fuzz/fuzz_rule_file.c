@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > INPUT_MAX)
         return 0;
     write_file(data, size);
-    n = rules_check_file(path, &err);
+    n = rules_check_file(path, NULL, &err);
     if (n < 0) {
         must(str_has_prefix(str_c(err.msg), str_c(path)));
         return 0;

@@ -238,7 +238,7 @@ static void refuses_each_mistake_and_says_where_it_is(void **state)
         struct err err = {0};
 
         world_write("bad.yml", bad[i].text);
-        if (rules_check_file("bad.yml", &err) != -EINVAL || strcmp(err.msg, message) != 0) {
+        if (rules_check_file("bad.yml", NULL, &err) != -EINVAL || strcmp(err.msg, message) != 0) {
             print_error("%s\nsays     %s\nnot      %s\n\n", bad[i].text, err.msg, message);
             wrong++;
         }
@@ -261,7 +261,7 @@ static void refuses_more_rules_than_kubesphere_lets_a_group_have(void **state)
         for (int i = 0; i < n; i++)
             buf_addf(&text, "  - {alert: A%d, expr: up}\n", i);
         world_write("r.yml", text.p);
-        assert_int_equal(rules_check_file("r.yml", &err), n == 40 ? 40 : -EINVAL);
+        assert_int_equal(rules_check_file("r.yml", NULL, &err), n == 40 ? 40 : -EINVAL);
         if (n > 40)
             assert_string_equal(err.msg,
                                 "r.yml:8:3: the rule group has 41 rules, exceeding the max "
@@ -283,7 +283,7 @@ static void refuses_more_labels_than_a_rule_can_sensibly_have(void **state)
         for (int i = 0; i < n; i++)
             buf_addf(&text, "      l%d: x\n", i);
         world_write("r.yml", text.p);
-        assert_int_equal(rules_check_file("r.yml", &err), n == 256 ? 1 : -EINVAL);
+        assert_int_equal(rules_check_file("r.yml", NULL, &err), n == 256 ? 1 : -EINVAL);
         if (n > 256)
             assert_string_equal(err.msg, "r.yml:7:7: found 257 labels, more than 256");
     }
@@ -302,7 +302,7 @@ static void tells_how_many_problems_there_was_no_room_for(void **state)
     for (int i = 0; i < 100; i++)
         buf_addf(&text, "  - {alert: A%d, expr: up >}\n", i);
     world_write("r.yml", text.p);
-    assert_int_equal(rules_check_file("r.yml", &err), -EINVAL);
+    assert_int_equal(rules_check_file("r.yml", NULL, &err), -EINVAL);
     for (const char *p = err.msg; *p; p++)
         lines += *p == '\n';
     assert_true(lines > 5);
@@ -318,7 +318,7 @@ static void says_that_a_file_cannot_be_read(void **state)
     struct err err = {0};
 
     world_enter_folder(&w);
-    assert_int_equal(rules_check_file("absent.yml", &err), -EINVAL);
+    assert_int_equal(rules_check_file("absent.yml", NULL, &err), -EINVAL);
     assert_non_null(strstr(err.msg, "absent.yml"));
     assert_non_null(strstr(err.msg, "No such file"));
     world_leave_folder(&w);
@@ -373,7 +373,7 @@ static void takes_what_prometheus_and_kubesphere_take(void **state)
         int n;
 
         world_write("good.yml", good[i].text);
-        n = rules_check_file("good.yml", &err);
+        n = rules_check_file("good.yml", NULL, &err);
         if (n < 0)
             fail_msg("%s\n%s", err.msg, good[i].text);
         assert_int_equal(n, good[i].rules);
@@ -401,7 +401,7 @@ static void leaves_out_groups_that_are_not_enabled_by_the_very_word_true(void **
                  "metadata: {name: g, labels: %s}\nspec: {rules: [{alert: A, expr: up}]}\n",
                  labels[i]);
         world_write("g.yml", text.p);
-        assert_int_equal(rules_check_file("g.yml", NULL), i == ARRAY_LEN(labels) - 1);
+        assert_int_equal(rules_check_file("g.yml", NULL, NULL), i == ARRAY_LEN(labels) - 1);
     }
     world_leave_folder(&w);
 }
@@ -511,7 +511,7 @@ static void agrees_with_prometheus_about_its_rule_files(void **state)
 
         buf_addf(&name, "conformance/rules/%.*s", STR_ARG(file));
         path = shared_path(name.p);
-        n = rules_check_file(path, &err);
+        n = rules_check_file(path, NULL, &err);
         if (ok != (n >= 0) || (!ok && !strstr(err.msg, json_text(json_get(c, "error_contains")).p)))
             fail_msg("%s: %d %s", path, n, err.msg);
     }
@@ -529,7 +529,7 @@ static void agrees_with_prometheus_about_templates(void **state)
         const struct json *c = json_at(cases, i);
 
         world_write("r.yml", json_text(json_get(c, "ruleString")).p);
-        assert_int_equal(rules_check_file("r.yml", NULL) >= 0,
+        assert_int_equal(rules_check_file("r.yml", NULL, NULL) >= 0,
                          json_is_true(json_get(c, "shouldPass")));
     }
     world_leave_folder(&w);
@@ -557,7 +557,7 @@ static int check_folder(const char *name, int *ret_files)
         if (!strstr(e->d_name, ".yaml"))
             continue;
         buf_addf(&path, "%s/%s", folder, e->d_name);
-        n = rules_check_file(path.p, &err);
+        n = rules_check_file(path.p, NULL, &err);
         if (n < 0)
             fail_msg("%s", err.msg);
         rules += n;
@@ -594,7 +594,7 @@ static void takes_the_rules_that_come_with_the_project(void **state)
         struct err err = {0};
 
         buf_addf(&path, "%s/%s.rules.yaml", folder, names[i]);
-        if (rules_check_file(path.p, &err) <= 0)
+        if (rules_check_file(path.p, NULL, &err) <= 0)
             fail_msg("%s", err.msg);
     }
 }
