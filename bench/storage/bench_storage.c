@@ -3,12 +3,7 @@
  * bench_storage - what storage costs, as a table
  *
  *     bench_storage [series [samples of each]]     20000 1440, in a folder of its own in $TMPDIR
- *
- * Built by hand against a release build in build/:
- *
- *     cc -O3 -std=gnu17 -D_GNU_SOURCE -Isrc -o bench_storage bench/storage/bench_storage.c \
- *         build/libstorage.a build/libmodel.a build/libbase.a -lxxhash -lre2 -lstdc++ -lz -lyaml \
- *         -ljansson -lm -lpthread
+ *     bench_storage decode                         sealed chunks, one core
  *
  * Series look like those of micro-services (counters, gauges, histogram buckets, two fifths idle),
  * at one sample every 15 seconds. Phases: series made and 16 samples each in scrape shape; starts
@@ -27,6 +22,7 @@
 #include "base/must.h"
 #include "model/label_set.h"
 #include "model/matcher.h"
+#include "storage/column_priv.h"
 #include "storage/storage.h"
 
 #define TARGET_SERIES 1000
@@ -252,6 +248,62 @@ static void read_all(struct storage *st, unix_ms from, unix_ms to)
     matcher_free(m);
 }
 
+/* ---- decoding of sealed chunks ------------------------------------------------------------- */
+
+#define DECODE_ROUNDS 400000 /* of a chunk of FRAME_MAX samples: 51 million samples */
+
+enum chunk_shape { CONSTANT, REGULAR, NOISY_WHOLE, NOISY_DECIMAL, MEASURED, CHUNK_SHAPES };
+
+static double chunk_value(enum chunk_shape shape, size_t i, uint64_t *dice)
+{
+    switch (shape) {
+    case CONSTANT: return 4711;
+    case REGULAR: return 1e6 + (double)i * 75;
+    case NOISY_WHOLE: return 500000 + floor(unit(dice) * 4000);
+    case NOISY_DECIMAL: return floor(unit(dice) * 100000) / 1000;
+    default: return unit(dice);
+    }
+}
+
+/* Times and values of a chunk as the head seals it, decoded into the same place again and again. */
+static void decode(enum chunk_shape shape, bool jitter)
+{
+    static const char *const names[] = {"constant", "equal increments", "noisy, whole",
+                                        "noisy, three decimals", "noisy, all bits"};
+    double values[FRAME_MAX], out[FRAME_MAX], begin;
+    unix_ms times[FRAME_MAX], out_times[FRAME_MAX];
+    struct buf column = {0};
+    uint64_t dice = 7;
+    char what[80];
+
+    for (size_t i = 0; i < FRAME_MAX; i++) {
+        times[i] = T0 + (unix_ms)i * STEP_MS + (jitter ? (unix_ms)(roll(&dice) % 5) : 0);
+        values[i] = chunk_value(shape, i, &dice);
+    }
+    column_put_times(times, FRAME_MAX, &column);
+    column_put_values(values, FRAME_MAX, &column);
+    begin = cpu_s();
+    for (size_t i = 0; i < DECODE_ROUNDS; i++) {
+        struct wire w = wire_of(column.p, column.len);
+
+        must(column_get_times(&w, times[0], FRAME_MAX, out_times));
+        must(column_get_values(&w, FRAME_MAX, out));
+    }
+    snprintf(what, sizeof what, "decode %s, %s, millions a second", names[shape],
+             jitter ? "times +-2 ms" : "regular times");
+    row(what, (double)DECODE_ROUNDS * FRAME_MAX / (cpu_s() - begin) / 1e6, "M/s");
+    must(memcmp(out, values, sizeof out) == 0 && memcmp(out_times, times, sizeof times) == 0);
+    buf_free(&column);
+}
+
+static int decode_all(void)
+{
+    for (enum chunk_shape shape = CONSTANT; shape < CHUNK_SHAPES; shape++)
+        for (int jitter = 0; jitter < 2; jitter++)
+            decode(shape, jitter);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     size_t n_samples;
@@ -262,6 +314,8 @@ int main(int argc, char **argv)
     size_t base;
     struct err err;
 
+    if (argc == 2 && strcmp(argv[1], "decode") == 0)
+        return decode_all();
     n_series = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
     n_samples = argc > 2 ? strtoul(argv[2], NULL, 10) : 1440;
     snprintf(dir, sizeof dir, "%s/bench-storage-XXXXXX",
