@@ -89,6 +89,7 @@ void alerts_free(struct alerts *a)
         return;
     groups_clear(a);
     store_deinit(a);
+    silences_deinit(a);
     inhibit_deinit(a);
     nflog_deinit(a);
     free(a->posted);
@@ -269,6 +270,7 @@ static void sweep(struct alerts *a, unix_ns now)
     for (size_t i = 0; i < n; i++)
         store_remove(a, forgotten[i]);
     nflog_sweep(a, now);
+    silences_sweep(a, now);
 }
 
 static unix_ns earliest(unix_ns x, unix_ns y)
@@ -285,7 +287,7 @@ static unix_ns next_call(const struct alerts *a, unix_ns now)
         next = earliest(next, a->blocked_until);
     if (next < a->blocked_until)
         next = a->blocked_until;
-    if (a->log.n > 0 || a->held.n > a->n_present)
+    if (a->log.n > 0 || a->held.n > a->n_present || a->silences.n > 0)
         next = earliest(next, a->next_sweep);
     if (a->gauges_stale)
         next = earliest(next, a->gauges_at);

@@ -22,6 +22,8 @@
 #include "model/ports.h"
 
 struct config;
+struct config_receiver;
+struct matcher;
 struct alerts;
 
 /* Keeps a reference to config and copies the ports; reads alerts and notification log back from the
@@ -44,14 +46,67 @@ int alerts_post(struct alerts *a, const struct alert *const *alerts, size_t n, u
  * before the next post. */
 unix_ns alerts_tick(struct alerts *a, unix_ns now);
 
+/* ---- silences ------------------------------------------------------------------------------ */
+
+#define SILENCE_ID_LEN       36        /* a UUID */
+#define SILENCE_COUNT_MAX    20000     /* those that are over included, until they are forgotten */
+#define SILENCE_MATCHERS_MAX 200       /* of one silence */
+#define SILENCE_BYTES_MAX    (1 << 16) /* of one record: comment, matchers and annotations together */
+
+enum silence_state { SILENCE_PENDING, SILENCE_ACTIVE, SILENCE_EXPIRED };
+
+struct silence {
+    char id[SILENCE_ID_LEN + 1];
+    struct matcher **matchers; /* sorted; an alert that all of them match is silenced */
+    size_t n_matchers;
+    unix_ns starts_at, ends_at, updated_at;
+    char *created_by, *comment;
+    const struct label_set *annotations;
+};
+
+/* What somebody wants: texts are borrowed. */
+struct silence_matcher {
+    struct str name, value;
+    bool regex, equal;
+};
+struct silence_wanted {
+    struct str id; /* .len == 0: a new one; else the one that is to be changed */
+    const struct silence_matcher *matchers;
+    size_t n_matchers;
+    unix_ns starts_at, ends_at;
+    struct str created_by, comment;
+    const struct label_set *annotations; /* NULL: none */
+};
+
+enum silence_state silence_state(const struct silence *s, unix_ns now);
+
+/*
+ * Makes or changes a silence; after 0 it is on disk. *ret_id tells its id, which is a new one when
+ * the change is not possible in place (other matchers, another start, or it is over): then the old
+ * one ends. -ENOENT: no such id; -EINVAL: it is no silence; -E2BIG: a limit.
+ */
+int alerts_set_silence(struct alerts *a, const struct silence_wanted *wanted, unix_ns now,
+                       char ret_id[SILENCE_ID_LEN + 1], struct err *err);
+
+/* Ends one now; one that is over stays as it is. -ENOENT: no such id. */
+int alerts_expire_silence(struct alerts *a, struct str id, unix_ns now, struct err *err);
+
+const struct silence *alerts_silence(const struct alerts *a, struct str id); /* NULL: none */
+/* In no particular order. */
+void alerts_each_silence(const struct alerts *a, void (*cb)(const struct silence *s, void *arg),
+                         void *arg);
+
 /* ---- looking in ---------------------------------------------------------------------------- */
 
 enum alert_status { ALERT_ACTIVE, ALERT_SUPPRESSED };
 
 struct alert_view {
     const struct alert *alert;
+    uint64_t fingerprint;
     enum alert_status status;
-    uint64_t inhibited_by;        /* fingerprint of the source, 0: none */
+    uint64_t inhibited_by;                    /* fingerprint of the source, 0: none */
+    const struct silence *const *silenced_by; /* the active ones that match, by id */
+    size_t n_silenced_by;
     const char *const *receivers; /* of the matching routes, in order */
     size_t n_receivers;
 };
@@ -62,10 +117,14 @@ void alerts_each(struct alerts *a, unix_ns now, void (*cb)(const struct alert_vi
 
 struct alert_group_view {
     const struct label_set *labels;
+    const struct config_receiver *receiver_config;
+    const char *route_id;
+    const char *const *muted_by; /* names of the time intervals that mute the group now */
+    size_t n_muted_by;
     const char *receiver;
     const char *group_key;
     unix_ns next_flush;
-    const struct alert *const *alerts; /* in the order of messages */
+    const struct alert_view *alerts; /* in the order of messages; suppressed also when muted */
     size_t n_alerts;
 };
 

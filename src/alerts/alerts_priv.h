@@ -22,8 +22,9 @@
 #include "model/alert.h"
 #include "model/label_set.h"
 
-#define TABLE_ALERT "alert"
-#define TABLE_NFLOG "nflog"
+#define TABLE_ALERT   "alert"
+#define TABLE_NFLOG   "nflog"
+#define TABLE_SILENCE "silence"
 
 #define SWEEP_INTERVAL (15 * 60 * NS_PER_S) /* between two looks for what may be forgotten */
 #define GONE_REMEMBERED                                                                            \
@@ -61,6 +62,10 @@ struct held {
     struct source_ref *sources;
     size_t n_sources;
 
+    struct held_silence **silences; /* that match, pending and expired ones too */
+    size_t n_silences, silences_cap;
+    uint64_t silences_seen; /* all up to this number have been looked at */
+
     bool gone; /* over and in no group any more: only remembered, to recognise a repeated end */
     unix_ns gone_at;
 
@@ -70,6 +75,20 @@ struct held {
 
     const struct alert *posted; /* of the post under way: reference, or NULL */
     bool write_posted;
+};
+
+/* A silence that is kept. The held alerts that it matches point to it. */
+struct held_silence {
+    struct silence s;
+    uint64_t number;           /* in order of creation, from 1 */
+    struct silence_list *list; /* where it is found */
+};
+
+/* Silences that have one matcher name="value" in common, or those without such a matcher. */
+struct silence_list {
+    char *name, *value;             /* NULL: of those without */
+    struct held_silence **silences; /* by number */
+    size_t n, cap;
 };
 
 /* Alerts of one route with equal group labels, told together. */
@@ -115,6 +134,11 @@ struct alerts {
     uint64_t generation;           /* changes whenever an alert may have begun to fire */
 
     struct map log; /* by key */
+
+    struct map silences;            /* by id */
+    struct map silence_lists;       /* by name and value */
+    struct silence_list any_labels; /* those that no look-up finds */
+    uint64_t newest_silence;        /* number of it */
 
     /* What the next write to the keeper has to carry. */
     struct held **dirty_alerts;
@@ -229,6 +253,9 @@ void record_alert(const struct alert *al, bool resolved, struct buf *out);
 int record_alert_read(struct str key, struct str value, struct alert **ret, uint32_t *ret_twin,
                       bool *ret_resolved, struct err *err);
 void record_entry(const struct log_entry *e, struct buf *out);
+void record_silence(const struct silence *s, struct buf *out);
+int record_silence_read(struct str key, struct str value, struct held_silence **ret,
+                        struct err *err);
 int record_entry_read(struct str key, struct str value, struct log_entry **ret, struct err *err);
 
 /* ---- journal.c: one write to the keeper for all that is pending ---------------------------- */
@@ -247,14 +274,54 @@ void inhibit_enter(struct alerts *a, struct held *h);
 void inhibit_leave(struct alerts *a, struct held *h);
 const struct held *inhibit_source(const struct alerts *a, const struct held *h, unix_ns now);
 
+/* ---- silence.c: making, changing, ending, forgetting --------------------------------------- */
+
+struct held_silence *silence_get(const struct alerts *a, struct str id);
+void silence_load(struct alerts *a,
+                  struct held_silence *take_s); /* ids are keys: none comes twice */
+void silences_sweep(struct alerts *a, unix_ns now);
+void silences_deinit(struct alerts *a);
+void held_silence_free(struct held_silence *s);
+DEFINE_FREEP(held_silence, struct held_silence)
+/* An empty one that owns copies of the texts; the matchers are compiled and sorted. */
+int held_silence_new(const struct silence_wanted *wanted, struct held_silence **ret,
+                     struct err *err);
+
+/* ---- silence_index.c: which silences match which alerts ------------------------------------ */
+
+void silence_index_add(struct alerts *a, struct held_silence *s);
+void silence_index_remove(struct alerts *a, struct held_silence *s); /* from the alerts too */
+void silence_index_deinit(struct alerts *a);
+/* Brings h->silences up to date. */
+void silence_index_look(const struct alerts *a, struct held *h);
+bool is_silenced(const struct alerts *a, struct held *h, unix_ns now);
+
+/* ---- mute.c: the muting stages ------------------------------------------------------------- */
+
+/* In the order of Alertmanager's pipeline; what one of them mutes is not shown to the later ones. */
+enum mute_stage {
+    NOT_MUTED,
+    MUTED_BY_INHIBITION,
+    MUTED_BY_ACTIVE_TIME, /* the route is told nothing outside of certain times */
+    MUTED_BY_MUTE_TIME,   /* or within certain times */
+    MUTED_BY_SILENCE,
+    MUTE_STAGES,
+};
+
+/* What the time says about a whole group. */
+enum mute_stage mute_by_time(const struct config_route *r, unix_ns now);
+/* The first stage that mutes an alert of a group about which the time says `by_time`. */
+enum mute_stage mute_stage_of(const struct alerts *a, struct held *h, enum mute_stage by_time,
+                              unix_ns now);
+/* Names of the intervals to show for it; room for all that the route names. Returns how many. */
+size_t mute_names(const struct config_route *r, unix_ns now, const char **ret);
+
 /* ---- flush.c ------------------------------------------------------------------------------- */
 
 /* Flushes what is due and writes what is dirty, unless a failure not long ago forbids. */
 void flush_tick(struct alerts *a, unix_ns now);
 
 /* ---- metrics.c ----------------------------------------------------------------------------- */
-
-enum mute_stage { NOT_MUTED, MUTED_BY_INHIBITION };
 
 void metrics_init(void); /* shows all of them from the start */
 void metrics_received(const struct alert *al, unix_ns now);

@@ -60,24 +60,15 @@ static void batch_deinit(struct batch *b)
 
 /* ---- what has to be told ------------------------------------------------------------------- */
 
-/*
- * The muting stages, in the order of Alertmanager's pipeline: inhibition; time intervals in which
- * the route is active, then those in which it is muted; silences. An alert that one of them mutes
- * is not shown to the later ones. Only inhibition exists so far.
- */
-static enum mute_stage muted_by(const struct alerts *a, const struct held *h, unix_ns now)
-{
-    return inhibit_source(a, h, now) ? MUTED_BY_INHIBITION : NOT_MUTED;
-}
-
 static void run_muting_stages(const struct alerts *a, struct batch *b, struct flush *f, unix_ns now)
 {
     const struct group *g = f->group;
+    enum mute_stage by_time = mute_by_time(g->route, now);
 
     f->muted = arena_array(&b->arena, g->n, sizeof *f->muted);
     f->shown = arena_array(&b->arena, g->n, sizeof(struct held *));
     for (size_t i = 0; i < g->n; i++) {
-        enum mute_stage stage = muted_by(a, g->members[i], now);
+        enum mute_stage stage = mute_stage_of(a, g->members[i], by_time, now);
 
         metrics_suppressed(stage);
         f->muted[i] = stage != NOT_MUTED;

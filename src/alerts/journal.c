@@ -208,6 +208,19 @@ static int load_entry(struct str key, struct str value, void *arg)
     return 0;
 }
 
+static int load_silence(struct str key, struct str value, void *arg)
+{
+    const struct loading *l = arg;
+    struct err err = {0};
+    struct held_silence *s = NULL;
+
+    if (record_silence_read(key, value, &s, &err) < 0)
+        damaged(TABLE_SILENCE, key, &err);
+    else
+        silence_load(l->a, s);
+    return 0;
+}
+
 int journal_load(struct alerts *a, unix_ns now, struct err *err)
 {
     struct loading l = {a, now};
@@ -216,5 +229,8 @@ int journal_load(struct alerts *a, unix_ns now, struct err *err)
     if (r < 0)
         return err_in(err, r, "reading table " TABLE_ALERT);
     r = a->keeper.each(a->keeper.self, TABLE_NFLOG, load_entry, &l, err);
-    return r < 0 ? err_in(err, r, "reading table " TABLE_NFLOG) : 0;
+    if (r < 0)
+        return err_in(err, r, "reading table " TABLE_NFLOG);
+    r = a->keeper.each(a->keeper.self, TABLE_SILENCE, load_silence, &l, err);
+    return r < 0 ? err_in(err, r, "reading table " TABLE_SILENCE) : 0;
 }

@@ -9,10 +9,16 @@
  *
  *     {"version":1,"time":"2026-02-04T08:12:00Z","expires":"2026-02-04T16:12:00Z",
  *      "firing":["b8d7f6981c4d8c36"],"resolved":[]}
+ *
+ * A silence, key = its id:
+ *
+ *     {"version":1,"matchers":[{"name":"alertname","op":"=","value":"A"}],"startsAt":"2026-02-04T08:12:00Z",
+ *      "endsAt":"2026-02-04T10:12:00Z","updatedAt":"...","createdBy":"me","comment":"...","annotations":{}}
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "alerts/alerts_priv.h"
 #include "base/json.h"
@@ -68,6 +74,35 @@ void record_entry(const struct log_entry *e, struct buf *out)
     json_kv_time(&w, "expires", e->expires);
     key_hashes(&w, "firing", e->firing, e->n_firing);
     key_hashes(&w, "resolved", e->resolved, e->n_resolved);
+    json_object_end(&w);
+}
+
+static const char *const ops[] = {
+    [MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"};
+
+void record_silence(const struct silence *s, struct buf *out)
+{
+    struct json_writer w;
+
+    json_writer_init(&w, out, JSON_PLAIN);
+    json_object_begin(&w);
+    json_kv_i64(&w, "version", RECORD_VERSION);
+    json_key_c(&w, "matchers");
+    json_array_begin(&w);
+    for (size_t i = 0; i < s->n_matchers; i++) {
+        json_object_begin(&w);
+        json_kv_str(&w, "name", s->matchers[i]->name);
+        json_kv_c(&w, "op", ops[s->matchers[i]->type]);
+        json_kv_str(&w, "value", s->matchers[i]->value);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    json_kv_time(&w, "startsAt", s->starts_at);
+    json_kv_time(&w, "endsAt", s->ends_at);
+    json_kv_time(&w, "updatedAt", s->updated_at);
+    json_kv_c(&w, "createdBy", s->created_by);
+    json_kv_c(&w, "comment", s->comment);
+    json_kv_labels(&w, "annotations", s->annotations);
     json_object_end(&w);
 }
 
@@ -178,5 +213,61 @@ int record_entry_read(struct str key, struct str value, struct log_entry **ret, 
         return r;
     e->key = str_dup(key);
     *ret = TAKE(e);
+    return 0;
+}
+
+static int read_matchers(const struct json *list, struct silence_matcher **ret, struct err *err)
+{
+    size_t n = json_len(list);
+
+    *ret = mem_array(n + 1, sizeof **ret);
+    for (size_t i = 0; i < n; i++) {
+        const struct json *m = json_at(list, i);
+        struct str op = json_text(json_get(m, "op"));
+        size_t type = 0;
+
+        while (type < ARRAY_LEN(ops) && !str_eq_c(op, ops[type]))
+            type++;
+        if (type == ARRAY_LEN(ops))
+            return err_set(err, -EBADMSG, "\"op\": expected one of = != =~ !~");
+        (*ret)[i] = (struct silence_matcher){
+            json_text(json_get(m, "name")), json_text(json_get(m, "value")),
+            type == MATCH_RE || type == MATCH_NRE, type == MATCH_EQ || type == MATCH_RE};
+    }
+    return 0;
+}
+
+int record_silence_read(struct str key, struct str value, struct held_silence **ret,
+                        struct err *err)
+{
+    CLEANUP(json_doc_freep)
+    struct json *doc = NULL;
+    CLEANUP(label_set_unrefp)
+    const struct label_set *annotations = NULL;
+    CLEANUP(mem_freep)
+    struct silence_matcher *matchers = NULL;
+    struct silence_wanted w = {0};
+    unix_ns updated_at;
+    int r;
+
+    if (key.len != SILENCE_ID_LEN || memchr(key.p, '\0', key.len))
+        return err_set(err, -EBADMSG, "the key is no id");
+    r = read_doc(value, &doc, err);
+    if (r < 0 || (r = read_matchers(json_get(doc, "matchers"), &matchers, err)) < 0 ||
+        (r = json_get_time(doc, "startsAt", &w.starts_at, err)) < 0 ||
+        (r = json_get_time(doc, "endsAt", &w.ends_at, err)) < 0 ||
+        (r = json_get_time(doc, "updatedAt", &updated_at, err)) < 0 ||
+        (r = json_get_labels(doc, "annotations", &annotations, err)) < 0)
+        return r;
+    w.matchers = matchers;
+    w.n_matchers = json_len(json_get(doc, "matchers"));
+    w.created_by = json_text(json_get(doc, "createdBy"));
+    w.comment = json_text(json_get(doc, "comment"));
+    w.annotations = annotations;
+    r = held_silence_new(&w, ret, err);
+    if (r < 0)
+        return r;
+    memcpy((*ret)->s.id, key.p, key.len);
+    (*ret)->s.updated_at = updated_at;
     return 0;
 }

@@ -93,6 +93,7 @@ static void held_free(struct held *h)
     free(h->seats);
     free(h->roles);
     free(h->sources);
+    free(h->silences);
     free(h);
 }
 

@@ -14,6 +14,9 @@
 #define HOUR   (60 * MINUTE)
 #define UNSET  ((dur_ms)-1)
 
+#define MUTE_KEY   "mute_time_intervals"
+#define ACTIVE_KEY "active_time_intervals"
+
 /* ---- matchers, in their three forms -------------------------------------------------------- */
 
 /* Matchers on their way into a struct; a block may have all three forms, they count together. */
@@ -184,6 +187,13 @@ static void set_key(struct decoder *d, struct config_route *r, const struct conf
     matchers_sort(r->matchers, r->n_matchers);
     matchers_print(r->matchers, r->n_matchers, &key);
     r->key = decoder_text(d, buf_str(&key));
+    buf_reset(&key);
+    if (parent->key)
+        buf_addf(&key, "%s/", parent->id);
+    matchers_print(r->matchers, r->n_matchers, &key);
+    if (parent->key)
+        buf_addf(&key, "/%zu", (size_t)(r - parent->routes));
+    r->id = decoder_text(d, buf_str(&key));
 }
 
 static int check_route(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
@@ -203,7 +213,8 @@ static int check_route(struct decoder *d, void *object, const struct yaml_node *
         return decoder_fail(d, place_of(node, "receiver"),
                             "undefined receiver \"%s\" used in route", r->receiver);
     set_key(d, r, parent);
-    return 0;
+    ret = resolve_intervals(d, node, MUTE_KEY, &r->mute);
+    return ret < 0 ? ret : resolve_intervals(d, node, ACTIVE_KEY, &r->active);
 }
 
 static int check_root_route(struct decoder *d, void *object, const struct yaml_node *node,
@@ -224,11 +235,22 @@ static int check_root_route(struct decoder *d, void *object, const struct yaml_n
         if (has_key(node, matchers[i]))
             return decoder_fail(d, yaml_get(node, matchers[i]),
                                 "root route must not have any matchers");
+    if (r->mute.n_names > 0)
+        return decoder_fail(d, place_of(node, MUTE_KEY),
+                            "root route must not have any mute time intervals");
+    if (r->active.n_names > 0)
+        return decoder_fail(d, place_of(node, ACTIVE_KEY),
+                            "root route must not have any active time intervals");
     if (r->continues)
         return decoder_fail(d, place_of(node, "continue"), "cannot have continue in root route");
     return check_route(d, r, node, &above);
 }
 
+#define MORE_TEXTS(key_, type, member)                                                             \
+    {                                                                                              \
+        .key = key_, .kind = FIELD_TEXTS, .offset = offsetof(type, member.names),                  \
+        .count = offsetof(type, member.n_names)                                                    \
+    }
 static const struct block route_block;
 static const struct field route_fields[] = {
     TEXT("receiver", struct config_route, receiver),
@@ -240,6 +262,8 @@ static const struct field route_fields[] = {
     DURATION("group_wait", struct config_route, group_wait),
     DURATION("group_interval", struct config_route, group_interval),
     DURATION("repeat_interval", struct config_route, repeat_interval),
+    MORE_TEXTS(MUTE_KEY, struct config_route, mute),
+    MORE_TEXTS(ACTIVE_KEY, struct config_route, active),
     BLOCKS("routes", struct config_route, routes, struct config_route *, &route_block, NULL),
 };
 static const struct config_route route_defaults = {

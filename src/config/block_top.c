@@ -99,6 +99,8 @@ static int check_top(struct decoder *d, void *object, const struct yaml_node *no
 
     if (r == 0)
         r = check_receiver_names(d, node);
+    if (r == 0)
+        r = check_interval_names(d, node);
     if (r < 0)
         return r;
     if (!d->config->route && has_alertmanager_part(node))
@@ -123,6 +125,10 @@ static const struct field top_fields[] = {
     BLOCKS("receivers", struct config, receivers, struct config_receiver *, &receiver_block,
            "found nothing, expected a receiver with a name"),
     BLOCKS("inhibit_rules", struct config, inhibits, struct config_inhibit *, &inhibit_block, NULL),
+    BLOCKS("time_intervals", struct config, time_intervals, struct config_time_interval *,
+           &time_interval_block, "missing name in time interval"),
+    BLOCKS("mute_time_intervals", struct config, old_time_intervals, struct config_time_interval *,
+           &time_interval_block, "missing name in mute time interval"),
     PATHS("templates", struct config, templates),
 };
 const struct block top_block = {.name = "top level", FIELDS(top_fields), .check = check_top};

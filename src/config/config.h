@@ -24,6 +24,7 @@
 #include "model/label_set.h"
 #include "model/matcher.h"
 #include "model/peer.h"
+#include "model/time_interval.h"
 
 /* ---- prometheus.yml ------------------------------------------------------------------------ */
 
@@ -107,6 +108,20 @@ struct config_scrape {
 
 /* ---- alertmanager.yml ---------------------------------------------------------------------- */
 
+/* A name for times; it contains an instant when one of its intervals does. */
+struct config_time_interval {
+    const char *name;
+    struct time_interval *intervals;
+    size_t n_intervals;
+};
+
+/* Intervals that a route names. */
+struct config_interval_names {
+    const char **names; /* as written */
+    size_t n_names;
+    const struct config_time_interval **intervals; /* the same, n_names of them */
+};
+
 struct config_route {
     const char *receiver; /* inherited values are filled in */
     const char **group_by;
@@ -116,9 +131,11 @@ struct config_route {
     size_t n_matchers;
     bool continues;
     dur_ms group_wait, group_interval, repeat_interval;
-    struct config_route *routes; /* children */
+    struct config_interval_names mute, active; /* not inherited; active: empty means always */
+    struct config_route *routes;               /* children */
     size_t n_routes;
     const char *key; /* canonical matcher lists from the root: {}/{team="x"} */
+    const char *id;  /* the same with each one's number among its siblings: {}/{team="x"}/0 */
     int line;
 };
 
@@ -184,6 +201,8 @@ struct config {
     size_t n_receivers;
     struct config_inhibit *inhibits;
     size_t n_inhibits;
+    struct config_time_interval *time_intervals, *old_time_intervals; /* mute_time_intervals */
+    size_t n_time_intervals, n_old_time_intervals;
     const char **templates; /* globs, resolved */
     size_t n_templates;
 };

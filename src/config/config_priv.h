@@ -11,7 +11,7 @@
 
 extern const struct block top_block, global_block, http_block, tls_block;
 extern const struct block scrape_block, relabel_block;
-extern const struct block root_route_block, inhibit_block, receiver_block;
+extern const struct block root_route_block, inhibit_block, receiver_block, time_interval_block;
 
 /* Both lists of jobs: scrape_configs, and those in the files that scrape_config_files names. */
 void decode_jobs(struct decoder *d, const struct yaml_node *root);
@@ -20,6 +20,12 @@ field_reader read_labels; /* const struct label_set * */
 
 /* scrape_protocols of a job or of `global`; suffix ends the messages. */
 int check_protocols(struct decoder *d, const struct yaml_node *block, const char *suffix);
+
+/* Notes the names of all time intervals: missing ones and those given twice are errors. */
+int check_interval_names(struct decoder *d, const struct yaml_node *root);
+/* Finds what a route names under `key`. */
+int resolve_intervals(struct decoder *d, const struct yaml_node *route, const char *key,
+                      struct config_interval_names *names);
 
 /* ---- matchers.c ---------------------------------------------------------------------------- */
 

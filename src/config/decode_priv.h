@@ -59,6 +59,7 @@ struct decoder {
     size_t n_regex;
     struct regex *any_regex, *empty_regex; /* of relabel steps without one; the configuration's */
     struct map job_names, receiver_names;  /* values: the names */
+    struct map intervals;                  /* struct config_time_interval by name */
 };
 
 /* ---- decoder.c, decode.c ------------------------------------------------------------------- */

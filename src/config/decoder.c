@@ -29,6 +29,7 @@ void decoder_deinit(struct decoder *d)
     buf_free(&d->errors);
     map_deinit(&d->job_names);
     map_deinit(&d->receiver_names);
+    map_deinit(&d->intervals);
 }
 
 /* ---- errors -------------------------------------------------------------------------------- */

@@ -106,8 +106,7 @@ static const struct known_keys {
 } known_keys[] = {
     {"top level", PROM,
      (const char *const[]){"remote_write", "remote_read", "tracing", "otlp", NULL}},
-    {"top level", AM,
-     (const char *const[]){"time_intervals", "mute_time_intervals", "event_recorder", NULL}},
+    {"top level", AM, (const char *const[]){"event_recorder", NULL}},
     {"global", PROM, (const char *const[]){"query_log_file", "scrape_failure_log_file", NULL}},
     {"alerting", PROM, (const char *const[]){"alert_relabel_configs", NULL}},
     {"tsdb", PROM, (const char *const[]){"retention", "stale_series_compaction_threshold", NULL}},
@@ -131,7 +130,6 @@ static const struct known_keys {
     {"basic_auth", PROM, (const char *const[]){"username_ref", "password_ref", NULL}},
     {"authorization", PROM, (const char *const[]){"credentials_ref", NULL}},
     {"tls_config", PROM, (const char *const[]){"ca_ref", "cert_ref", "key_ref", NULL}},
-    {"route", AM, (const char *const[]){"mute_time_intervals", "active_time_intervals", NULL}},
     {"webhook", AM, (const char *const[]){"payload", NULL}},
     {"receiver", AM,
      (const char *const[]){"email_configs", "pagerduty_configs", "opsgenie_configs",

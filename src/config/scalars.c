@@ -9,7 +9,6 @@
 #include "base/num.h"
 #include "base/quote.h"
 
-#define NS_PER_MS       1000000
 #define NUMBER_TEXT_MAX 64 /* bytes; no number that somebody wrote by hand is longer */
 
 static bool is_plain(const struct yaml_node *node)

@@ -4,13 +4,13 @@
  */
 #include <errno.h>
 
+#include "base/zone.h"
 #include "template/common_priv.h"
 #include "template/humanize_priv.h"
 #include "template/template.h"
 #include "template/text_priv.h"
 #include "template/time_priv.h"
 #include "template/unicode.h"
-#include "template/zone_priv.h"
 
 static const struct tmpl_value no_items[1]; /* an empty list that is not nil */
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "template/zone_priv.h"
+#include "base/zone.h"
 
 enum element {
     LONG_MONTH,

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "base/num.h"
+#include "base/zone.h"
 #include "template/text_priv.h"
-#include "template/zone_priv.h"
 
 #define SECONDS_MAX   (INT64_C(1) << 52) /* of a point in time: 140 million years both ways */
 #define DATE_STEP_MAX 100000 /* years that AddDate adds at once; days and months likewise */

@@ -2,7 +2,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "base/must.h"
-#include "template/zone_priv.h"
+#include "base/zone.h"
 
 /* A zoneinfo file that was taken answers for every instant. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

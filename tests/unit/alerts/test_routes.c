@@ -46,6 +46,7 @@ static void see_group(const struct alert_group_view *v, void *arg)
         const struct json *r = json_at(s->routes, i);
 
         found |= str_eq_c(json_text(json_get(r, "group_key")), v->group_key) &&
+                 str_eq_c(json_text(json_get(r, "id")), v->route_id) &&
                  str_eq_c(json_text(json_get(r, "receiver")), v->receiver) &&
                  duration_of(json_text(json_get(r, s->timer))) == v->next_flush - s->flushed;
     }

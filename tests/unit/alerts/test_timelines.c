@@ -34,7 +34,8 @@ struct timeline {
     struct world w;
     struct delivery got[DELIVERY_MAX];
     size_t n;
-    struct buf why; /* of the first failure */
+    struct buf why;                   /* of the first failure */
+    char silence[SILENCE_ID_LEN + 1]; /* the last one that was made */
 };
 
 static double seconds(unix_ns t)
@@ -87,16 +88,6 @@ static void deliver(struct world *w, const struct notification *n)
 
 /* ---- what has to be left out --------------------------------------------------------------- */
 
-static bool has_step(const struct json *doc, const char *key)
-{
-    const struct json *steps = json_get(doc, "steps");
-
-    for (size_t i = 0; i < json_len(steps); i++)
-        if (json_get(json_at(steps, i), key))
-            return true;
-    return false;
-}
-
 static bool sink_misbehaves(struct str key, const struct json *v, void *arg)
 {
     (void)key;
@@ -112,10 +103,6 @@ static const char *left_out(const struct json *doc)
     json_each(json_get(doc, "sinks"), sink_misbehaves, &misbehaves);
     if (misbehaves)
         return "answers of webhooks are notify's";
-    if (has_step(doc, "post_silence") || has_step(doc, "delete_silence"))
-        return "silences are not there yet";
-    if (str_find(config, STR("time_intervals")) < config.len)
-        return "time intervals are not there yet";
     if (json_get(doc, "args"))
         return "command line of Alertmanager";
     if (str_find(config, STR("max_alerts")) < config.len ||
@@ -191,35 +178,124 @@ static void post(struct timeline *tl, const struct json *list)
     tl->w.wake = tl->w.now;
 }
 
-struct question {
-    struct str alertname;
-    struct str state;
-};
-
-static void answer(const struct alert_view *v, void *arg)
+static void post_silence(struct timeline *tl, const struct json *o)
 {
-    struct question *q = arg;
+    const struct json *list = json_get(o, "matchers");
+    struct silence_matcher matchers[8];
+    struct silence_wanted w = {
+        .matchers = matchers,
+        .n_matchers = json_len(list),
+        .starts_at = world_time(json_double(json_get(o, "starts"))),
+        .ends_at = world_time(json_double(json_get(o, "ends"))),
+        .created_by = STR("timeline"),
+        .comment = STR(""),
+    };
+    struct err err = {0};
 
-    if (str_eq(alert_name(v->alert), q->alertname))
-        q->state = v->status == ALERT_SUPPRESSED ? STR("suppressed") : STR("active");
+    must(w.n_matchers <= ARRAY_LEN(matchers) && !json_get(o, "id"));
+    for (size_t i = 0; i < w.n_matchers; i++) {
+        const struct json *m = json_at(list, i);
+
+        matchers[i] = (struct silence_matcher){
+            json_text(json_get(m, "name")), json_text(json_get(m, "value")),
+            json_is_true(json_get(m, "isRegex")), json_is_true(json_get(m, "isEqual"))};
+    }
+    if (alerts_set_silence(tl->w.alerts, &w, tl->w.now, tl->silence, &err) < 0)
+        miss(tl, "silence: %s", err.msg);
 }
 
-/* "[alertname=T].status.state": "suppressed" */
-static bool ask(struct str path, const struct json *want, void *arg)
-{
-    const struct str head = STR("[alertname="), tail = STR("].status.state");
-    struct timeline *tl = arg;
-    struct question q = {0};
+/* ---- questions ----------------------------------------------------------------------------- */
 
-    if (!str_has_prefix(path, head) || !str_has_suffix(path, tail)) {
-        miss(tl, "no way to ask for " STR_FMT, STR_ARG(path));
-        return true;
-    }
-    q.alertname = str_n(path.p + head.len, path.len - head.len - tail.len);
-    alerts_each(tl->w.alerts, tl->w.now, answer, &q);
-    if (!str_eq(q.state, json_text(want)))
-        miss(tl, STR_FMT " is " STR_FMT, STR_ARG(path), STR_ARG(q.state));
+/* What an answer of the API would show, as one line each: "PATH JSON". */
+struct answers {
+    struct timeline *tl;
+    struct buf lines;
+    size_t n_groups, n_unmuted;
+};
+
+static const char *word(enum alert_status s)
+{
+    return s == ALERT_SUPPRESSED ? "suppressed" : "active";
+}
+
+static void see_alert(const struct alert_view *v, void *arg)
+{
+    struct answers *as = arg;
+    struct str name = alert_name(v->alert);
+
+    buf_addf(&as->lines, "alerts[alertname=" STR_FMT "].status.state %s\n", STR_ARG(name),
+             word(v->status));
+}
+
+static void see_group(const struct alert_group_view *v, void *arg)
+{
+    struct answers *as = arg;
+    struct str name = label_set_get(v->labels, STR("alertname"));
+
+    as->n_groups++;
+    as->n_unmuted += v->n_muted_by == 0;
+    buf_addf(&as->lines, "groups[alertname=" STR_FMT "].alerts[0].status.state %s\n", STR_ARG(name),
+             word(v->alerts[0].status));
+    buf_addf(&as->lines, "groups[alertname=" STR_FMT "].alerts[0].status.mutedBy", STR_ARG(name));
+    for (size_t i = 0; i < v->n_muted_by; i++)
+        buf_addf(&as->lines, " %s", v->muted_by[i]);
+    buf_add_byte(&as->lines, '\n');
+}
+
+static void see_silence(const struct silence *s, void *arg)
+{
+    static const char *const words[] = {
+        [SILENCE_PENDING] = "pending", [SILENCE_ACTIVE] = "active", [SILENCE_EXPIRED] = "expired"};
+    struct answers *as = arg;
+
+    buf_addf(&as->lines, "silences[0].status.state %s\n", words[silence_state(s, as->tl->w.now)]);
+}
+
+struct wanted {
+    struct answers *answers;
+    const char *head;
+};
+
+static bool compare(struct str path, const struct json *want, void *arg)
+{
+    struct wanted *w = arg;
+    struct answers *as = w->answers;
+    struct buf line = {0};
+
+    buf_addf(&line, "%s" STR_FMT, w->head, STR_ARG(path));
+    if (json_type_of(want) == JSON_ARRAY)
+        for (size_t i = 0; i < json_len(want); i++) {
+            struct str s = json_text(json_at(want, i));
+
+            buf_addf(&line, " " STR_FMT, STR_ARG(s));
+        }
+    else if (json_type_of(want) == JSON_NUMBER)
+        buf_addf(&line, " %g", json_double(want));
+    else
+        buf_addf(&line, " " STR_FMT, STR_ARG(json_text(want)));
+    buf_add_byte(&line, '\n');
+    if (str_find(buf_str(&as->lines), buf_str(&line)) == as->lines.len)
+        miss(as->tl, "%s is not in\n%s", line.p, as->lines.p);
+    buf_free(&line);
     return true;
+}
+
+static void ask(struct timeline *tl, struct str path, const struct json *expect)
+{
+    struct answers as = {.tl = tl};
+    struct wanted w = {&as, "alerts"};
+
+    if (str_has_prefix(path, STR("/api/v2/alerts/groups")))
+        w.head = "groups";
+    else if (str_has_prefix(path, STR("/api/v2/silences")))
+        w.head = "silences";
+    alerts_each(tl->w.alerts, tl->w.now, see_alert, &as);
+    alerts_each_group(tl->w.alerts, tl->w.now, see_group, &as);
+    alerts_each_silence(tl->w.alerts, see_silence, &as);
+    buf_addf(&as.lines, "groups# %zu\n",
+             str_has_suffix(path, STR("muted=false")) ? as.n_unmuted : as.n_groups);
+    json_each(expect, compare, &w);
+    buf_free(&as.lines);
 }
 
 static void step(struct timeline *tl, const struct json *st)
@@ -241,7 +317,14 @@ static void step(struct timeline *tl, const struct json *st)
         tl->w.now += (unix_ns)(RESTART_TAKES * NS_PER_S);
         world_start(&tl->w);
     } else if (json_get(st, "get")) {
-        json_each(json_get(st, "expect"), ask, tl);
+        ask(tl, json_text(json_get(st, "get")), json_get(st, "expect"));
+    } else if (json_get(st, "post_silence")) {
+        post_silence(tl, json_get(st, "post_silence"));
+    } else if (json_get(st, "delete_silence")) {
+        struct err err = {0};
+
+        if (alerts_expire_silence(tl->w.alerts, str_c(tl->silence), tl->w.now, &err) < 0)
+            miss(tl, "%s", err.msg);
     } else {
         miss(tl, "unknown step");
     }

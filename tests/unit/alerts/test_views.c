@@ -49,7 +49,7 @@ static void add_group(const struct alert_group_view *v, void *arg)
     buf_addf(out, "%s %s %lld:", v->receiver, v->group_key,
              (long long)((v->next_flush - T0) / NS_PER_S));
     for (size_t i = 0; i < v->n_alerts; i++) {
-        struct str name = alert_name(v->alerts[i]);
+        struct str name = alert_name(v->alerts[i].alert);
 
         buf_addf(out, " " STR_FMT, STR_ARG(name));
     }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/zone.h"
 #include "model/label_set.h"
 #include "template/template.h"
-#include "template/zone_priv.h"
 #include "tests/unit/template/shared.h"
 
 #define VALUES_MAX (32u << 20)

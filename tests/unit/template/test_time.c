@@ -3,10 +3,10 @@
 
 #include <errno.h>
 
+#include "base/zone.h"
+#include "base/zone_rule_priv.h"
 #include "template/text_priv.h"
 #include "template/time_priv.h"
-#include "template/zone_priv.h"
-#include "template/zone_rule_priv.h"
 #include "tests/unit/template/run.h"
 
 /* 2026-02-04T08:11:28.817147387Z, a Wednesday */

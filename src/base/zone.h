@@ -5,8 +5,8 @@
  * Read from the system's zoneinfo files (RFC 8536); where a host has none, the zones of China and
  * its neighbours are known anyway. Loaded once and kept for the life of the process. Any thread.
  */
-#ifndef TOCSIN_TEMPLATE_ZONE_PRIV_H
-#define TOCSIN_TEMPLATE_ZONE_PRIV_H
+#ifndef TOCSIN_BASE_ZONE_H
+#define TOCSIN_BASE_ZONE_H
 
 #include <stdint.h>
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "template/zone_rule_priv.h"
+#include "base/zone_rule_priv.h"
 
 #include "base/clock.h"
-#include "template/unicode.h"
 
 #define DAY_SECONDS 86400
 

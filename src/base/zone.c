@@ -11,7 +11,7 @@
  * the part that counts, and then a line feed, the rule for later times (see zone_rule.c), a line
  * feed.
  */
-#include "template/zone_priv.h"
+#include "base/zone.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -20,7 +20,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "template/zone_rule_priv.h"
+#include "base/zone_rule_priv.h"
 
 #define ZONE_FILE_MAX 65536 /* bytes; the largest of the tz database has 3,800 */
 #define HEADER_BYTES  44

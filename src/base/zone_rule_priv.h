@@ -7,10 +7,10 @@
  * Name and offset (hours west of Greenwich) of standard time, name and perhaps offset of summer
  * time, its first and last day and the time of the day.
  */
-#ifndef TOCSIN_TEMPLATE_ZONE_RULE_PRIV_H
-#define TOCSIN_TEMPLATE_ZONE_RULE_PRIV_H
+#ifndef TOCSIN_BASE_ZONE_RULE_PRIV_H
+#define TOCSIN_BASE_ZONE_RULE_PRIV_H
 
-#include "template/zone_priv.h"
+#include "base/zone.h"
 
 struct zone_change {
     enum { CHANGE_MONTH, CHANGE_DAY, CHANGE_DAY_NO_LEAP } kind; /* Mm.w.d, n, Jn */
