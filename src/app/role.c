@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "app/leap.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -30,6 +32,9 @@ struct role {
     struct loop *loop;
     struct loop_timer *timer; /* role's thread */
     struct thread thread;
+    int64_t (*hold)(void *arg); /* NULL: a leap is no matter */
+    struct leap_watch watch;    /* role's thread */
+    mono_ns held_until;         /* role's thread */
     bool running;      /* started and not yet joined; of the thread that starts and stops it */
     atomic_bool woken; /* a wake-up is posted and not yet carried out */
 
@@ -40,12 +45,28 @@ struct role {
     bool closed;
 };
 
+/* How long the role still has to wait because of a leap; 0: it may tick. */
+static int64_t held(struct role *r, unix_ns now)
+{
+    mono_ns mono = clock_mono_ns();
+
+    if (r->hold && leap_seen(&r->watch, now, mono)) {
+        r->held_until = mono + r->hold(r->arg);
+        log_event(LOG_WARN, "clock_leapt", "thread", r->name, NULL);
+    }
+    return r->held_until > mono ? r->held_until - mono : 0;
+}
+
 static void do_tick(void *arg)
 {
     struct role *r = arg;
-    unix_ns now = clock_unix_ns(), next = r->tick(r->arg, now);
-    int64_t wait = next == INT64_MAX ? LONGEST_SLEEP_MS * NS_PER_MS : next - now;
+    unix_ns now = clock_unix_ns(), next;
+    int64_t wait = held(r, now);
 
+    if (wait == 0) {
+        next = r->tick(r->arg, now);
+        wait = next == INT64_MAX ? LONGEST_SLEEP_MS * NS_PER_MS : next - now;
+    }
     if (wait > LONGEST_SLEEP_MS * NS_PER_MS)
         wait = LONGEST_SLEEP_MS * NS_PER_MS;
     loop_timer_after_ns(r->timer, wait > 0 ? wait : 0);
@@ -108,6 +129,11 @@ static void run_loop(void *arg)
     do_tick(r);
     loop_run(r->loop);
     loop_timer_free(r->timer);
+}
+
+void role_hold_after_leap(struct role *r, int64_t (*hold)(void *arg))
+{
+    r->hold = hold;
 }
 
 void role_start(struct role *r)

@@ -18,6 +18,10 @@ typedef unix_ns role_tick(void *arg, unix_ns now);
 
 struct role *role_new(const char *name, role_tick *tick, void *arg);
 struct loop *role_loop(struct role *r);
+
+/* When the wall clock leaps ahead (leap.h) the role does not tick for as long as `hold` says, in
+ * nanoseconds; errands are run all the same. Before role_start(). */
+void role_hold_after_leap(struct role *r, int64_t (*hold)(void *arg));
 void role_start(struct role *r); /* ticks for the first time at once */
 void role_stop(
     struct role *r); /* joins; NULL or not started is fine; role_run() fails from now on */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/serve.h"
+#include "app/leap.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 
 #include "alerts/alerts.h"
 #include "app/commands.h"
+#include "app/leap.h"
 #include "app/server.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -53,6 +55,24 @@ static unix_ns tick_rules(void *arg, unix_ns now)
     struct server *s = arg;
 
     return rules_tick(s->rules, now);
+}
+
+static int64_t hold_rules(void *arg)
+{
+    const struct config *config = server_config(arg);
+    int64_t hold = leap_hold_rules_ns(config);
+
+    config_unref(config);
+    return hold;
+}
+
+static int64_t hold_alerts(void *arg)
+{
+    const struct config *config = server_config(arg);
+    int64_t hold = leap_hold_alerts_ns(config);
+
+    config_unref(config);
+    return hold;
 }
 
 struct post {
@@ -171,6 +191,7 @@ static int build_alerts(struct server *s, unix_ns now, struct err *err)
     struct message_sink messages = notify_sink(s->notify);
 
     s->alerts_role = role_new("alerts", tick_alerts, s);
+    role_hold_after_leap(s->alerts_role, hold_alerts);
     return alerts_new(s->config, &keeper, &messages, now, &s->alerts, err);
 }
 
@@ -192,8 +213,10 @@ static int build_rules(struct server *s, unix_ns now, struct err *err)
     };
     static const char *const names[RULE_WORKERS] = {"rules-0", "rules-1"};
 
-    for (size_t i = 0; i < RULE_WORKERS; i++)
+    for (size_t i = 0; i < RULE_WORKERS; i++) {
         s->rule_roles[i] = role_new(names[i], tick_rules, s);
+        role_hold_after_leap(s->rule_roles[i], hold_rules);
+    }
     return rules_new(&o, s->config, now, &s->rules, err);
 }
 

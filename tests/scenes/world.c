@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "alerts/alerts.h"
+#include "app/leap.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "config/config.h"
@@ -70,6 +71,7 @@ struct world {
     struct watched *watched;
     size_t n_watched;
     unix_ns rules_due, alerts_due, notify_due, storage_due;
+    unix_ns alerts_held; /* after a leap of the clock */
 };
 
 /* ---- what is played ------------------------------------------------------------------------ */
@@ -164,7 +166,7 @@ static int post_alerts(void *self, const struct alert *const *alerts, size_t n, 
     struct world *w = self;
     int r = alerts_post(w->alerts, alerts, n, now, err);
 
-    w->alerts_due = now;
+    w->alerts_due = now > w->alerts_held ? now : w->alerts_held;
     return r;
 }
 
@@ -394,6 +396,10 @@ void world_jump(struct world *w, int64_t ns)
 {
     w->now += ns;
     w->rules_due = w->alerts_due = w->notify_due = w->now;
+    if (ns >= LEAP_NS) {
+        w->rules_due = w->now + leap_hold_rules_ns(w->config);
+        w->alerts_due = w->alerts_held = w->now + leap_hold_alerts_ns(w->config);
+    }
     for (size_t i = 0; i < w->n_watched; i++)
         w->watched[i].tick = scrape_next_tick(w->now, w->watched[i].target->interval, 0);
 }
