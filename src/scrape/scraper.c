@@ -2,10 +2,11 @@
 /*
  * scraper - one target's memory, and the way of a page into storage
  *
- * A page is mostly the last page with other numbers. So the raw text of every series
+ * A page is mostly the last page with other numbers. So a hash of the raw text of every series
  * ("name{labels}") is kept with its storage reference, in the order of the page: the series
  * expected next is compared first, then the table is asked, and only a text never seen is parsed,
- * relabelled and given to storage for a reference.
+ * relabelled and given to storage for a reference. The text itself is not kept: it would be two
+ * thirds of what a series takes here.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,20 +35,19 @@ static const char *const report_names[REPORTS] = {
 };
 
 struct entry {
-    series_ref ref; /* 0: dropped by metric_relabel_configs */
-    uint64_t on;    /* number of the page it was read on last */
-    bool live;      /* its last sample was stored and has not been ended by a staleness marker */
-    bool timed;     /* it brought its own time: no staleness marker */
+    struct hash128 raw;  /* of its text */
+    series_ref ref;      /* 0: dropped by metric_relabel_configs */
     struct entry *after; /* what followed it on the last page */
-    uint32_t len;
-    char raw[];
+    uint32_t on;         /* number of the page it was read on last; numbers may come round again */
+    bool live;  /* its last sample was stored and has not been ended by a staleness marker */
+    bool timed; /* it brought its own time: no staleness marker */
 };
 
 struct scraper {
     const struct target *target;
     struct sample_sink sink;
     struct map entries;  /* by raw text */
-    uint64_t page;       /* number of the page being taken */
+    uint32_t page;       /* number of the page being taken */
     struct entry *first; /* of the last page */
     struct map former;   /* by reference: what the forebear had and no page of ours yet */
     series_ref reports[REPORTS];
@@ -56,7 +56,8 @@ struct scraper {
     struct sample_row *rows;
     size_t n_rows, cap_rows;
     enum sample_verdict *verdicts;
-    size_t cap_verdicts;
+
+    size_t usual_rows; /* of the last page */
 };
 
 struct scraper *scraper_new(const struct target *t, const struct sample_sink *sink)
@@ -227,9 +228,9 @@ static int resolve(struct scraper *s, const struct exposition_reader *r,
 
 static bool entry_has_raw(const void *key, const void *value)
 {
-    const struct entry *e = value;
+    const struct hash128 *a = key, *b = &((const struct entry *)value)->raw;
 
-    return str_eq(*(const struct str *)key, str_n(e->raw, e->len));
+    return a->low == b->low && a->high == b->high;
 }
 
 /* The entry of a line: the one that followed `previous` on the last page, or any of that text, or a
@@ -239,23 +240,21 @@ static int find_entry(struct scraper *s, const struct exposition_reader *r,
                       struct entry **ret, bool *is_new, struct err *err)
 {
     struct entry *e = previous ? previous->after : s->first;
-    uint64_t hash;
+    struct hash128 raw = hash_bytes_128(line->raw.p, line->raw.len);
     series_ref ref = 0;
     int status;
 
     *is_new = false;
-    if (!e || !entry_has_raw(&line->raw, e)) {
-        hash = hash_bytes(line->raw.p, line->raw.len);
-        e = map_get(&s->entries, hash, entry_has_raw, &line->raw);
+    if (!e || !entry_has_raw(&raw, e)) {
+        e = map_get(&s->entries, raw.low, entry_has_raw, &raw);
         if (!e) {
             status = resolve(s, r, line, &ref, err);
             if (status < 0)
                 return status;
-            e = mem_zalloc(sizeof *e + line->raw.len);
+            e = mem_zalloc(sizeof *e);
+            e->raw = raw;
             e->ref = ref;
-            e->len = (uint32_t)line->raw.len;
-            memcpy(e->raw, line->raw.p, line->raw.len);
-            map_add(&s->entries, hash, e);
+            map_add(&s->entries, raw.low, e);
             *is_new = !take_former(s, e);
         }
         if (previous)
@@ -340,7 +339,7 @@ static void end_vanished(struct scraper *s, unix_ms now)
         return;
     for (size_t i = 0; (e = map_next(&s->entries, &i));)
         if (e->live || !e->ref)
-            map_add(&kept, hash_bytes(e->raw, e->len), e);
+            map_add(&kept, e->raw.low, e);
     for (size_t i = 0; (e = map_next(&s->entries, &i));) {
         if (!e->live && e->ref)
             free(e);
@@ -390,10 +389,7 @@ static bool forget_unknown(struct scraper *s)
 
 static int commit(struct scraper *s, struct err *err)
 {
-    if (s->cap_verdicts < s->n_rows) {
-        s->verdicts = mem_resize(s->verdicts, s->n_rows, sizeof *s->verdicts);
-        s->cap_verdicts = s->n_rows;
-    }
+    s->verdicts = mem_resize(s->verdicts, s->n_rows, sizeof *s->verdicts);
     return s->sink.commit(s->sink.self, s->rows, s->n_rows, COMMIT_SKIP_BAD, s->verdicts, err);
 }
 
@@ -402,6 +398,22 @@ static void begin(struct scraper *s, struct scrape_outcome *o)
     *o = (struct scrape_outcome){0};
     s->page++;
     s->n_rows = 0;
+    if (!s->rows && s->usual_rows) {
+        s->cap_rows = s->usual_rows;
+        s->rows = mem_array(s->cap_rows, sizeof *s->rows);
+    }
+}
+
+/* Between two pages the next target has this memory: kept by each, it would be a third of what its
+ * series take here. */
+static void give_back_rows(struct scraper *s)
+{
+    s->usual_rows = s->n_rows;
+    s->n_rows = s->cap_rows = 0;
+    mem_freep(&s->rows);
+    mem_freep(&s->verdicts);
+    s->rows = NULL;
+    s->verdicts = NULL;
 }
 
 /* Returns true when storage had forgotten references: the page has to be taken once more. */
@@ -413,9 +425,13 @@ static bool finish(struct scraper *s, struct scrape_outcome *o, unix_ms now, int
         [REPORT_ADDED] = (double)o->added,
     };
 
+    bool again;
+
     end_vanished(s, now);
     add_report_rows(s, values, now);
-    return commit(s, &o->err) == 0 && forget_unknown(s);
+    again = commit(s, &o->err) == 0 && forget_unknown(s);
+    give_back_rows(s);
+    return again;
 }
 
 /* Nothing of a page is stored; `scraped` and `kept` of its samples were read. With new references

@@ -39,6 +39,13 @@ static void collect_told(void *self, uint32_t id, const struct label *labels, si
 {
     struct replay *r = self;
 
+    if (id < r->known_below || head_series(&r->st->head, id)) /* the image has it */
+        return;
+    /* Told the second time, in the order of the first: not worth reading, unless that was lost. */
+    if (r->again < r->n_told && r->told[r->again].id == id) {
+        r->again++;
+        return;
+    }
     if (id <= SERIES_ID_MAX && n > 0)
         *VEC_PUSH(r->told, r->n_told, r->cap_told) = (struct told_series){id,
                                                                           label_set_new(labels, n)};
@@ -54,8 +61,11 @@ static int compare_told(const void *pa, const void *pb)
 static void sort_told(struct replay *r)
 {
     size_t n = 0;
+    bool sorted = true;
 
-    if (r->n_told > 0)
+    for (size_t i = 1; i < r->n_told && sorted; i++)
+        sorted = r->told[i - 1].id < r->told[i].id;
+    if (!sorted)
         qsort(r->told, r->n_told, sizeof *r->told, compare_told);
     for (size_t i = 0; i < r->n_told; i++) {
         if (n > 0 && r->told[n - 1].id == r->told[i].id)

@@ -25,6 +25,7 @@ struct replay {
     struct storage *st;
     struct told_series *told; /* ascending, each number once */
     size_t n_told, cap_told;
+    size_t again;                    /* of told: the next one that is told for the second time */
     struct series_alias *alias_list; /* ascending */
     size_t n_aliases, cap_aliases;
     series_id

@@ -23,6 +23,10 @@
 #define IMAGE_LOG_BYTES ((uint64_t)8 << 20)
 #define IMAGE_LOG_PART  8
 
+/* As soon as it is that long, also in the first seconds: a start should never have to replay more.
+ * But `compact` rests twice as long as it worked, lest a slow disk writes images only. */
+#define COMPACT_REST_TIMES 2
+
 void storage_options_default(struct storage_options *o)
 {
     *o = (struct storage_options){
@@ -100,6 +104,24 @@ static int sink_series(void *self, const struct label_set *labels, series_ref *r
     return commit_series(&((struct storage *)self)->committer, labels, ret, err);
 }
 
+static bool needs_image(const struct storage *st)
+{
+    uint64_t limit = st->image_bytes / IMAGE_LOG_PART;
+
+    return st->image_due || st->log_suspect ||
+           st->log.bytes_since > (limit > IMAGE_LOG_BYTES ? limit : IMAGE_LOG_BYTES);
+}
+
+/* The log has grown long: `compact` should not wait for its time. */
+static void ask_for_turn(struct storage *st)
+{
+    if (!st->started || st->turn_asked || !needs_image(st))
+        return;
+    WITH_LOCK(&st->wake_lock);
+    st->turn_asked = true;
+    pthread_cond_broadcast(&st->wake);
+}
+
 static int sink_commit(void *self, const struct sample_row *rows, size_t n, enum commit_flags flags,
                        enum sample_verdict *verdicts, struct err *err)
 {
@@ -109,6 +131,7 @@ static int sink_commit(void *self, const struct sample_row *rows, size_t n, enum
 
     if (r != -EINVAL && r != -E2BIG) /* those are the sender's */
         work_done(st, WORK_LOG, r, err ? err : &own);
+    ask_for_turn(st);
     return r;
 }
 
@@ -131,14 +154,6 @@ static int sync_log(struct storage *st, struct err *err)
     if (r < 0)
         st->log_suspect = true; /* an image will hold what the disk may not have */
     return work_done(st, WORK_SYNC, r, err);
-}
-
-static bool needs_image(const struct storage *st)
-{
-    uint64_t limit = st->image_bytes / IMAGE_LOG_PART;
-
-    return st->image_due || st->log_suspect ||
-           st->log.bytes_since > (limit > IMAGE_LOG_BYTES ? limit : IMAGE_LOG_BYTES);
 }
 
 /* One turn of everything but the sync. Later works are done though an earlier one failed. */
@@ -178,8 +193,8 @@ int storage_tick(struct storage *st, struct err *err)
     return r < 0 ? err_set(err, r, "%s", first.msg) : 0;
 }
 
-/* Waits that long or until the storage closes; true then. */
-static bool wait_for_stop(struct storage *st, dur_ms ms)
+/* Waits that long, or until *also is set (may be NULL), or until the storage closes; true then. */
+static bool wait_for_stop(struct storage *st, dur_ms ms, const atomic_bool *also)
 {
     struct timespec until;
 
@@ -191,7 +206,7 @@ static bool wait_for_stop(struct storage *st, dur_ms ms)
         until.tv_nsec -= 1000000000;
     }
     WITH_LOCK(&st->wake_lock);
-    while (!st->stop)
+    while (!st->stop && !(also && *also))
         if (pthread_cond_timedwait(&st->wake, &st->wake_lock.m, &until) == ETIMEDOUT)
             break;
     return st->stop;
@@ -203,7 +218,7 @@ static void run_sync(void *arg)
     dur_ms every = st->o.fsync_interval > 0 ? st->o.fsync_interval : FSYNC_DEFAULT_MS;
     struct err err;
 
-    while (!wait_for_stop(st, every))
+    while (!wait_for_stop(st, every, NULL))
         (void)sync_log(st, &err); /* told by it */
 }
 
@@ -212,8 +227,18 @@ static void run_compact(void *arg)
     struct storage *st = arg;
     struct err err;
 
-    while (!wait_for_stop(st, COMPACT_EVERY_MS))
-        (void)compact(st, &err); /* told by it */
+    while (!wait_for_stop(st, COMPACT_EVERY_MS, &st->turn_asked)) {
+        mono_ns begin = clock_mono_ns();
+        dur_ms rest;
+
+        int r = compact(st, &err); /* told by it */
+
+        rest = COMPACT_REST_TIMES * (dur_ms)((clock_mono_ns() - begin) / 1000000);
+        if (r < 0 || rest > COMPACT_EVERY_MS)
+            rest = COMPACT_EVERY_MS;
+        (void)wait_for_stop(st, rest, NULL);
+        st->turn_asked = false;
+    }
 }
 
 static void start_threads(struct storage *st)

@@ -35,11 +35,12 @@ struct storage {
     struct series_reader reader;
 
     struct lock turn; /* one turn of the background work at a time; taken before all other locks */
-    uint64_t next_block;      /* turn */
-    uint64_t image_number;    /* turn: 0 is none */
-    uint64_t first_segment;   /* turn: older ones are removed */
-    bool trim_due;            /* turn: the head was cut and has not been trimmed since */
-    bool image_due;           /* turn: the log alone cannot be trusted, or is mostly in blocks */
+    uint64_t next_block;    /* turn */
+    uint64_t image_number;  /* turn: 0 is none */
+    uint64_t first_segment; /* turn: older ones are removed */
+    bool trim_due;          /* turn: the head was cut and has not been trimmed since */
+    atomic_bool
+        image_due; /* written under turn: the log alone cannot be trusted, or is mostly in blocks */
     _Atomic bool log_suspect; /* a sync failed: what it was about is only in memory for sure */
     _Atomic uint64_t image_bytes, cuts, cuts_failed, damaged, series_removed;
     _Atomic int64_t retention_time;
@@ -54,7 +55,7 @@ struct storage {
     struct lock wake_lock;
     pthread_cond_t wake;
     bool stop; /* wake_lock */
-    bool started;
+    atomic_bool started, turn_asked;
     struct thread sync_thread, compact_thread;
 };
 
