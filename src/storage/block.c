@@ -325,7 +325,8 @@ static bool next_chunk(struct wire *w, bool first, struct chunk_entry *c)
     return !w->bad;
 }
 
-bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to)
+bool block_shows(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to,
+                 struct stone_span deleted)
 {
     struct chunk_entry c = {0};
     struct block_entry e;
@@ -333,9 +334,15 @@ bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, un
     if (!block_entry(b, ordinal, &e))
         return false;
     for (uint64_t i = 0; i < e.n_chunks && next_chunk(&e.chunks, i == 0, &c); i++)
-        if (c.min <= to && c.max >= from)
+        if (c.min <= to && c.max >= from &&
+            !stones_cover(deleted, c.min > from ? c.min : from, c.max < to ? c.max : to))
             return true;
     return false;
+}
+
+bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to)
+{
+    return block_shows(b, ordinal, from, to, (struct stone_span){0});
 }
 
 static bool add_shared(const struct block *b, struct wire *w, const struct chunk_entry *e, size_t n,

@@ -17,6 +17,7 @@
 #include "storage/block_format_priv.h"
 #include "storage/section_file_priv.h"
 #include "storage/select_priv.h"
+#include "storage/stones_priv.h"
 
 #define BLOCK_TOLD_MAX 16 /* damaged chunks of one block are told one by one up to here */
 
@@ -71,6 +72,10 @@ bool block_pair(const struct block *b, pair_no no, struct label *ret);
 size_t block_pair_count(const struct block *b);
 
 bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to);
+
+/* The same without the samples that are deleted: whether a chunk may hold others. */
+bool block_shows(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to,
+                 struct stone_span deleted);
 
 /* Adds the samples of [from, to]; chunks that are damaged are left out. */
 void block_read(struct block *b, uint32_t ordinal, unix_ms from, unix_ms to, struct columns *c);

@@ -188,7 +188,8 @@ static void write_series(struct cut *c, struct block_writer *w)
         struct head_mark mark = mark_of(c, s);
 
         samples_begin(&columns);
-        head_read(&c->st->head, s->id, &mark, cut, c->from, c->to - 1, &columns);
+        head_read(&c->st->head, s->id, &mark, cut, c->from, c->to - 1,
+                  stones_of(c->st->views.current->head_stones, s->id), &columns);
         if (columns.n == 0)
             continue;
         block_writer_series(w, head_series(&c->st->head, s->id)->hash, c->pairs + s->labels,
@@ -411,6 +412,29 @@ static void trim_series(struct head *h, series_id id, unix_ms cut, unix_ms *leas
     }
 }
 
+/* What is deleted of samples that the head does not have any more needs no mark. */
+static void trim_stones(struct storage *st, unix_ms cut)
+{
+    const struct stones *s = st->views.current->head_stones;
+    struct stones_change c = {0};
+    struct stone *v;
+    size_t n = 0;
+
+    if (!s)
+        return;
+    v = mem_array(s->n, sizeof *v);
+    WITH_READ(&st->head.apply);
+    for (size_t i = 0; i < s->n; i++)
+        if (head_series(&st->head, s->v[i].series) &&
+            (s->v[i].to >= cut || head_late(&st->head, s->v[i].series)))
+            v[n++] = s->v[i];
+    if (n < s->n) {
+        c.take = stones_join(NULL, v, n);
+        views_set_stones(&st->views, &c, 1);
+    }
+    free(v);
+}
+
 static void remove_series(struct storage *st, struct ids *gone)
 {
     struct head *h = &st->head;
@@ -451,6 +475,7 @@ void storage_trim(struct storage *st)
     if (gone.n > 0)
         remove_series(st, &gone);
     ids_deinit(&gone);
+    trim_stones(st, cut);
     WITH_LOCK(&h->commit);
     WITH_WRITE(&h->apply);
     if (least < h->min_time)

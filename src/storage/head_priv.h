@@ -74,6 +74,7 @@ struct late_sample {
     unix_ms t;
     uint64_t bits;                   /* of the value, when it is no histogram */
     struct histogram_own *histogram; /* or NULL */
+    uint64_t serial;                 /* of all late samples of the head */
 };
 
 struct late {
@@ -101,6 +102,7 @@ struct head {
     struct map late;                    /* apply: struct late, by series */
     struct map histograms;              /* apply: struct histogram_tip, by series */
     uint64_t late_samples;              /* apply */
+    uint64_t late_serial;               /* apply: of the next late sample */
     uint64_t n_chunks, n_samples;       /* apply: samples appended and not trimmed, near enough */
     _Atomic unix_ms min_time, max_time; /* written under apply; of samples that came in order */
     unix_ms valid_from;                 /* commit: older samples are in blocks, none comes here */

@@ -23,6 +23,32 @@ bool head_mark(const struct head *h, series_id id, unix_ms from, unix_ms to, str
     return true;
 }
 
+bool head_all_deleted(const struct head *h, series_id id, unix_ms from, unix_ms to,
+                      struct stone_span deleted)
+{
+    const struct series *s = head_series(h, id);
+    const struct late *l;
+    unix_ms low, high;
+
+    if (deleted.n == 0)
+        return false;
+    low = from > s->first_t ? from : s->first_t;
+    high = to < s->tip.last_t ? to : s->tip.last_t;
+    if (low <= high && !stones_cover(deleted, low, high))
+        return false;
+    l = s->tip.state & SERIES_LATE ? head_late(h, id) : NULL;
+    for (uint32_t i = 0; l && i < l->n; i++)
+        if (l->samples[i].t >= from && l->samples[i].t <= to &&
+            !stones_cover_late(deleted, l->samples[i].t, l->samples[i].serial))
+            return false;
+    return true;
+}
+
+struct stone head_stone(const struct head *h, series_id id, unix_ms from, unix_ms to)
+{
+    return (struct stone){id, from, to, head_series(h, id)->tip.last_t, h->late_serial};
+}
+
 /* What reading a series needs, copied under the lock. Sealed chunks do not change, and those that
  * reach into the view are not freed while it lives: they can be read after it. */
 struct end {
@@ -48,14 +74,14 @@ static void copy_references(const struct head *h, pool_ref newest, unix_ms from,
 }
 
 static void copy_late(const struct head *h, series_id id, uint64_t before, unix_ms from, unix_ms to,
-                      struct columns *c)
+                      struct stone_span deleted, struct columns *c)
 {
     const struct late *l = head_late(h, id);
 
     for (uint32_t i = 0; l && i < l->n && l->dropped + i < before; i++) {
         const struct late_sample *s = &l->samples[i];
 
-        if (s->t >= from && s->t <= to)
+        if (s->t >= from && s->t <= to && !stones_cover_late(deleted, s->t, s->serial))
             samples_add(c, s->t, double_of_bits(s->bits), s->histogram ? &s->histogram->h : NULL);
     }
 }
@@ -94,7 +120,7 @@ static void add_open(const struct end *e, unix_ms from, unix_ms to, struct colum
 }
 
 void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
-               unix_ms from, unix_ms to, struct columns *c)
+               unix_ms from, unix_ms to, struct stone_span deleted, struct columns *c)
 {
     unix_ms low = from > cut ? from : cut, high = to < mark->last_t ? to : mark->last_t;
     struct columns late = {0};
@@ -106,12 +132,13 @@ void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_
         WITH_READ(&h->apply);
         copy_end(h, id, low, high, &e);
         if (mark->late > 0)
-            copy_late(h, id, mark->late, from, to, &late);
+            copy_late(h, id, mark->late, from, to, deleted, &late);
     }
     if (low <= high) {
         while (e.sealed.n > 0)
             add_sealed(sealed_at(h, e.sealed.v[--e.sealed.n]), low, high, c);
         add_open(&e, low, high, c);
+        stones_apply(deleted, c, start);
         samples_join(c, start);
     }
     ids_deinit(&e.sealed);

@@ -9,6 +9,7 @@
 #define TOCSIN_STORAGE_HEAD_READ_PRIV_H
 
 #include "storage/head_priv.h"
+#include "storage/stones_priv.h"
 
 struct head_mark {
     unix_ms last_t;
@@ -18,12 +19,19 @@ struct head_mark {
 /* apply, for reading. False when the series has no sample in [from, to]. */
 bool head_mark(const struct head *h, series_id id, unix_ms from, unix_ms to, struct head_mark *ret);
 
+/* apply, for reading; the series has samples in [from, to]. Whether all of them are deleted. */
+bool head_all_deleted(const struct head *h, series_id id, unix_ms from, unix_ms to,
+                      struct stone_span deleted);
+
+/* apply, for reading, and commit. Covers what the series has of [from, to] at this moment. */
+struct stone head_stone(const struct head *h, series_id id, unix_ms from, unix_ms to);
+
 /*
- * Adds what [from, to] holds. Samples that came in order are taken from `cut` on: the older ones
+ * Adds what [from, to] holds and is not deleted. Samples that came in order are taken from `cut` on: the older ones
  * are in blocks. Takes `apply` for a moment. The view of the mark lives, so no chunk that it needs
  * is freed.
  */
 void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
-               unix_ms from, unix_ms to, struct columns *c);
+               unix_ms from, unix_ms to, struct stone_span deleted, struct columns *c);
 
 #endif

@@ -267,6 +267,7 @@ static struct late_sample *add_late(struct head *h, series_id id, struct series 
     l->cap = (uint32_t)cap;
     l->n = (uint32_t)n;
     added->t = t;
+    added->serial = h->late_serial++;
     h->late_samples++;
     h->n_samples++;
     if (t < s->first_t)

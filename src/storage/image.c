@@ -133,6 +133,7 @@ static uint32_t copy_sealed(struct image_writer *w, const struct series *s)
 static void copy_late(struct image_writer *w, series_id id)
 {
     const struct late *l = head_late(&w->st->head, id);
+    struct stone_span deleted = stones_of(w->st->views.current->head_stones, id);
     struct buf samples = {0};
     uint64_t n = 0;
     unix_ms before = 0;
@@ -142,6 +143,8 @@ static void copy_late(struct image_writer *w, series_id id)
 
         if (s->t < w->meta.cut && l->dropped + i < l->written)
             continue; /* in a block */
+        if (stones_cover_late(deleted, s->t, s->serial))
+            continue;
         buf_add_svarint(&samples, s->t - before);
         buf_add_byte(&samples, s->histogram != NULL);
         if (s->histogram)
@@ -222,6 +225,21 @@ static void copy_all(struct image_writer *w)
     section_end(&w->file);
 }
 
+/* turn: nothing is deleted meanwhile. */
+static void put_stones(const struct image_writer *w, struct buf *out)
+{
+    const struct stones *s = w->st->views.current->head_stones;
+    struct stone *v = mem_array(s ? s->n : 0, sizeof *v);
+    size_t n = 0;
+
+    for (size_t i = 0; s && i < s->n; i++)
+        if (s->v[i].from <= s->v[i].last_t && s->v[i].to >= w->meta.cut)
+            v[n++] = s->v[i];
+    buf_add_uvarint(out, n);
+    stones_put(v, n, out);
+    free(v);
+}
+
 static void write_section(struct image_writer *w, const struct buf *first, const struct buf *second)
 {
     section_begin(&w->file);
@@ -245,6 +263,7 @@ static void writer_deinit(struct image_writer *w)
 static int write_file(struct image_writer *w, const char *path, struct err *err)
 {
     uint8_t meta[IMAGE_META_BYTES];
+    struct buf stones = {0};
     uint64_t len;
     int r = section_writer_open(&w->file, w->st->ops, path, IMAGE_KIND, IMAGE_VERSION, err);
 
@@ -255,6 +274,9 @@ static int write_file(struct image_writer *w, const char *path, struct err *err)
     write_section(w, &w->symbols, &w->texts);
     write_section(w, &w->pairs, NULL);
     write_section(w, &w->late, NULL);
+    put_stones(w, &stones);
+    write_section(w, &stones, NULL);
+    buf_free(&stones);
     if (w->written / SERIES_ALIGN > UINT32_MAX)
         return err_set(err, -E2BIG, "the head is larger than 16 GiB");
     image_meta_put(&w->meta, meta);

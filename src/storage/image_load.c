@@ -21,11 +21,16 @@ static struct wire section(const struct image *m, enum image_section i)
     return wire_of(section_at(&m->file, i), section_len(&m->file, i));
 }
 
+static uint32_t sections_of(const struct image *m)
+{
+    return m->file.frame.version < 2 ? IMAGE_STONES : IMAGE_SECTIONS;
+}
+
 static void check_sections(struct image *m, struct replay *r)
 {
     struct section_damage d = {0};
 
-    for (unsigned i = 0; i < IMAGE_SECTIONS; i++)
+    for (unsigned i = 0; i < sections_of(m); i++)
         section_check(&m->file, i, &d);
     if (d.restored > 0)
         replay_report(r, "image of the head: %zu damaged pages were restored from parity",
@@ -251,9 +256,20 @@ static void load_late(const struct image *m, struct replay *r)
         replay_report(r, "image of the head: late samples are not readable");
 }
 
+static void load_stones(const struct image *m, struct replay *r)
+{
+    struct wire w;
+
+    if (m->file.frame.version < 2)
+        return;
+    w = section(m, IMAGE_STONES);
+    if (!stones_get(&w, wire_uvarint(&w), &r->stones, &r->n_stones, &r->cap_stones))
+        replay_report(r, "image of the head: what was deleted is not readable");
+}
+
 static bool meta_makes_sense(const struct image *m)
 {
-    return m->file.frame.n_sections == IMAGE_SECTIONS &&
+    return m->file.frame.n_sections == sections_of(m) &&
            section_len(&m->file, IMAGE_PLACES) == (size_t)m->meta.series * 4 &&
            section_len(&m->file, IMAGE_PAIRS) == (size_t)m->meta.pairs * 8 &&
            section_len(&m->file, IMAGE_SYMBOLS) / 4 >= m->meta.symbols;
@@ -280,6 +296,7 @@ int image_load(struct replay *r, const char *path, uint64_t *ret_segment, struct
     load_pairs(&m, h);
     load_all_series(&m, r);
     load_late(&m, r);
+    load_stones(&m, r);
     if (h->next_id < m.meta.next_id && m.meta.next_id <= SERIES_ID_MAX)
         h->next_id = m.meta.next_id;
     if (!m.lossy)

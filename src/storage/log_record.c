@@ -19,6 +19,8 @@
  * difference to the entry before; 0: svarint, the difference histograms svarint series difference,
  * svarint time difference, the histogram (histogram_code.c)
  *
+ *     deletes    uvarint series difference, svarint differences of the two ends of the time
+ *
  * Differences of the first entry of a section are to 0.
  */
 #include "storage/log_record_priv.h"
@@ -83,6 +85,7 @@ static void open_section(struct log_record *r, enum log_section kind)
     buf_add_u32(&r->bytes, 0);
     r->last_id = 0;
     r->last_t = 0;
+    r->last_to = 0;
 }
 
 void log_record_series(struct log_record *r, uint32_t id, const struct label *labels, size_t n)
@@ -156,6 +159,17 @@ void log_record_histogram(struct log_record *r, bool late, uint32_t id, unix_ms 
     histogram_put(h, NULL, &r->bytes);
     r->last_id = id;
     r->last_t = t;
+}
+
+void log_record_delete(struct log_record *r, uint32_t id, unix_ms from, unix_ms to)
+{
+    open_section(r, LOG_DELETES);
+    buf_add_uvarint(&r->bytes, id - r->last_id);
+    buf_add_svarint(&r->bytes, from - r->last_t);
+    buf_add_svarint(&r->bytes, to - r->last_to);
+    r->last_id = id;
+    r->last_t = from;
+    r->last_to = to;
 }
 
 bool log_record_is_empty(const struct log_record *r)
@@ -317,6 +331,21 @@ static bool visit_histograms(struct wire *w, bool late, const struct log_visitor
     return good;
 }
 
+static bool visit_deletes(struct wire *w, const struct log_visitor *v)
+{
+    uint64_t id = 0, from = 0, to = 0;
+
+    while (w->p < w->end) {
+        id += wire_uvarint(w);
+        from += (uint64_t)wire_svarint(w);
+        to += (uint64_t)wire_svarint(w);
+        if (w->bad || id == 0 || id > UINT32_MAX)
+            return false;
+        v->deleted(v->self, (uint32_t)id, (unix_ms)from, (unix_ms)to);
+    }
+    return true;
+}
+
 static bool visit_section(unsigned kind, struct wire *w, const struct log_visitor *v)
 {
     switch (kind) {
@@ -326,6 +355,7 @@ static bool visit_section(unsigned kind, struct wire *w, const struct log_visito
     case LOG_HISTOGRAMS:
     case LOG_LATE_HISTOGRAMS:
         return !v->histogram || visit_histograms(w, kind == LOG_LATE_HISTOGRAMS, v);
+    case LOG_DELETES: return !v->deleted || visit_deletes(w, v);
     default: return false;
     }
 }

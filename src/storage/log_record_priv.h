@@ -30,7 +30,8 @@ enum log_section {
     LOG_LATE_FLOATS,
     LOG_HISTOGRAMS,
     LOG_LATE_HISTOGRAMS,
-    LOG_SECTION_LAST = LOG_LATE_HISTOGRAMS,
+    LOG_DELETES,
+    LOG_SECTION_LAST = LOG_DELETES,
 };
 
 /* Builds one record in a buf that is used again and again. */
@@ -38,7 +39,7 @@ struct log_record {
     struct buf bytes; /* header and sections */
     size_t section;   /* begin of the section that is open, 0: none */
     uint32_t last_id;
-    unix_ms last_t;
+    unix_ms last_t, last_to;
 };
 
 void log_record_begin(struct log_record *r);
@@ -46,6 +47,8 @@ void log_record_series(struct log_record *r, uint32_t id, const struct label *la
 void log_record_float(struct log_record *r, bool late, uint32_t id, unix_ms t, double v);
 void log_record_histogram(struct log_record *r, bool late, uint32_t id, unix_ms t,
                           const struct histogram *h);
+/* What the series has of [from, to] at this moment is deleted. */
+void log_record_delete(struct log_record *r, uint32_t id, unix_ms from, unix_ms to);
 bool log_record_is_empty(const struct log_record *r);
 void log_record_end(struct log_record *r); /* fills the header; bytes are ready to be written */
 
@@ -80,6 +83,7 @@ struct log_visitor {
     void (*series)(void *self, uint32_t id, const struct label *labels, size_t n);
     void (*sample)(void *self, bool late, uint32_t id, unix_ms t, double v);
     void (*histogram)(void *self, bool late, uint32_t id, unix_ms t, const struct histogram *h);
+    void (*deleted)(void *self, uint32_t id, unix_ms from, unix_ms to);
 };
 
 /* False when the sections make no sense (what came before was visited). Sections without a function

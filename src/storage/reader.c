@@ -129,13 +129,15 @@ static int compare_ids(const void *pa, const void *pb, void *arg)
 static void mark_series(const struct found *f, struct ids *ids, unix_ms from, unix_ms to,
                         struct head_mark **ret)
 {
+    const struct stones *deleted = f->view->head_stones;
     struct head *h = &f->st->head;
     struct head_mark *marks = mem_array(ids->n, sizeof *marks);
     size_t n = 0;
 
     WITH_READ(&h->apply);
     for (size_t i = 0; i < ids->n; i++)
-        if (head_mark(h, ids->v[i], from, to, &marks[n]))
+        if (head_mark(h, ids->v[i], from, to, &marks[n]) &&
+            !head_all_deleted(h, ids->v[i], from, to, stones_of(deleted, ids->v[i])))
             ids->v[n++] = ids->v[i];
     ids->n = n;
     *ret = marks;
@@ -224,7 +226,8 @@ static void select_in_block(struct found *f, uint32_t no, const struct matcher *
         struct picked *p;
         uint64_t hash;
 
-        if (!block_has_samples(b, ids.v[i], from, to) || !block_entry(b, ids.v[i], &e))
+        if (!block_shows(b, ids.v[i], from, to, stones_of(f->view->stones[no], ids.v[i])) ||
+            !block_entry(b, ids.v[i], &e))
             continue;
         p = find_picked(f, b, &e);
         if (!p) {
@@ -293,13 +296,17 @@ static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_m
 
     samples_begin(ret);
     for (uint32_t no = p->first; no != NO_PART; no = f->parts[no].next) {
+        const struct part *part = &f->parts[no];
+
         start = ret->n;
-        block_read(f->view->blocks[f->parts[no].block], f->parts[no].ordinal, from, to, ret);
+        block_read(f->view->blocks[part->block], part->ordinal, from, to, ret);
+        stones_apply(stones_of(f->view->stones[part->block], part->ordinal), ret, start);
         samples_join(ret, start);
     }
     if (p->id != 0) {
         start = ret->n;
-        head_read(&f->st->head, p->id, &p->mark, f->view->cut, from, to, ret);
+        head_read(&f->st->head, p->id, &p->mark, f->view->cut, from, to,
+                  stones_of(f->view->head_stones, p->id), ret);
         samples_join(ret, start);
     }
     return 0;
@@ -416,14 +423,17 @@ static void ask_head(const struct asked *a)
     {
         WITH_READ(&h->apply);
         for (size_t i = 0; i < ids.n; i++)
-            if (head_mark(h, ids.v[i], a->from, a->to, &mark))
+            if (head_mark(h, ids.v[i], a->from, a->to, &mark) &&
+                !head_all_deleted(h, ids.v[i], a->from, a->to,
+                                  stones_of(a->view->head_stones, ids.v[i])))
                 ids.v[n++] = ids.v[i];
     }
     ids.n = n;
     add_from_head(a, &ids);
 }
 
-static void add_from_block(const struct asked *a, const struct block *b, const struct ids *ids)
+static void add_from_block(const struct asked *a, const struct block *b,
+                           const struct stones *deleted, const struct ids *ids)
 {
     struct ids pairs = {0};
     struct label l;
@@ -432,7 +442,8 @@ static void add_from_block(const struct asked *a, const struct block *b, const s
         struct block_entry e;
         uint64_t pair = 0;
 
-        if (!block_has_samples(b, ids->v[i], a->from, a->to) || !block_entry(b, ids->v[i], &e))
+        if (!block_shows(b, ids->v[i], a->from, a->to, stones_of(deleted, ids->v[i])) ||
+            !block_entry(b, ids->v[i], &e))
             continue;
         for (size_t k = 0; k < e.n_pairs; k++) {
             pair += wire_uvarint(&e.pairs);
@@ -451,7 +462,7 @@ static void add_from_block(const struct asked *a, const struct block *b, const s
     ids_deinit(&pairs);
 }
 
-static void ask_block(const struct asked *a, struct block *b)
+static void ask_block(const struct asked *a, struct block *b, const struct stones *deleted)
 {
     struct index_face face;
     struct ids ids = {0};
@@ -462,7 +473,7 @@ static void ask_block(const struct asked *a, struct block *b)
     block_index_face(b, &face);
     if (a->n_ms > 0) {
         select_ids(&face, a->ms, a->n_ms, &ids);
-        add_from_block(a, b, &ids);
+        add_from_block(a, b, deleted, &ids);
         ids_deinit(&ids);
     } else if (a->name.p) {
         face.each_value(face.self, a->name, add_value, a->out);
@@ -480,7 +491,7 @@ static int ask(struct asked *a, void (*cb)(struct str s, void *arg), void *arg)
     a->view = view_take(&a->st->views);
     ask_head(a);
     for (size_t i = 0; i < a->view->n_blocks; i++)
-        ask_block(a, a->view->blocks[i]);
+        ask_block(a, a->view->blocks[i], a->view->stones[i]);
     view_give(a->view);
     tell_texts(&out, cb, arg);
     return 0;

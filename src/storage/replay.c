@@ -17,6 +17,7 @@
 
 #include "base/mem.h"
 #include "model/sample.h"
+#include "storage/head_read_priv.h"
 #include "storage/histogram_code_priv.h"
 #include "storage/image_priv.h"
 #include "storage/numbered_priv.h"
@@ -145,12 +146,22 @@ static struct series *series_of(struct replay *r, series_id *id)
 
 /* ---- samples ------------------------------------------------------------------------------- */
 
-static bool has_late(const struct head *h, series_id id, unix_ms t)
+static bool is_deleted(const struct replay *r, series_id id, unix_ms t, uint64_t serial)
 {
-    const struct late *l = head_late(h, id);
+    for (size_t i = 0; i < r->n_stones; i++)
+        if (r->stones[i].series == id &&
+            stones_cover_late((struct stone_span){&r->stones[i], 1}, t, serial))
+            return true;
+    return false;
+}
+
+/* Has it, and not only one that was deleted. */
+static bool has_late(const struct replay *r, series_id id, unix_ms t)
+{
+    const struct late *l = head_late(&r->st->head, id);
 
     for (uint32_t i = 0; l && i < l->n; i++)
-        if (l->samples[i].t == t)
+        if (l->samples[i].t == t && !is_deleted(r, id, t, l->samples[i].serial))
             return true;
     return false;
 }
@@ -166,7 +177,7 @@ static struct series *wanted(struct replay *r, bool late, series_id *id, unix_ms
         return NULL;
     }
     if (late)
-        return has_late(&r->st->head, *id, t) ? NULL : s;
+        return has_late(r, *id, t) ? NULL : s;
     return t > s->tip.last_t && t >= r->cut ? s : NULL;
 }
 
@@ -191,6 +202,21 @@ static void replay_histogram(void *self, bool late, uint32_t id, unix_ms t,
         head_append_late_histogram(&r->st->head, id, s, t, v);
     else if (s)
         head_append_histogram(&r->st->head, id, s, t, v);
+}
+
+static void replay_deleted(void *self, uint32_t id, unix_ms from, unix_ms to)
+{
+    struct replay *r = self;
+
+    if (series_of(r, &id))
+        *VEC_PUSH(r->stones, r->n_stones, r->cap_stones) = head_stone(&r->st->head, id, from, to);
+}
+
+static void set_stones(struct replay *r)
+{
+    struct stones_change c = {.take = stones_join(NULL, r->stones, r->n_stones)};
+
+    views_set_stones(&r->st->views, &c, 1);
 }
 
 /* ---- segments ------------------------------------------------------------------------------ */
@@ -258,8 +284,10 @@ static void scan_segment(struct replay *r, struct segment *s)
 
 static void replay_segment(struct replay *r, const struct segment *s)
 {
-    const struct log_visitor v = {
-        .self = r, .sample = replay_sample, .histogram = replay_histogram};
+    const struct log_visitor v = {.self = r,
+                                  .sample = replay_sample,
+                                  .histogram = replay_histogram,
+                                  .deleted = replay_deleted};
 
     for (size_t i = 0; i < s->scan.n; i++)
         if (!log_record_visit(s->map + s->scan.records[i].at, s->scan.records[i].len, &v))
@@ -385,6 +413,7 @@ static void replay_deinit(struct replay *r)
         label_set_unref(r->told[i].labels);
     free(r->told);
     free(r->alias_list);
+    free(r->stones);
 }
 
 int storage_replay(struct storage *st, struct err *err)
@@ -406,6 +435,7 @@ int storage_replay(struct storage *st, struct err *err)
         if (st->head.valid_from < r.cut)
             st->head.valid_from = r.cut;
         views_change(&st->views, NULL, 0, NULL, 0, true, r.cut);
+        set_stones(&r);
     }
     replay_deinit(&r);
     numbered_deinit(&images);

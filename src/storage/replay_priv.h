@@ -31,6 +31,8 @@ struct replay {
     series_id
         known_below; /* the image knows all living series with lower numbers: others are dead */
     unix_ms cut;     /* samples in order before this are in blocks */
+    struct stone *stones; /* of the head, in the order in which they were set */
+    size_t n_stones, cap_stones;
     uint64_t samples, unknown;
 };
 

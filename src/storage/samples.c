@@ -186,6 +186,24 @@ void samples_add(struct columns *c, unix_ms t, double v, const struct histogram 
     c->n++;
 }
 
+void samples_cut_out(struct columns *c, size_t start, unix_ms from, unix_ms to)
+{
+    size_t low, high, rest;
+
+    if (from > to || start == c->n)
+        return;
+    low = start + first_not_before(c->times + start, c->n - start, from);
+    high = start + first_not_before(c->times + start, c->n - start, to + 1);
+    rest = c->n - high;
+    if (low == high)
+        return;
+    memmove(c->times + low, c->times + high, rest * sizeof *c->times);
+    memmove(c->values + low, c->values + high, rest * sizeof *c->values);
+    if (c->histograms)
+        memmove(&c->histograms[low], &c->histograms[high], rest * sizeof *c->histograms);
+    c->n -= high - low;
+}
+
 /* ---- order --------------------------------------------------------------------------------- */
 
 struct one {

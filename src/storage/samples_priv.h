@@ -34,6 +34,9 @@ void samples_add(struct columns *c, unix_ms t, double v, const struct histogram 
 /* Sorts what was added from `start` on, which came in any order; the first one at a time stays. */
 void samples_sort(struct columns *c, size_t start);
 
+/* Takes what lies in [from, to] out of c[start..n), which is ascending. */
+void samples_cut_out(struct columns *c, size_t start, unix_ms from, unix_ms to);
+
 /* Both c[0..start) and c[start..n) are ascending: makes one of them. */
 void samples_join(struct columns *c, size_t start);
 

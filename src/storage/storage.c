@@ -330,7 +330,7 @@ static void storage_free(struct storage *st)
 static int make_folders(struct storage *st, struct err *err)
 {
     static const char *const names[] = {STORAGE_FOLDER_LOG, STORAGE_FOLDER_HEAD,
-                                        STORAGE_FOLDER_BLOCKS};
+                                        STORAGE_FOLDER_BLOCKS, STORAGE_FOLDER_STONES};
     int r = file_make_dirs(st->dir, err);
 
     for (size_t i = 0; i < ARRAY_LEN(names) && r == 0; i++) {
@@ -379,6 +379,8 @@ int storage_open(const char *dir, const struct storage_options *o, struct storag
         r = lock_dir(st, err);
     if (r == 0)
         r = storage_open_blocks(st, err);
+    if (r == 0)
+        r = storage_load_stones(st, err);
     if (r == 0)
         r = storage_replay(st, err);
     st->opening = false;

@@ -86,6 +86,15 @@ const struct series_reader *storage_reader(struct storage *st);
 /* Takes effect at the next turn of the `compact` thread. 0 is no limit. */
 void storage_set_retention(struct storage *st, dur_ms time, uint64_t bytes);
 
+/*
+ * Deletes what series that match all have in [from, to] at this moment, late samples and blocks
+ * included. What comes later is not touched. When it returns 0, the delete is on the disk and no
+ * new selection or list of labels shows the samples; after an error it may hold for some of them. It
+ * waits for the background work at hand.
+ */
+int storage_delete(struct storage *st, const struct matcher *const *ms, size_t n_ms, unix_ms from,
+                   unix_ms to, struct err *err);
+
 /* Does now what the threads would do: sync the log, cut blocks that are due, shorten the log, drop
  * old blocks. Returns the first error; the rest is done all the same. */
 int storage_tick(struct storage *st, struct err *err);

@@ -12,6 +12,7 @@
 #define STORAGE_FOLDER_LOG    "log"
 #define STORAGE_FOLDER_HEAD   "head"
 #define STORAGE_FOLDER_BLOCKS "blocks"
+#define STORAGE_FOLDER_STONES "tombstones"
 
 /* What can fail for want of a disk, each on its own. */
 enum storage_work { WORK_LOG, WORK_SYNC, WORK_CUT, WORK_IMAGE, WORK_RETENTION, STORAGE_WORKS };
@@ -36,6 +37,7 @@ struct storage {
 
     struct lock turn; /* one turn of the background work at a time; taken before all other locks */
     uint64_t next_block;    /* turn */
+    uint64_t stones_number; /* turn: file of tombstones, 0 is none */
     uint64_t image_number;  /* turn: 0 is none */
     uint64_t first_segment; /* turn: older ones are removed */
     bool trim_due;          /* turn: the head was cut and has not been trimmed since */
@@ -43,6 +45,7 @@ struct storage {
         image_due; /* written under turn: the log alone cannot be trusted, or is mostly in blocks */
     _Atomic bool log_suspect; /* a sync failed: what it was about is only in memory for sure */
     _Atomic uint64_t image_bytes, cuts, cuts_failed, damaged, series_removed;
+    _Atomic uint64_t deletes;
     _Atomic int64_t retention_time;
     _Atomic uint64_t retention_bytes;
 
@@ -80,6 +83,13 @@ int storage_replay(struct storage *st, struct err *err);
 /* retention.c; turn. */
 int storage_retain(struct storage *st, struct err *err);
 int storage_open_blocks(struct storage *st, struct err *err);
+
+/* stones_file.c; turn. What is deleted of the blocks of `v`, with `changes` instead of what v says,
+ * goes to disk: when it returns, it is there. Views are the caller's to change. */
+int storage_write_stones(struct storage *st, const struct view *v,
+                         const struct stones_change *changes, size_t n, struct err *err);
+/* At the start, when the blocks are open: the current view gets what is on disk. */
+int storage_load_stones(struct storage *st, struct err *err);
 
 /* reader.c */
 void storage_reader_init(struct storage *st);

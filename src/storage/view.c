@@ -20,6 +20,10 @@ static void view_free(struct view *v)
 {
     for (size_t i = 0; i < v->n_blocks; i++)
         block_unref(v->blocks[i]);
+    for (size_t i = 0; i < v->n_blocks; i++)
+        stones_unref(v->stones[i]);
+    stones_unref(v->head_stones);
+    free(v->stones);
     free(v->blocks);
     free(v);
 }
@@ -82,7 +86,8 @@ static bool is_among(const struct block *b, struct block *const *set, size_t n)
     return false;
 }
 
-/* Late ones last: of two samples at one time, the reader keeps the one that it meets first. */
+/* Late ones last, and they by age: of two samples at one time, the reader keeps the one that it meets
+ * first. */
 static int compare_blocks(const void *pa, const void *pb)
 {
     const struct block *a = *(struct block *const *)pa, *b = *(struct block *const *)pb;
@@ -90,9 +95,32 @@ static int compare_blocks(const void *pa, const void *pb)
 
     if (late_a != late_b)
         return late_a - late_b;
-    if (a->info.min_time != b->info.min_time)
+    if (!late_a && a->info.min_time != b->info.min_time)
         return a->info.min_time < b->info.min_time ? -1 : 1;
     return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* What is deleted of blocks goes with them. */
+static void inherit_stones(struct view *v, const struct view *old)
+{
+    v->stones = mem_array(v->n_blocks, sizeof(struct stones *));
+    for (size_t i = 0; i < v->n_blocks; i++)
+        for (size_t k = 0; k < old->n_blocks; k++)
+            if (old->blocks[k] == v->blocks[i])
+                v->stones[i] = stones_ref(old->stones[k]);
+    v->head_stones = stones_ref(old->head_stones);
+}
+
+/* lock. Puts v, whose blocks are there, in the place of the current view; returns what has to be
+ * freed. */
+static struct view *replace(struct views *vs, struct view *v)
+{
+    struct view *old = vs->current;
+
+    inherit_stones(v, old);
+    v->next = old;
+    vs->current = v;
+    return unlink_unused(vs, old);
 }
 
 void views_change(struct views *vs, struct block *const *drop, size_t n_drop,
@@ -103,7 +131,7 @@ void views_change(struct views *vs, struct block *const *drop, size_t n_drop,
     {
         WITH_LOCK(&vs->lock);
         old = vs->current;
-        v->blocks = mem_array(old->n_blocks + n_add, sizeof *v->blocks);
+        v->blocks = mem_array(old->n_blocks + n_add, sizeof(struct block *));
         for (size_t i = 0; i < old->n_blocks; i++)
             if (!is_among(old->blocks[i], drop, n_drop))
                 v->blocks[v->n_blocks++] = block_ref(old->blocks[i]);
@@ -112,9 +140,39 @@ void views_change(struct views *vs, struct block *const *drop, size_t n_drop,
         qsort(v->blocks, v->n_blocks, sizeof *v->blocks, compare_blocks);
         v->cut = is_cut ? cut : old->cut;
         v->cuts = old->cuts + is_cut;
-        v->next = old;
-        vs->current = v;
-        unused = unlink_unused(vs, old);
+        unused = replace(vs, v);
+    }
+    if (unused)
+        view_free(unused);
+}
+
+static void set_stones(struct view *v, const struct stones_change *c)
+{
+    struct stones **place = c->block ? NULL : &v->head_stones;
+
+    for (size_t i = 0; i < v->n_blocks && !place; i++)
+        if (v->blocks[i] == c->block)
+            place = &v->stones[i];
+    must(place);
+    stones_unref(*place);
+    *place = c->take;
+}
+
+void views_set_stones(struct views *vs, const struct stones_change *changes, size_t n)
+{
+    struct view *v = view_new(vs, 0), *old, *unused;
+
+    {
+        WITH_LOCK(&vs->lock);
+        old = vs->current;
+        v->blocks = mem_array(old->n_blocks, sizeof(struct block *));
+        for (; v->n_blocks < old->n_blocks; v->n_blocks++)
+            v->blocks[v->n_blocks] = block_ref(old->blocks[v->n_blocks]);
+        v->cut = old->cut;
+        v->cuts = old->cuts;
+        unused = replace(vs, v);
+        for (size_t i = 0; i < n; i++)
+            set_stones(v, &changes[i]);
     }
     if (unused)
         view_free(unused);

@@ -20,7 +20,9 @@ struct view {
     unix_ms cut;           /* samples in order are in blocks before this, in the head from it on */
     struct block **blocks; /* in the order in which a reader joins them, see view.c */
     size_t n_blocks;
-    struct view *next; /* of those that live, newest first */
+    struct stones **stones;     /* what is deleted of each block, NULL: nothing */
+    struct stones *head_stones; /* and of the head, or NULL */
+    struct view *next;          /* of those that live, newest first */
 };
 
 struct views {
@@ -38,6 +40,15 @@ void view_give(struct view *v); /* NULL is fine */
  * (whose references it takes). `is_cut` says that the head was cut at `cut`. */
 void views_change(struct views *vs, struct block *const *drop, size_t n_drop,
                   struct block *const *take_add, size_t n_add, bool is_cut, unix_ms cut);
+
+/* What is deleted of a block from now on. */
+struct stones_change {
+    const struct block *block; /* NULL: the head */
+    struct stones *take;       /* or NULL: nothing */
+};
+
+/* Makes a new current view with these; the others keep what they have. */
+void views_set_stones(struct views *vs, const struct stones_change *changes, size_t n);
 
 /* Whether every living view is younger than the last cut. */
 bool views_all_cut(struct views *vs);

@@ -38,10 +38,16 @@ static void see_histogram(void *self, bool late, uint32_t id, unix_ms t, const s
         ((struct seen *)self)->samples += h->negative_spans[i].length;
 }
 
+static void see_delete(void *self, uint32_t id, unix_ms from, unix_ms to)
+{
+    must(id > 0);
+    ((struct seen *)self)->samples++;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct seen seen = {0};
-    const struct log_visitor v = {&seen, see_series, see_sample, see_histogram};
+    const struct log_visitor v = {&seen, see_series, see_sample, see_histogram, see_delete};
     struct log_scan s;
 
     log_scan_segment(data, size, 1, &s);

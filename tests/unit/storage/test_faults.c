@@ -103,6 +103,14 @@ static int faulty_sync_dir(void *self, const char *path)
 #define SERIES 5
 #define STEPS  (4 * 60) /* minutes: enough for a cut */
 
+/* After these steps the series that is deleted from loses what it has from `from` minutes on; the
+ * second delete is one of blocks and head. */
+#define DELETES       2
+#define DELETE_SERIES 4
+static const struct {
+    int step, from, to;
+} delete_at[DELETES] = {{40, 10, 20}, {225, 30, 210}};
+
 struct life {
     char *dir;
     struct faulty faulty;
@@ -112,6 +120,7 @@ struct life {
     struct label_set *labels[SERIES];
     bool acknowledged[STEPS + 1]; /* and one step when the disk works again */
     unsigned refused;
+    bool deleted[DELETES], may_be_deleted[DELETES]; /* of series DELETE_SERIES, see delete_at */
 };
 
 static void life_init(struct life *l, unsigned fail_at, enum fault_kind kind, int error,
@@ -171,6 +180,28 @@ static void life_step(struct life *l, int step)
     l->acknowledged[step] = r == 0;
 }
 
+static void life_delete(struct life *l, int k)
+{
+    CLEANUP(matcher_freep) struct matcher *m = NULL;
+    struct err err = {0};
+
+    assert_int_equal(matcher_new(MATCH_EQ, STR("i"), STR("4"), &m, NULL), 0);
+    l->deleted[k] = storage_delete(l->st, (const struct matcher *const *)&m, 1,
+                                   T0 + delete_at[k].from * MINUTE, T0 + delete_at[k].to * MINUTE,
+                                   &err) == 0;
+    l->may_be_deleted[k] = true;
+}
+
+/* Whether the sample of a step must not, or may not, be there. */
+static bool is_deleted(const bool *deletes, size_t series, int step)
+{
+    for (int k = 0; k < DELETES; k++)
+        if (deletes[k] && series == DELETE_SERIES && step >= delete_at[k].from &&
+            step <= delete_at[k].to)
+            return true;
+    return false;
+}
+
 static void live(struct life *l)
 {
     struct err err = {0};
@@ -180,6 +211,9 @@ static void live(struct life *l)
         life_step(l, step);
         if (step % 30 == 29)
             (void)storage_tick(l->st, &err);
+        for (int k = 0; k < DELETES; k++)
+            if (step == delete_at[k].step)
+                life_delete(l, k);
         if (step == STEPS / 2) {
             (void)storage_close(l->st, &err);
             life_open(l);
@@ -206,7 +240,9 @@ static void look(struct life *l, struct storage *st, bool more_allowed)
         for (int step = 0; step <= STEPS; step++) {
             bool there = k < c.n && c.times[k] == T0 + step * MINUTE;
 
-            if (l->acknowledged[step] && !there)
+            if (there && is_deleted(l->deleted, i, step))
+                fail_msg("call %u: step %d is deleted and is there", l->faulty.fail_at, step);
+            if (l->acknowledged[step] && !there && !is_deleted(l->may_be_deleted, i, step))
                 fail_msg("call %u: step %d of series %zu is lost", l->faulty.fail_at, step, i);
             if (there && !l->acknowledged[step] && !more_allowed)
                 fail_msg("call %u: step %d was refused and is there", l->faulty.fail_at, step);

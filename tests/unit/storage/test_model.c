@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Storage against a model that anybody can see to be right: per series a sorted array. Random
- * commits with good and bad rows, cuts, images, clean and unclean restarts, old selections kept
- * open; answers are equal all the time.
+ * commits with good and bad rows, cuts, images, deletes, clean and unclean restarts, old selections
+ * kept open; answers are equal all the time.
  */
 #include "tests/unit/storage/storage_fixture.h"
 
@@ -231,6 +231,42 @@ static void query(struct world *w)
     s->reader->release(s);
 }
 
+/* ---- deletes ------------------------------------------------------------------------------- */
+
+static void model_delete(struct model_series *s, unix_ms from, unix_ms to)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->samples[i].t < from || s->samples[i].t > to)
+            s->samples[kept++] = s->samples[i];
+    s->n = kept;
+}
+
+/* A few series and hours most of the time, all of it sometimes. */
+static void delete_some(struct world *w)
+{
+    static const char *const names[] = {"i", "mod", "__name__"};
+    static const char *const values[] = {"7", "3|[12][0-9]", "m"};
+    size_t k = dice_below(&w->dice, 12) == 0 ? 2 : dice_below(&w->dice, 2);
+    const char *value = k == 0 && dice_below(&w->dice, 2) ? values[1] : values[k];
+    CLEANUP(matcher_freep) struct matcher *m = NULL;
+    unix_ms to = w->clock - (unix_ms)dice_below(&w->dice, 9 * HOUR);
+    unix_ms from = to - (unix_ms)dice_below(&w->dice, 4 * HOUR);
+    struct err err = {0};
+
+    if (dice_below(&w->dice, 4) == 0)
+        to = INT64_MAX;
+    if (dice_below(&w->dice, 8) == 0)
+        from = INT64_MIN;
+    assert_int_equal(matcher_new(MATCH_RE, str_c(names[k]), str_c(value), &m, NULL), 0);
+    if (storage_delete(w->st, (const struct matcher *const *)&m, 1, from, to, &err) < 0)
+        fail_msg("delete: %s", err.msg);
+    for (size_t i = 0; i < w->n_series; i++)
+        if (matcher_matches_set(m, w->series[i].labels))
+            model_delete(&w->series[i], from, to);
+}
+
 /* ---- selections that are kept: what they show does not change ------------------------------ */
 
 static void kept_release(struct kept *k)
@@ -315,7 +351,7 @@ static void step(struct world *w)
     case 6: keep(w); break;
     case 7: look_at_kept(w); break;
     case 8: w->clock += (unix_ms)dice_below(&w->dice, 40 * MINUTE); break;
-    case 9:
+    case 9: delete_some(w); break;
     case 10:
     case 11:
     case 12: query(w); break;
