@@ -20,6 +20,7 @@ SELFMETRIC(requests, METRIC_COUNTER, "tocsin_http_requests_total", NULL, "Reques
 struct api {
     struct api_options options;
     struct http_server *server;
+    struct gate *gate;
 };
 
 /* ---- errors, warnings ---------------------------------------------------------------------- */
@@ -270,7 +271,7 @@ static void answer_v1(struct request *r, struct str path)
 static void handle(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
-    struct request r = {.whole = api, .api = &api->options, .http = x};
+    struct request r = {.whole = api, .api = &api->options, .gate = api->gate, .http = x};
     const struct str prefix = STR("/api/v1/");
     struct str path = http_path(x);
 
@@ -309,8 +310,10 @@ int api_start(const struct api_options *o, struct api **ret, struct err *err)
     int r;
 
     a->options = *o;
+    a->gate = gate_new((size_t)o->query_max_concurrency);
     r = http_server_start(&s, &a->server, err);
     if (r < 0) {
+        gate_free(a->gate);
         free(a);
         return r;
     }
@@ -323,6 +326,7 @@ void api_stop(struct api *a)
     if (!a)
         return;
     http_server_stop(a->server);
+    gate_free(a->gate);
     free(a);
 }
 

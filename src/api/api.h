@@ -42,6 +42,9 @@ struct api_options {
     dur_ms lookback;
     dur_ms query_timeout;
     int64_t query_max_samples;
+    int64_t
+        query_max_concurrency; /* queries at a time, others wait; 0: as many as there are workers */
+    uint64_t query_max_memory; /* bytes of one query; 0: what its samples may take */
     struct promql_features features;                 /* of expressions */
     bool delayed_name_removal, type_and_unit_labels; /* as in struct promql_options */
     bool per_step_stats;                             /* stats=all tells the samples of each step */

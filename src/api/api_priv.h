@@ -6,6 +6,7 @@
  *     params    parameters of a request
  *     values    numbers, times, label sets as JSON
  *     result    what PromQL found as JSON
+ *     gate     how many queries at a time
  *     query series rules targets status    the handlers of /api/v1
  *     plain     what lies outside of /api/v1
  *     metrics   /metrics
@@ -17,6 +18,7 @@
 #define TOCSIN_API_API_PRIV_H
 
 #include "api/api.h"
+#include "api/gate.h"
 #include "base/json.h"
 #include "net/http_server.h"
 #include "promql/promql.h"
@@ -41,6 +43,7 @@ struct answer {
 struct request {
     const struct api *whole; /* for api_port(), once `ready` has said yes */
     const struct api_options *api;
+    struct gate *gate; /* of queries */
     struct http_exchange *http;
     struct str label; /* of label/<name>/values */
 };

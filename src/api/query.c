@@ -6,9 +6,11 @@
  * is told.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdint.h>
 
 #include "api/api_priv.h"
+#include "base/num.h"
 
 #define POINTS_MAX      11000 /* of one series of a range query */
 #define ANNOTATIONS_MAX 10    /* warnings, and infos, that an answer shows */
@@ -54,6 +56,9 @@ static int query_options(const struct request *r, struct promql_options *ret, st
     *ret = (struct promql_options){.timeout = timeout < most ? timeout : most,
                                    .subquery_step = evaluation_interval(r),
                                    .max_samples = (size_t)r->api->query_max_samples,
+                                   .max_bytes = (size_t)r->api->query_max_memory,
+                                   .per_step_stats = r->api->per_step_stats &&
+                                                     str_eq(api_param(r, "stats"), STR("all")),
                                    .delayed_name_removal = r->api->delayed_name_removal,
                                    .type_and_unit_labels = r->api->type_and_unit_labels,
                                    .cancel = http_client_gone_flag(r->http)};
@@ -99,7 +104,21 @@ static int read_range(const struct request *r, unix_ms *start, unix_ms *end, dur
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-static void add_stats(struct json_writer *w, const struct promql_stats *s)
+/* The samples of each step as [seconds, count]. */
+static void add_samples_per_step(struct json_writer *w, const struct promql_stats *s)
+{
+    json_key_c(w, "totalQueryableSamplesPerStep");
+    json_array_begin(w);
+    for (size_t k = 0; k < s->n_steps; k++) {
+        json_raw(w, STR(""));
+        buf_addf(w->out, "[");
+        num_add_short(w->out, (double)(s->first_step + (int64_t)k * s->step) / 1000);
+        buf_addf(w->out, ",%" PRIu64 "]", s->samples_per_step[k]);
+    }
+    json_array_end(w);
+}
+
+static void add_stats(struct json_writer *w, const struct promql_stats *s, mono_ns waited)
 {
     mono_ns inner = s->total - s->select - s->sort;
 
@@ -111,11 +130,13 @@ static void add_stats(struct json_writer *w, const struct promql_stats *s)
     api_kv_number(w, "resultSortTime", (double)s->sort / 1e9);
     api_kv_number(w, "queryPreparationTime", (double)s->select / 1e9);
     api_kv_number(w, "innerEvalTime", (double)(inner > 0 ? inner : 0) / 1e9);
-    api_kv_number(w, "execQueueTime", 0);
-    api_kv_number(w, "execTotalTime", (double)s->total / 1e9);
+    api_kv_number(w, "execQueueTime", (double)waited / 1e9);
+    api_kv_number(w, "execTotalTime", (double)(s->total + waited) / 1e9);
     json_object_end(w);
     json_key_c(w, "samples");
     json_object_begin(w);
+    if (s->n_steps)
+        add_samples_per_step(w, s);
     json_kv_i64(w, "totalQueryableSamples", (int64_t)s->samples_read);
     json_kv_i64(w, "peakSamples", (int64_t)s->samples_peak);
     json_object_end(w);
@@ -143,7 +164,7 @@ static void add_annotations(struct answer *a, const struct promql_result *r, boo
 }
 
 static void write_answer(const struct request *r, const struct promql_result *result, size_t limit,
-                         struct answer *a)
+                         mono_ns waited, struct answer *a)
 {
     struct json_writer *w = &a->w;
 
@@ -153,7 +174,7 @@ static void write_answer(const struct request *r, const struct promql_result *re
     json_raw(w, STR(""));
     api_add_result(w->out, result, limit ? limit : SIZE_MAX);
     if (api_param(r, "stats").len)
-        add_stats(w, &result->stats);
+        add_stats(w, &result->stats, waited);
     json_object_end(w);
     add_annotations(a, result, true);
     add_annotations(a, result, false);
@@ -174,6 +195,20 @@ static int query_failed(const struct err *err, struct answer *a)
     return api_fail(a, kind, "%s", err->msg);
 }
 
+/* Waits for a turn; the time that took is gone from the query's own. Who has it leaves the gate. */
+static int take_turn(const struct request *r, struct promql_options *o, mono_ns *ret_waited,
+                     struct answer *a)
+{
+    struct err err = {0};
+
+    if (gate_enter(r->gate, o->timeout, o->cancel, ret_waited, &err) < 0)
+        return query_failed(&err, a);
+    o->timeout -= *ret_waited / NS_PER_MS;
+    if (o->timeout < 1)
+        o->timeout = 1; /* 0 would be the default */
+    return 0;
+}
+
 /* ---- handlers ------------------------------------------------------------------------------ */
 
 int api_query(const struct request *r, struct answer *a)
@@ -182,16 +217,20 @@ int api_query(const struct request *r, struct answer *a)
     CLEANUP(promql_result_freep) struct promql_result *result = NULL;
     struct promql_options o;
     struct err err = {0};
+    mono_ns waited;
     size_t limit;
     unix_ms t;
+    int status;
 
     if (api_param_limit(r, "limit", &limit, a) < 0 ||
         api_param_time(r, "time", clock_unix_ms(), &t, a) < 0 || query_options(r, &o, a) < 0 ||
-        parse(r, &expr, a) < 0)
+        parse(r, &expr, a) < 0 || take_turn(r, &o, &waited, a) < 0)
         return -1;
-    if (promql_instant(expr, &r->api->reader, &o, t, &result, &err) < 0)
+    status = promql_instant(expr, &r->api->reader, &o, t, &result, &err);
+    gate_leave(r->gate);
+    if (status < 0)
         return query_failed(&err, a);
-    write_answer(r, result, limit, a);
+    write_answer(r, result, limit, waited, a);
     return 0;
 }
 
@@ -201,9 +240,11 @@ int api_query_range(const struct request *r, struct answer *a)
     CLEANUP(promql_result_freep) struct promql_result *result = NULL;
     struct promql_options o;
     struct err err = {0};
+    mono_ns waited;
     size_t limit;
     unix_ms start, end;
     dur_ms step;
+    int status;
 
     if (api_param_limit(r, "limit", &limit, a) < 0 || read_range(r, &start, &end, &step, a) < 0 ||
         query_options(r, &o, a) < 0 || parse(r, &expr, a) < 0)
@@ -213,9 +254,13 @@ int api_query_range(const struct request *r, struct answer *a)
                         "invalid parameter \"query\": invalid expression type \"%s\" for range "
                         "query, must be Scalar or instant Vector",
                         promql_type_text(expr->root->type));
-    if (promql_range(expr, &r->api->reader, &o, start, end, step, &result, &err) < 0)
+    if (take_turn(r, &o, &waited, a) < 0)
+        return -1;
+    status = promql_range(expr, &r->api->reader, &o, start, end, step, &result, &err);
+    gate_leave(r->gate);
+    if (status < 0)
         return query_failed(&err, a);
-    write_answer(r, result, limit, a);
+    write_answer(r, result, limit, waited, a);
     return 0;
 }
 

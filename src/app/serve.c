@@ -23,9 +23,10 @@
 #include "storage/storage.h"
 #include "targets/targets.h"
 
-#define SCRAPE_THREADS 2
-#define API_WORKERS    4
-#define LOG_TICK_MS    10000
+#define SCRAPE_THREADS    2
+#define API_WORKERS       4 /* besides those of queries */
+#define QUERY_WORKERS_MAX 64
+#define LOG_TICK_MS       10000
 
 /* ---- what joins the rooms ------------------------------------------------------------------ */
 
@@ -204,6 +205,9 @@ static int build_rules(struct server *s, unix_ns now, struct err *err)
         .alerts = {.self = s, .post = post_alerts},
         .external_url = s->external_url.p,
         .lookback = f->lookback,
+        .query_timeout = f->query_timeout,
+        .query_max_samples = (size_t)f->query_max_samples,
+        .query_max_memory = f->query_max_memory,
         .features = s->features.promql,
         .delayed_name_removal = s->features.delayed_name_removal,
         .type_and_unit_labels = s->features.type_and_unit_labels,
@@ -257,18 +261,26 @@ static void describe_flags(struct server *s)
     }
 }
 
+/* Each query that runs has a worker; they are started when they are needed. */
+static int workers_for_queries(int64_t most)
+{
+    return most > 0 && most < QUERY_WORKERS_MAX ? (int)most : QUERY_WORKERS_MAX;
+}
+
 static int start_api(struct server *s, struct err *err)
 {
     const struct serve_options *f = s->options;
     struct api_options o = {
         .listen_addresses = f->listen_addresses.items,
         .n_listen_addresses = f->listen_addresses.n,
-        .workers = API_WORKERS,
+        .workers = API_WORKERS + workers_for_queries(f->query_max_concurrency),
         .external_url = s->external_url.p,
         .enable_lifecycle = f->enable_lifecycle,
         .lookback = f->lookback,
         .query_timeout = f->query_timeout,
         .query_max_samples = f->query_max_samples,
+        .query_max_concurrency = f->query_max_concurrency,
+        .query_max_memory = f->query_max_memory,
         .features = s->features.promql,
         .delayed_name_removal = s->features.delayed_name_removal,
         .type_and_unit_labels = s->features.type_and_unit_labels,

@@ -16,7 +16,8 @@ struct serve_options {
     const char *external_url;
     bool enable_lifecycle, enable_remote_write_receiver;
     dur_ms lookback, query_timeout;
-    int64_t query_max_samples;
+    int64_t query_max_samples, query_max_concurrency;
+    uint64_t query_max_memory;
     dur_ms for_outage_tolerance, for_grace_period, resend_delay;
     const char *log_level, *log_format;
     struct flag_list features;

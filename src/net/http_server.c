@@ -44,8 +44,10 @@ static struct http_exchange *next_exchange(struct http_server *s, bool *ret_clos
     struct http_exchange *x;
 
     WITH_LOCK(&s->lock);
+    s->n_idle++;
     while (!s->first && !s->closed)
         pthread_cond_wait(&s->work, &s->lock.m);
+    s->n_idle--;
     *ret_closed = s->closed;
     x = s->first;
     if (!x)
@@ -67,6 +69,15 @@ static void work(void *arg)
         handle(x, stopping);
 }
 
+/* Under the lock. */
+static void start_worker(struct http_server *s)
+{
+    char name[16]; /* what the kernel keeps of a thread's name */
+
+    snprintf(name, sizeof name, "api-%d", s->n_workers + 1);
+    thread_start(&s->workers[s->n_workers++], name, work, s);
+}
+
 static bool enqueue(struct http_server *s, struct http_exchange *x)
 {
     WITH_LOCK(&s->lock);
@@ -75,6 +86,8 @@ static bool enqueue(struct http_server *s, struct http_exchange *x)
     *s->last = x;
     s->last = &x->next;
     s->n_queued++;
+    if (s->n_queued > s->n_idle && s->n_workers < s->o.workers)
+        start_worker(s);
     pthread_cond_signal(&s->work);
     return true;
 }
@@ -167,14 +180,8 @@ static void free_server(struct http_server *s)
 
 static void start_threads(struct http_server *s)
 {
-    char name[16]; /* what the kernel keeps of a thread's name */
-
-    thread_start(&s->io, "http", run_io, s);
     s->workers = mem_array((size_t)s->o.workers, sizeof *s->workers);
-    for (; s->n_workers < s->o.workers; s->n_workers++) {
-        snprintf(name, sizeof name, "api-%d", s->n_workers + 1);
-        thread_start(&s->workers[s->n_workers], name, work, s);
-    }
+    thread_start(&s->io, "http", run_io, s);
 }
 
 int http_server_start(const struct http_server_options *o, struct http_server **ret,

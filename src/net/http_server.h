@@ -25,7 +25,7 @@ typedef void http_handler(struct http_exchange *x, void *arg);
 struct http_server_options {
     const char *const *addresses; /* "127.0.0.1:9090", "[::1]:9090", ":9090" */
     size_t n_addresses;
-    int workers;
+    int workers;       /* at most; each is started when all before it are busy */
     size_t max_body;   /* bytes */
     size_t max_header; /* bytes */
     int max_connections;

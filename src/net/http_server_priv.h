@@ -121,7 +121,7 @@ struct http_server {
     struct http_listener *listeners;
     size_t n_listeners;
     struct thread io, *workers;
-    int n_workers;
+    int n_workers; /* under lock; when closed no more are added */
     struct http_conns conns;
     struct loop_timer
         *last_call;    /* I/O thread: the longest time to bring out answers when stopping */
@@ -133,6 +133,7 @@ struct http_server {
     pthread_cond_t work;
     struct http_exchange *first, **last;
     size_t n_queued;
+    size_t n_idle; /* workers that wait for an exchange */
     bool closed;
 };
 

@@ -23,6 +23,35 @@ int eval_hold(struct eval *e, size_t samples, struct err *err)
     return e->held > e->opts.max_samples ? eval_too_many(err) : 0;
 }
 
+void eval_count(struct eval *e, struct counting c, size_t k, uint64_t samples)
+{
+    uint64_t *per_step = e->stats->samples_per_step;
+
+    samples *= c.times;
+    e->stats->samples_read += samples;
+    if (!per_step || samples == 0)
+        return;
+    switch (c.at) {
+    case COUNT_AT_STEP: per_step[k] += samples; return;
+    case COUNT_AT_END: per_step[e->steps - 1] += samples; return;
+    case COUNT_AT_ALL_STEPS:
+        for (size_t i = 0; i < e->steps; i++)
+            per_step[i] += samples / e->steps;
+        return;
+    }
+}
+
+/* The steps of the grid are as one. Returns how it was before. */
+static struct counting count_all_steps(struct eval *e, const struct grid *grid)
+{
+    struct counting before = e->counting;
+
+    e->counting.times *= grid->n;
+    if (before.at == COUNT_AT_STEP)
+        e->counting.at = COUNT_AT_ALL_STEPS;
+    return before;
+}
+
 int eval_check(struct eval *e, size_t steps, struct err *err)
 {
     if (e->arena->overflow)
@@ -102,6 +131,7 @@ static int vector_of(struct eval *e, const struct promql_node *node, const struc
 int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid,
                 struct vec **ret, struct err *err)
 {
+    struct counting counting;
     struct vec *once;
     int r = eval_check(e, 1, err);
 
@@ -109,7 +139,9 @@ int eval_vector(struct eval *e, const struct promql_node *node, const struct gri
         return r;
     if (!node->step_invariant || grid->n == 1)
         return vector_of(e, node, grid, ret, err);
+    counting = count_all_steps(e, grid);
     r = vector_of(e, node, grid_once(e, grid), &once, err);
+    e->counting = counting;
     if (r < 0)
         return r;
     *ret = vec_repeat(e, once, grid);
@@ -153,6 +185,7 @@ static int scalar_of(struct eval *e, const struct promql_node *node, const struc
 int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid,
                 double **ret, struct err *err)
 {
+    struct counting counting;
     double *once;
     int r = eval_check(e, grid->n, err);
 
@@ -160,7 +193,9 @@ int eval_scalar(struct eval *e, const struct promql_node *node, const struct gri
         return r;
     if (!node->step_invariant || grid->n == 1 || node->kind == NODE_NUMBER)
         return scalar_of(e, node, grid, ret, err);
+    counting = count_all_steps(e, grid);
     r = scalar_of(e, node, grid_once(e, grid), &once, err);
+    e->counting = counting;
     if (r < 0)
         return r;
     *ret = arena_array(e->arena, grid->n, sizeof **ret);

@@ -170,6 +170,14 @@ struct window_cursor {
 
 struct notes; /* promql/annotations.h */
 
+/* How often a sample that is looked at counts in the statistics, and as of which step. Prometheus
+ * counts what does not depend on the step at each step, a subquery that is the whole query at its
+ * end, and a subquery in a function not at all: the function counts its windows. */
+struct counting {
+    enum { COUNT_AT_STEP, COUNT_AT_ALL_STEPS, COUNT_AT_END } at;
+    size_t times;
+};
+
 /* One evaluation on one thread. What is shared with others is read only. */
 struct eval {
     const struct promql_expr *expr;
@@ -190,6 +198,9 @@ struct eval {
     const struct label_set **labels; /* references to be given back at the end */
     size_t n_labels, cap_labels;
 
+    struct counting counting; /* of the selectors and range functions that are set up now */
+    size_t steps;             /* of the query */
+
     size_t held;   /* samples in rows that are kept, as the limit counts them */
     uint64_t work; /* since the last look at clock and cancellation */
 };
@@ -208,6 +219,8 @@ int eval_ranges(struct eval *e, const struct promql_node *node, const struct gri
 int eval_check(struct eval *e, size_t steps, struct err *err);
 int eval_hold(struct eval *e, size_t samples, struct err *err); /* counts samples that are kept */
 int eval_too_many(struct err *err);
+void eval_count(struct eval *e, struct counting c, size_t k,
+                uint64_t samples); /* looked at, at step k */
 
 /* select.c */
 int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,

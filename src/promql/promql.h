@@ -45,6 +45,7 @@ struct promql_options {
     size_t max_bytes;     /* of memory; 0: what max_samples of 16 bytes take and some more */
     bool delayed_name_removal; /* feature promql-delayed-name-removal */
     bool type_and_unit_labels; /* feature type-and-unit-labels: rate() looks at __type__ */
+    bool per_step_stats;       /* feature promql-per-step-stats: count the samples of each step */
     const atomic_bool *cancel; /* becomes true from outside: stop; NULL: nobody will */
 };
 
@@ -68,6 +69,11 @@ struct promql_stats {
     uint64_t series_read;
     size_t samples_peak; /* held at the same time */
     size_t bytes_peak;
+    /* samples_read by step, with per_step_stats; in the arena of the result */
+    uint64_t *samples_per_step;
+    size_t n_steps;
+    unix_ms first_step;
+    dur_ms step;
     mono_ns total, select, read, sort; /* of the time: finding series, getting samples, ordering */
 };
 

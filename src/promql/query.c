@@ -215,11 +215,25 @@ static void take_track(struct promql_result *result, const struct label_set *lab
     *s = (struct promql_series){label_set_ref(labels), n, times, values, h};
 }
 
+static uint64_t track_samples(const struct track *track)
+{
+    uint64_t n = track->n;
+
+    for (size_t i = 0; i < track->nh; i++)
+        n += hist_samples(track->h[i]);
+    return n;
+}
+
 static int take_matrix(struct eval *e, const struct promql_node *root, const struct grid *grid,
                        struct promql_result *result, struct err *err)
 {
+    bool subquery = promql_unparen((struct promql_node *)root)->kind == NODE_SUBQUERY;
     struct ranges *ranges;
-    int r = eval_ranges(e, root, grid, &ranges, err);
+    int r;
+
+    if (subquery)
+        e->counting.at = COUNT_AT_END;
+    r = eval_ranges(e, root, grid, &ranges, err);
 
     if (r < 0)
         return r;
@@ -232,7 +246,8 @@ static int take_matrix(struct eval *e, const struct promql_node *root, const str
             r = eval_hold(e, ranges->track.n + ranges->track.nh, err);
         if (r < 0)
             return r;
-        e->stats->samples_read += ranges->track.n + ranges->track.nh;
+        if (!subquery)
+            eval_count(e, e->counting, 0, track_samples(&ranges->track));
         if (m.name == NAME_LATER)
             m.name = NAME_GONE;
         if (ranges->track.n + ranges->track.nh > 0)
@@ -344,6 +359,8 @@ static int run(struct promql_query *q, const struct series_reader *reader, const
         .stats = &result->stats,
         .columns = q->columns,
         .buckets = q->buckets,
+        .counting = {.times = 1},
+        .steps = grid->n,
     };
     int r;
 
@@ -351,6 +368,12 @@ static int run(struct promql_query *q, const struct series_reader *reader, const
         return err_set(err, -EINVAL, "%s", q->expr->refusal);
     arena_init(&result->arena, 0);
     hist_acc_init(&e.acc, e.arena);
+    if (q->opts.per_step_stats) {
+        result->stats.samples_per_step = arena_array(&result->arena, grid->n, sizeof(uint64_t));
+        result->stats.n_steps = grid->n;
+        result->stats.first_step = grid->start;
+        result->stats.step = grid->step;
+    }
     result->type = instant ? q->expr->root->type : PROMQL_MATRIX;
     result->time = grid->start;
     r = evaluate(&e, grid, result, err);

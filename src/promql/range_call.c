@@ -51,6 +51,15 @@ bool function_takes_range(enum promql_function_id id)
     return find(id) != NULL;
 }
 
+static uint64_t window_samples(const struct window *w)
+{
+    uint64_t n = w->n;
+
+    for (size_t i = 0; i < w->nh; i++)
+        n += hist_samples(w->h[i]);
+    return n;
+}
+
 static int range_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err)
 {
     struct range_call *c = v->self;
@@ -73,7 +82,7 @@ static int range_fill(struct eval *e, struct vec *v, size_t i, struct row *row, 
         ranges_window(c->ranges, v->grid, k, &cursor, &w);
         if (w.n + w.nh == 0)
             continue;
-        e->stats->samples_read += w.n + (w.nh ? w.nh * hist_samples(w.h[0]) : 0);
+        eval_count(e, c->counting, k, window_samples(&w));
         r = eval_check(e, w.n + w.nh, err); /* one series with long windows can take minutes */
         if (r < 0)
             return r;
@@ -132,6 +141,7 @@ int call_over_range(struct eval *e, const struct promql_node *node, const struct
     c->begin = f->begin;
     c->end = f->end;
     c->steps = grid->n;
+    c->counting = e->counting;
     v = vec_new(e, grid, c->ranges->n);
     for (size_t i = 0; i < v->n; i++)
         v->metrics[i] = c->ranges->metrics[i];
@@ -157,6 +167,7 @@ int call_absent_over_time(struct eval *e, const struct promql_node *node, const 
             struct window w;
 
             ranges_window(ranges, grid, k, &cursor, &w);
+            eval_count(e, e->counting, k, window_samples(&w));
             if (w.n + w.nh)
                 row_set(&there, k, 1);
         }

@@ -27,6 +27,7 @@ typedef int range_fn(struct eval *e, struct range_call *c, const struct window *
 struct range_call {
     range_fn *fn;
     size_t steps;
+    struct counting counting;
     void (*begin)(struct eval *e, struct range_call *c); /* a new track; may be NULL */
     void (*end)(struct eval *e, struct range_call *c,
                 bool floats); /* after it; floats: any was answered */

@@ -65,6 +65,7 @@ struct source {
     struct selection *selection;
     struct ranges ranges; /* its windows are the look-back of each step */
     bool timestamps, floats_only;
+    struct counting counting;
     unix_ms from, to;
 };
 
@@ -88,7 +89,7 @@ static void pick(struct eval *e, struct row *row, size_t n, size_t k, const stru
         row_set_hist(e, row, n, k, h);
     }
     *last = at;
-    e->stats->samples_read += h ? hist_samples(h) : 1;
+    eval_count(e, s->counting, k, h && !s->timestamps ? hist_samples(h) : 1);
 }
 
 static bool ends_series(const struct columns *c, size_t at)
@@ -139,6 +140,7 @@ static int source_select(struct eval *e, struct source *s, const struct matcher 
     int r;
 
     *v = (struct vec){.grid = grid, .fill = source_fill, .self = s};
+    s->counting = e->counting;
     ranges_span(&s->ranges, grid, &s->from, &s->to);
     r = eval_select(e, matchers, n_matchers, s->from, s->to, &s->selection, err);
     if (r < 0)
@@ -332,6 +334,7 @@ int eval_subquery(struct eval *e, const struct promql_node *node, const struct g
 {
     struct ranges *ranges = arena_zalloc(e->arena, sizeof *ranges);
     struct subquery *s = arena_zalloc(e->arena, sizeof *s);
+    struct counting counting = e->counting;
     int r;
 
     ranges->node = node;
@@ -344,7 +347,10 @@ int eval_subquery(struct eval *e, const struct promql_node *node, const struct g
     if (r < 0)
         return r;
     if (s->grid.n > 0) {
+        if (counting.at != COUNT_AT_END)
+            e->counting.times = 0;
         r = eval_vector(e, node->subquery.arg, &s->grid, &s->inner, err);
+        e->counting = counting;
         if (r < 0)
             return r;
         ranges->n = s->inner->n;

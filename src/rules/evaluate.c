@@ -57,6 +57,9 @@ struct promql_options rules_asking(const struct rules *r, const struct group *g)
     return (struct promql_options){
         .lookback = r->options.lookback,
         .subquery_step = g->subquery_step,
+        .timeout = r->options.query_timeout,
+        .max_samples = r->options.query_max_samples,
+        .max_bytes = r->options.query_max_memory,
         .delayed_name_removal = r->options.delayed_name_removal,
         .type_and_unit_labels = r->options.type_and_unit_labels,
     };

@@ -27,9 +27,11 @@ struct rules;
 struct rules_options {
     struct series_reader reader;
     struct sample_sink samples;
-    struct alert_sink alerts;                        /* post NULL: nobody is told */
-    const char *external_url;                        /* without a slash at its end */
-    dur_ms lookback;                                 /* of instant selectors; 5m */
+    struct alert_sink alerts; /* post NULL: nobody is told */
+    const char *external_url; /* without a slash at its end */
+    dur_ms lookback;          /* of instant selectors; 5m */
+    dur_ms query_timeout;     /* these three as in struct promql_options */
+    size_t query_max_samples, query_max_memory;
     struct promql_features features;                 /* of expressions in rules and templates */
     bool delayed_name_removal, type_and_unit_labels; /* as in struct promql_options */
     dur_ms resend_delay;                             /* 1m */
