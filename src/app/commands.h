@@ -12,6 +12,7 @@ enum exit_code {
     EXIT_USAGE = 2,  /* flags or, for serve, the configuration are wrong: nothing was tried */
 };
 
+int command_rules(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_query(int argc, char **argv);

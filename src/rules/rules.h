@@ -20,6 +20,7 @@
 #include "model/label_set.h"
 #include "model/ports.h"
 #include "promql/promql.h"
+#include "rules/catalogue.h" /* for who shows or fills in ready rules */
 
 struct config;
 struct rules;

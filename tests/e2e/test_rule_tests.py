@@ -155,6 +155,36 @@ def test_tests_are_chosen_by_name_and_written_as_junit(world):
     assert world.run("test", "rules", world.folder + "/none.yml").returncode == 1
 
 
+def test_a_ready_rule_passes_a_test_of_it(world):
+    answer = world.run("rules", "new", "redis-memory-absolute", "--job=r", "--threshold=200MB", "--for=1m")
+    assert answer.returncode == 0, answer
+    world.write("rules.yml", answer.stdout)
+    path = world.write("test.yml", HEAD + """
+tests:
+  - interval: 1m
+    input_series: [{series: 'redis_memory_used_bytes{job="r", instance="a"}', values: '209715200 209715201x3'}]
+    alert_rule_test:
+      - {eval_time: 1m, alertname: RedisMemoryOverLimit}
+      - eval_time: 2m
+        alertname: RedisMemoryOverLimit
+        exp_alerts:
+          - exp_labels: {severity: critical, component: redis, job: r, instance: a}
+            exp_annotations: %s
+""" % json.dumps({k: v.replace("{{ $labels.instance }}", "a").replace("{{ $value | humanize1024 }}", "200Mi")
+                  for k, v in annotations(answer.stdout).items()}))
+    answer = world.run("test", "rules", path)
+    assert answer.returncode == 0, answer
+    assert world.run("rules", "new", "no-such-rule").returncode == 1
+    assert world.run("rules", "list", "mysql").stdout.count("\n  mysql-") == 32
+    assert "needs" in world.run("rules", "show", "redis-system-memory").stdout
+
+
+def annotations(text):
+    """The lines below `annotations:`, each NAME: 'TEXT'."""
+    lines = text.split("annotations:\n")[1].splitlines()
+    return {k.strip(): v.strip().strip("'").replace("''", "'") for k, v in (line.split(": ", 1) for line in lines)}
+
+
 def test_cases_of_the_peer(world):
     if not os.path.exists(CASES):
         print("# skipped: no shared cases")
