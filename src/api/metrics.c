@@ -37,6 +37,8 @@ static void add_storage(struct buf *out, struct storage *storage)
         "Commits refused because the log could not be written.", st.log_failed);
     add(out, "tocsin_storage_damaged_total", METRIC_COUNTER,
         "Records and chunks whose checksum differed.", st.damaged);
+    add(out, "tocsin_storage_stopped", METRIC_GAUGE,
+        "1 while samples are refused because the disk is full or cannot be written.", st.stopped);
     add(out, "tocsin_storage_problem", METRIC_GAUGE,
         "1 while something cannot be written, see the log.", st.problem[0] != '\0');
 }

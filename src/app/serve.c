@@ -11,6 +11,7 @@
 #include "alerts/alerts.h"
 #include "app/commands.h"
 #include "app/leap.h"
+#include "app/own_alerts.h"
 #include "app/server.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -27,6 +28,9 @@
 #define API_WORKERS       4 /* besides those of queries */
 #define QUERY_WORKERS_MAX 64
 #define LOG_TICK_MS       10000
+
+/* Of the disk, kept from samples so that alerts and their messages can still be written. */
+#define DISK_KEPT_FREE ((uint64_t)16 << 20)
 
 /* ---- what joins the rooms ------------------------------------------------------------------ */
 
@@ -146,6 +150,8 @@ static int open_storage(struct server *s, struct err *err)
     storage_options_default(&o);
     o.retention_time = s->options->retention_time;
     o.retention_bytes = s->options->retention_size;
+    o.fsync_interval = s->options->fsync_interval;
+    o.kept_free = DISK_KEPT_FREE;
     o.out_of_order_window = s->config->out_of_order_time_window;
     o.on_event = log_storage_event;
     buf_addf(&path, "%s/tsdb", s->options->data_path);
@@ -267,6 +273,13 @@ static int workers_for_queries(int64_t most)
     return most > 0 && most < QUERY_WORKERS_MAX ? (int)most : QUERY_WORKERS_MAX;
 }
 
+static void build_own_alerts(struct server *s)
+{
+    const struct alert_sink sink = {s, post_alerts};
+
+    s->own_alerts = own_alerts_new(s->storage, &sink, s->external_url.p);
+}
+
 static int start_api(struct server *s, struct err *err)
 {
     const struct serve_options *f = s->options;
@@ -341,6 +354,7 @@ static int build(struct server *s, struct err *err)
         (r = build_rules(s, now, err)) < 0)
         return r;
     build_scrape(s);
+    build_own_alerts(s);
     if (s->options->enable_remote_write_receiver)
         s->remote_write = remote_write_new(storage_sink(s->storage));
     return start_api(s, err);
@@ -367,10 +381,21 @@ static void tick_log(void *arg)
     loop_timer_after(s->log_timer, LOG_TICK_MS);
 }
 
+static void tick_own_alerts(void *arg)
+{
+    struct server *s = arg;
+    const struct config *config = server_config(s);
+
+    own_alerts_tick(s->own_alerts, config->external_labels, clock_unix_ns());
+    config_unref(config);
+    loop_timer_after(s->own_alerts_timer, OWN_ALERTS_EVERY_MS);
+}
+
 static void run(struct server *s)
 {
     s->targets_timer = loop_timer_new(s->loop, server_refresh_targets, s);
     s->log_timer = loop_timer_new(s->loop, tick_log, s);
+    s->own_alerts_timer = loop_timer_new(s->loop, tick_own_alerts, s);
     tick_log(s);
     server_begin(s);
     loop_on_signal(s->loop, SIGHUP, on_signal, s);
@@ -382,6 +407,7 @@ static void run(struct server *s)
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_start(s->rule_roles[i]);
     atomic_store(&s->ready, true);
+    tick_own_alerts(s);
     log_event(LOG_INFO, "ready", "url", s->external_url.p, "listen",
               s->options->listen_addresses.items[0], "data", s->options->data_path, "version",
               TOCSIN_VERSION, NULL);
@@ -403,6 +429,7 @@ static void tear_down(struct server *s)
     role_stop(s->alerts_role);
     role_stop(s->notify_role);
 
+    own_alerts_free(s->own_alerts);
     rules_free(s->rules);
     alerts_free(s->alerts);
     notify_free(s->notify);

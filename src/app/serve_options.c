@@ -21,6 +21,10 @@ static const struct flag flags[] = {
     {"storage.tsdb.retention.size", FLAG_SIZE, AT(retention_size), "0B",
      "How much disk samples may take, e.g. 20GB. 0B: no limit in size.",
      "样本最多占用的磁盘，例如 20GB；0B 表示不限。"},
+    {"storage.tsdb.fsync-interval", FLAG_DURATION, AT(fsync_interval), "1s",
+     "How often the log is forced to the disk: what a loss of power may cost. A kill costs nothing. "
+     "0s: before each answer.",
+     "日志强制落盘的间隔，即断电时最多丢失的时长；进程被杀不丢数据。0s 表示每次应答之前落盘。"},
     {"web.listen-address", FLAG_LIST, AT(listen_addresses), "127.0.0.1:9090",
      "Where to listen. May be given several times.", "监听地址，可多次给出。"},
     {"web.external-url", FLAG_TEXT, AT(external_url), "",

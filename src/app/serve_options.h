@@ -12,6 +12,7 @@ struct serve_options {
     const char *data_path;
     dur_ms retention_time;
     uint64_t retention_size;
+    dur_ms fsync_interval;
     struct flag_list listen_addresses;
     const char *external_url;
     bool enable_lifecycle, enable_remote_write_receiver;

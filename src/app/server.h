@@ -19,6 +19,7 @@
 #define RULE_WORKERS 2 /* threads that evaluate groups: as many groups at the same time */
 
 struct alerts;
+struct own_alerts;
 struct api;
 struct remote_write;
 struct rules;
@@ -36,7 +37,8 @@ struct server {
 
     /* main thread */
     struct loop *loop;
-    struct loop_timer *targets_timer, *log_timer;
+    struct loop_timer *targets_timer, *log_timer, *own_alerts_timer;
+    struct own_alerts *own_alerts;
     struct targets *targets;
 
     /* under lock: what is in force; replaced by main */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int result(int r)
@@ -80,7 +81,14 @@ static int sys_sync_dir(void *self, const char *path)
     return r;
 }
 
+static int64_t sys_free_bytes(void *self, const char *path)
+{
+    struct statvfs v;
+
+    return statvfs(path, &v) < 0 ? -errno : (int64_t)(v.f_bavail * v.f_frsize);
+}
+
 const struct file_ops file_ops_system = {
-    NULL,      sys_create, sys_write,  sys_truncate, sys_sync,
-    sys_close, sys_rename, sys_unlink, sys_make_dir, sys_sync_dir,
+    NULL,       sys_create, sys_write,    sys_truncate, sys_sync,       sys_close,
+    sys_rename, sys_unlink, sys_make_dir, sys_sync_dir, sys_free_bytes,
 };

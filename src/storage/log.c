@@ -77,10 +77,26 @@ static int begin_segment(struct log *l, struct err *err)
     return 0;
 }
 
+static int check_room(const struct log *l, struct err *err)
+{
+    int64_t room;
+
+    if (l->kept_free == 0 || !l->ops->free_bytes)
+        return 0;
+    room = l->ops->free_bytes(l->ops->self, l->dir);
+    if (room >= 0 && (uint64_t)room < l->kept_free)
+        return err_set(err, -ENOSPC,
+                       "the disk of %s is full: its last %llu MiB are kept for alerts and messages",
+                       l->dir, (unsigned long long)(l->kept_free >> 20));
+    return 0;
+}
+
 int log_append(struct log *l, const void *record, size_t len, struct err *err)
 {
-    int r;
+    int r = check_room(l, err);
 
+    if (r < 0)
+        return r;
     if (l->at >= LOG_SEGMENT_BYTES)
         retire(l);
     if (l->current.fd < 0) {

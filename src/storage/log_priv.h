@@ -30,6 +30,8 @@ struct log_file {
 struct log {
     const struct file_ops *ops;
     char *dir;
+    uint64_t
+        kept_free; /* with less free bytes on the disk nothing is appended; 0: until it is full */
 
     /* commit */
     struct log_file current; /* fd -1: to be made */

@@ -393,6 +393,7 @@ static void replay_log(struct replay *r, const struct numbered *files, uint64_t 
     log_init(&st->log, st->ops, folder.p, next, bytes);
     buf_free(&folder);
     st->log.bytes_since = bytes;
+    st->log.kept_free = st->o.kept_free;
 }
 
 static int list_folder(const struct storage *st, const char *name, struct numbered *ret,

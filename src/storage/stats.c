@@ -67,6 +67,7 @@ void storage_stats(struct storage *st, struct storage_stats *ret)
         .damaged = st->damaged,
         .log_bytes = st->log.bytes,
         .image_bytes = st->image_bytes,
+        .stopped = st->has_problem[WORK_LOG],
     };
     count_head(st, ret);
     count_blocks(st, ret);

@@ -47,7 +47,10 @@ struct storage_options {
                               it */
     dur_ms out_of_order_window; /* how far behind the newest sample of all a late one is taken; 0:
                                    not at all */
-    uint64_t series_budget;     /* series in the head at once; 0: no limit */
+    uint64_t
+        kept_free; /* bytes of the disk that are left to others: commits are refused with -ENOSPC when
+                               less is free. 0: none */
+    uint64_t series_budget; /* series in the head at once; 0: no limit */
 
     unix_ms (*now)(void *now_arg); /* NULL: the clock. For SAMPLE_TOO_NEW and nothing else */
     void *now_arg;
@@ -117,6 +120,7 @@ struct storage_stats {
     uint64_t blocks, block_bytes, log_bytes, image_bytes;
     unix_ms lowest_time; /* of everything; INT64_MAX when there is nothing */
 
+    bool stopped;      /* the last commit was refused, since the log could not be written */
     char problem[256]; /* what cannot be written at this moment; "" when all is well */
 };
 

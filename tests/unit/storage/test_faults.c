@@ -369,6 +369,41 @@ static void a_record_half_written_is_cut_off_at_once(void **state)
     life_deinit(&l);
 }
 
+static int64_t room;
+
+static int64_t room_left(void *self, const char *path)
+{
+    return room;
+}
+
+static void commits_are_refused_while_less_is_free_than_is_kept_for_others(void **state)
+{
+    struct storage_stats stats;
+    struct err err = {0};
+    struct sample_row row;
+    struct life l;
+
+    life_init(&l, 0, FAIL_ONCE, -ENOSPC, SECOND);
+    l.ops.free_bytes = room_left;
+    l.o.kept_free = 1000;
+    room = 1000;
+    life_open(&l);
+    row = (struct sample_row){ref_of(l.st, l.labels[0]), T0, 1, NULL};
+    assert_int_equal(commit(l.st, &row, 1, COMMIT_SKIP_BAD, NULL, &err), 0);
+    room = 999;
+    row.t++;
+    assert_int_equal(commit(l.st, &row, 1, COMMIT_SKIP_BAD, NULL, &err), -ENOSPC);
+    assert_non_null(strstr(err.msg, "is full"));
+    storage_stats(l.st, &stats);
+    assert_true(stats.stopped);
+    room = -EIO; /* not known: then it is tried */
+    assert_int_equal(commit(l.st, &row, 1, COMMIT_SKIP_BAD, NULL, &err), 0);
+    storage_stats(l.st, &stats);
+    assert_false(stats.stopped);
+    must_close(l.st);
+    life_deinit(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +412,7 @@ int main(void)
         cmocka_unit_test(a_disk_that_stays_full_refuses_and_goes_on_when_there_is_room),
         cmocka_unit_test(a_record_half_written_is_cut_off_at_once),
         cmocka_unit_test(a_commit_whose_sync_fails_is_refused_as_a_whole),
+        cmocka_unit_test(commits_are_refused_while_less_is_free_than_is_kept_for_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
