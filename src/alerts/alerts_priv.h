@@ -53,7 +53,7 @@ struct held {
     const struct label_set *labels; /* reference */
     const struct alert *alert; /* reference; NULL only between the first report and its commit */
     uint64_t fingerprint;
-    uint32_t twin;     /* 0, or its number among alerts with the same fingerprint */
+    uint64_t number;   /* of its record: they ascend, so that new records go to the table's end */
     uint64_t log_hash; /* stands for it in the notification log */
 
     struct seat *seats; /* one a matching route, in order */
@@ -120,10 +120,10 @@ struct alerts {
     struct keeper keeper;
     struct message_sink messages;
 
-    struct map held;        /* by labels */
-    struct map held_by_key; /* by fingerprint and twin: the key of the record */
-    size_t n_present;       /* held alerts that are not gone */
-    struct held **posted;   /* of the post under way */
+    struct map held;      /* by labels */
+    uint64_t next_number; /* of a held alert */
+    size_t n_present;     /* held alerts that are not gone */
+    struct held **posted; /* of the post under way */
     size_t n_posted, posted_cap;
 
     struct map groups; /* by route and labels */
@@ -184,7 +184,7 @@ static inline bool held_is_resolved(const struct held *h, unix_ns now)
 struct held *store_get(const struct alerts *a, const struct label_set *labels);
 struct held *store_add(struct alerts *a, const struct label_set *labels);
 /* For a record that is read back. NULL: its labels are taken. */
-struct held *store_add_as(struct alerts *a, const struct label_set *labels, uint32_t twin);
+struct held *store_add_as(struct alerts *a, const struct label_set *labels, uint64_t number);
 void store_remove(struct alerts *a, struct held *h); /* frees it */
 void store_deinit(struct alerts *a);
 
@@ -248,9 +248,9 @@ DEFINE_FREEP(log_entry, struct log_entry)
 
 /* ---- record.c: records as JSON, docs/formats/state-alerts.md ------------------------------- */
 
-void record_alert_key(uint64_t fingerprint, uint32_t twin, struct buf *out);
+void record_alert_key(uint64_t number, uint64_t fingerprint, struct buf *out);
 void record_alert(const struct alert *al, bool resolved, struct buf *out);
-int record_alert_read(struct str key, struct str value, struct alert **ret, uint32_t *ret_twin,
+int record_alert_read(struct str key, struct str value, struct alert **ret, uint64_t *ret_number,
                       bool *ret_resolved, struct err *err);
 void record_entry(const struct log_entry *e, struct buf *out);
 void record_silence(const struct silence *s, struct buf *out);

@@ -56,7 +56,7 @@ static void add_op(struct ops *o, const char *table, struct str key, bool delete
 static struct str held_key(struct ops *o, const struct held *h)
 {
     buf_reset(&o->text);
-    record_alert_key(h->fingerprint, h->twin, &o->text);
+    record_alert_key(h->number, h->fingerprint, &o->text);
     return arena_str(&o->arena, buf_str(&o->text));
 }
 
@@ -173,11 +173,11 @@ static int load_alert(struct str key, struct str value, void *arg)
     struct err err = {0};
     struct alert *al = NULL;
     struct held *h = NULL;
-    uint32_t twin;
+    uint64_t number;
     bool resolved;
 
-    if (record_alert_read(key, value, &al, &twin, &resolved, &err) >= 0) {
-        h = store_add_as(l->a, al->labels, twin);
+    if (record_alert_read(key, value, &al, &number, &resolved, &err) >= 0) {
+        h = store_add_as(l->a, al->labels, number);
         if (!h)
             err_set(&err, -EEXIST, "an alert with these labels was read already");
     }

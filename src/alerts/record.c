@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bytes are described in docs/formats/state-alerts.md. An alert, key = fingerprint[-twin]:
+ * The bytes are described in docs/formats/state-alerts.md. An alert, key = number-fingerprint:
  *
  *     {"version":1,"labels":{"alertname":"A"},"annotations":{},"startsAt":"2026-02-04T08:11:28.8Z",
  *      "endsAt":"2026-02-04T08:16:28.8Z","updatedAt":"...","generatorURL":"","timedOut":false,"resolved":false}
@@ -23,7 +23,6 @@
 #include "alerts/alerts_priv.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "model/alert_json.h"
 
 #define RECORD_VERSION 1
@@ -31,11 +30,9 @@
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-void record_alert_key(uint64_t fingerprint, uint32_t twin, struct buf *out)
+void record_alert_key(uint64_t number, uint64_t fingerprint, struct buf *out)
 {
-    buf_addf(out, "%016llx", (unsigned long long)fingerprint);
-    if (twin > 0)
-        buf_addf(out, "-%u", (unsigned)twin);
+    buf_addf(out, "%016llx-%016llx", (unsigned long long)number, (unsigned long long)fingerprint);
 }
 
 void record_alert(const struct alert *al, bool resolved, struct buf *out)
@@ -134,24 +131,22 @@ static int read_doc(struct str value, struct json **ret, struct err *err)
     return r;
 }
 
-/* The key is the check sum of the labels, and has one way to be written. */
-static int read_twin(struct str key, const struct label_set *labels, uint32_t *ret, struct err *err)
+/* The second half of the key is the check sum of the labels. */
+static int read_number(struct str key, const struct label_set *labels, uint64_t *ret,
+                       struct err *err)
 {
-    CLEANUP(buf_free) struct buf canonical = {0};
-    struct str twin = key;
-    uint64_t n = 0;
+    struct str check = key, number = str_cut(&check, '-');
+    uint64_t n, fingerprint;
 
-    str_cut(&twin, '-');
-    if (twin.len > 0 && (!num_parse_u64(twin, &n) || n > UINT32_MAX))
-        return err_set(err, -EBADMSG, "expected a number after the fingerprint in the key");
-    record_alert_key(alert_fingerprint(labels), (uint32_t)n, &canonical);
-    if (!str_eq(key, buf_str(&canonical)))
+    if (!hex_read(number, &n) || n >= UINT64_MAX / 2 || !hex_read(check, &fingerprint))
+        return err_set(err, -EBADMSG, "expected a number and a fingerprint as the key");
+    if (fingerprint != alert_fingerprint(labels))
         return err_set(err, -EBADMSG, "the key is not the fingerprint of the labels");
-    *ret = (uint32_t)n;
+    *ret = n;
     return 0;
 }
 
-int record_alert_read(struct str key, struct str value, struct alert **ret, uint32_t *ret_twin,
+int record_alert_read(struct str key, struct str value, struct alert **ret, uint64_t *ret_number,
                       bool *ret_resolved, struct err *err)
 {
     CLEANUP(json_doc_freep) struct json *doc = NULL;
@@ -160,7 +155,7 @@ int record_alert_read(struct str key, struct str value, struct alert **ret, uint
 
     if (r < 0 || (r = json_get_alert(doc, &al, err)) < 0)
         return r;
-    r = read_twin(key, al->labels, ret_twin, err);
+    r = read_number(key, al->labels, ret_number, err);
     if (r < 0) {
         alert_unref(al);
         return r;

@@ -14,24 +14,6 @@ static bool has_labels(const void *key, const void *value)
     return label_set_eq(key, ((const struct held *)value)->labels);
 }
 
-struct record_key {
-    uint64_t fingerprint;
-    uint32_t twin;
-};
-
-static bool has_record_key(const void *key, const void *value)
-{
-    const struct record_key *k = key;
-    const struct held *h = value;
-
-    return h->fingerprint == k->fingerprint && h->twin == k->twin;
-}
-
-static uint64_t record_key_hash(struct record_key k)
-{
-    return hash_mix(k.fingerprint, k.twin);
-}
-
 /* xxHash64 over name 0xff value 0xff of the sorted labels. */
 static uint64_t log_hash_of(const struct label_set *labels)
 {
@@ -56,33 +38,30 @@ struct held *store_get(const struct alerts *a, const struct label_set *labels)
     return map_get(&a->held, label_set_hash(labels), has_labels, labels);
 }
 
-static struct held *add(struct alerts *a, const struct label_set *labels, struct record_key k)
+static struct held *add(struct alerts *a, const struct label_set *labels, uint64_t number)
 {
     struct held *h = mem_zalloc(sizeof *h);
 
     h->labels = label_set_ref(labels);
-    h->fingerprint = k.fingerprint;
-    h->twin = k.twin;
+    h->fingerprint = alert_fingerprint(labels);
+    h->number = number;
     h->log_hash = log_hash_of(labels);
     map_add(&a->held, label_set_hash(labels), h);
-    map_add(&a->held_by_key, record_key_hash(k), h);
+    if (number >= a->next_number)
+        a->next_number = number + 1;
     return h;
 }
 
 struct held *store_add(struct alerts *a, const struct label_set *labels)
 {
-    struct record_key k = {alert_fingerprint(labels), 0};
-
-    while (map_get(&a->held_by_key, record_key_hash(k), has_record_key, &k))
-        k.twin++;
-    return add(a, labels, k);
+    return add(a, labels, a->next_number);
 }
 
-struct held *store_add_as(struct alerts *a, const struct label_set *labels, uint32_t twin)
+struct held *store_add_as(struct alerts *a, const struct label_set *labels, uint64_t number)
 {
     if (store_get(a, labels))
         return NULL;
-    return add(a, labels, (struct record_key){alert_fingerprint(labels), twin});
+    return add(a, labels, number);
 }
 
 static void held_free(struct held *h)
@@ -99,12 +78,9 @@ static void held_free(struct held *h)
 
 void store_remove(struct alerts *a, struct held *h)
 {
-    struct record_key k = {h->fingerprint, h->twin};
-
     must(!h->dirty);
     inhibit_leave(a, h);
     must(map_remove(&a->held, label_set_hash(h->labels), has_labels, h->labels) == h);
-    must(map_remove(&a->held_by_key, record_key_hash(k), has_record_key, &k) == h);
     held_free(h);
 }
 
@@ -117,7 +93,6 @@ void store_deinit(struct alerts *a)
         held_free(h);
     }
     map_deinit(&a->held);
-    map_deinit(&a->held_by_key);
 }
 
 /* ---- merging ------------------------------------------------------------------------------- */

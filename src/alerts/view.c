@@ -11,7 +11,7 @@ static int by_fingerprint(const void *x, const void *y)
 
     if ((*hx)->fingerprint != (*hy)->fingerprint)
         return (*hx)->fingerprint < (*hy)->fingerprint ? -1 : 1;
-    return (*hx)->twin < (*hy)->twin ? -1 : (*hx)->twin > (*hy)->twin;
+    return (*hx)->number < (*hy)->number ? -1 : (*hx)->number > (*hy)->number;
 }
 
 /* Arrays that one view after the other uses. */

@@ -222,7 +222,7 @@ static void refuse_method(struct http_exchange *x, const struct route *route)
 }
 
 /* Any origin may read, as in Prometheus without --web.cors.origin. */
-static void allow_origin(struct http_exchange *x)
+void api_allow_origin(struct http_exchange *x)
 {
     struct str origin = http_header_in(x, "Origin");
 
@@ -244,7 +244,7 @@ static void answer_v1(struct request *r, struct str path)
     api_handler *handler;
 
     if (str_eq(method, STR("OPTIONS"))) {
-        allow_origin(r->http);
+        api_allow_origin(r->http);
         http_reply(r->http, 204, NULL, NULL);
         return;
     }
@@ -263,7 +263,7 @@ static void answer_v1(struct request *r, struct str path)
     } else if (!r->api->ready(r->api->self)) {
         api_not_ready(r->http);
     } else {
-        allow_origin(r->http);
+        api_allow_origin(r->http);
         run_handler(r, handler);
     }
 }
@@ -272,11 +272,13 @@ static void handle(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
     struct request r = {.whole = api, .api = &api->options, .gate = api->gate, .http = x};
-    const struct str prefix = STR("/api/v1/");
+    const struct str prefix = STR("/api/v1/"), am_prefix = STR("/api/v2/");
     struct str path = http_path(x);
 
     selfmetric_add(&requests, 1);
-    if (str_has_prefix(path, prefix))
+    if (str_has_prefix(path, am_prefix))
+        am_answer(&r, str_n(path.p + am_prefix.len, path.len - am_prefix.len));
+    else if (str_has_prefix(path, prefix))
         answer_v1(&r, str_n(path.p + prefix.len, path.len - prefix.len));
     else if (!plain_answer(&r))
         api_not_found(x);

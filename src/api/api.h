@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * api - the HTTP faces: Prometheus v1, health, reload, metrics
+ * api - the HTTP faces: Prometheus v1, Alertmanager v2, health, reload, metrics
  *
  * Handlers run on the worker threads of net/http_server.h. They read snapshots and call the
  * looking-in functions of the rooms; what belongs to one thread (alerts, notify) they reach through
- * a door that runs a function there and waits. Nothing here changes anything but by reload and quit.
+ * a door that runs a function there and waits. What
+ * changes something is reload, quit, samples, alerts and silences.
  */
 #ifndef TOCSIN_API_API_H
 #define TOCSIN_API_API_H

@@ -8,6 +8,7 @@
  *     result    what PromQL found as JSON
  *     gate     how many queries at a time
  *     query series rules targets status    the handlers of /api/v1
+ *     am am_alerts am_silences    Alertmanager's /api/v2, with answers of its own (am_priv.h)
  *     plain     what lies outside of /api/v1
  *     metrics   /metrics
  *
@@ -126,6 +127,9 @@ void api_write(const struct request *r); /* write.c */
 void api_refuse_method(struct http_exchange *x, const char *allowed);
 void api_not_found(struct http_exchange *x);
 void api_not_ready(struct http_exchange *x);
+void api_allow_origin(struct http_exchange *x);
+
+void am_answer(struct request *r, struct str path); /* behind /api/v2/: am.c */
 
 /* Everything outside /api/v1: true when it answered (plain.c). `quick` are those that the I/O
  * thread answers. */

@@ -224,4 +224,7 @@ static inline void config_unrefp(struct config **p)
  * *n). */
 int config_parse_matchers(struct str text, struct matcher ***list, size_t *n, struct err *err);
 
+/* Exactly one, as a filter of the API: a comma belongs to its value. */
+int config_parse_matcher(struct str text, struct matcher **ret, struct err *err);
+
 #endif

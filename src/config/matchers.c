@@ -374,6 +374,30 @@ int config_parse_matchers(struct str text, struct matcher ***list, size_t *n, st
     return 0;
 }
 
+int config_parse_matcher(struct str text, struct matcher **ret, struct err *err)
+{
+    struct err classic_err = {0};
+    CLEANUP(reader_deinit)
+    struct reader classic = {.rest = text, .err = &classic_err};
+    CLEANUP(reader_deinit)
+    struct reader utf8 = {.rest = text};
+    struct reader *won = &classic;
+
+    if (!str_is_utf8(text))
+        return err_set(err, -EINVAL, "matchers are not valid UTF-8");
+    if (text.len > 0 && (text.p[0] == '{' || text.p[text.len - 1] == '}'))
+        return err_set(err, -EINVAL, "unexpected open or close brace: " STR_FMT,
+                       STR_ARG(str_n(text.p, str_utf8_prefix(text, CONFIG_QUOTE_MAX))));
+    if (classic_matcher(&classic, text) < 0) {
+        if (!utf8_matcher(&utf8) || skip_blanks(utf8.rest).len > 0)
+            return err_set(err, -EINVAL, "%s", classic_err.msg);
+        won = &utf8;
+    }
+    *ret = won->found[0];
+    won->n = 0;
+    return 0;
+}
+
 static int cmp_matchers(const void *a, const void *b)
 {
     const struct matcher *x = *(struct matcher *const *)a, *y = *(struct matcher *const *)b;
