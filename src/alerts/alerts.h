@@ -23,6 +23,8 @@
 
 struct config;
 struct config_receiver;
+struct json_writer;
+struct label_set;
 struct matcher;
 struct alerts;
 
@@ -127,6 +129,18 @@ struct alert_group_view {
     const struct alert_view *alerts; /* in the order of messages; suppressed also when muted */
     size_t n_alerts;
 };
+
+/*
+ * Writes an array with the story of each held alert that matches, those that ended in the last half
+ * hour too: its times, what mutes it, its way through the route tree, and for each of its groups
+ * when it is flushed next, what was told, and whether there is news. At most `most` of them; returns
+ * how many match. The members are described in docs/formats/explain.md.
+ */
+size_t alerts_explain(struct alerts *a, const struct matcher *const *matchers, size_t n_matchers,
+                      unix_ns now, size_t most, struct json_writer *w);
+/* Only the way through the tree of a configuration. Any thread. */
+void alerts_explain_routes(const struct config *config, const struct label_set *labels,
+                           struct json_writer *w);
 
 void alerts_each_group(struct alerts *a, unix_ns now,
                        void (*cb)(const struct alert_group_view *v, void *arg), void *arg);

@@ -11,6 +11,7 @@
 static const struct config_route to_nobody = {
     .receiver = "",
     .key = "{}",
+    .id = "{}",
     .group_interval = 60 * 1000,
     .repeat_interval = 4 * 60 * 60 * 1000,
 };

@@ -113,7 +113,8 @@ static void list(void *arg)
     struct json_writer w;
 
     alerts_each_silence(l->r->api->alerts, find, l);
-    qsort_r(l->found, l->n, sizeof *l->found, in_order, &l->now);
+    if (l->n > 1)
+        qsort_r(l->found, l->n, sizeof *l->found, in_order, &l->now);
     json_writer_init(&w, &l->body, JSON_HTML_SAFE);
     json_array_begin(&w);
     for (size_t i = 0; i < l->n; i++)

@@ -278,6 +278,8 @@ static void handle(struct http_exchange *x, void *arg)
     selfmetric_add(&requests, 1);
     if (str_has_prefix(path, am_prefix))
         am_answer(&r, str_n(path.p + am_prefix.len, path.len - am_prefix.len));
+    else if (str_eq(path, STR(EXPLAIN_PATH)))
+        explain_answer(&r);
     else if (str_has_prefix(path, prefix))
         answer_v1(&r, str_n(path.p + prefix.len, path.len - prefix.len));
     else if (!plain_answer(&r))

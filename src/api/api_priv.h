@@ -130,6 +130,8 @@ void api_not_ready(struct http_exchange *x);
 void api_allow_origin(struct http_exchange *x);
 
 void am_answer(struct request *r, struct str path); /* behind /api/v2/: am.c */
+#define EXPLAIN_PATH "/api/tocsin/v1/alerts/explain"
+void explain_answer(const struct request *r); /* explain.c */
 
 /* Everything outside /api/v1: true when it answered (plain.c). `quick` are those that the I/O
  * thread answers. */

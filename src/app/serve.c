@@ -445,6 +445,7 @@ static void tear_down(struct server *s)
 
     loop_timer_free(s->targets_timer);
     loop_timer_free(s->log_timer);
+    loop_timer_free(s->own_alerts_timer);
     targets_free(s->targets);
     target_list_unref(s->target_list);
     loop_free(s->loop);

@@ -121,6 +121,8 @@ def test_a_silence_survives_kill_and_its_end_lets_the_alert_through(world):
     assert not sink.alerts("firing", "Muted")
     shown = {a["labels"]["alertname"]: a["status"] for a in get(world, "/api/v2/alerts")}
     assert shown["Muted"]["silencedBy"] == [number] and shown["Muted"]["state"] == "suppressed", shown
+    story = get(world, "/api/tocsin/v1/alerts/explain?filter=alertname%3DMuted")
+    assert story["matching"] == 1 and story["alerts"][0]["silencedBy"][0]["id"] == number, story
     assert "tocsin_notifications_suppressed_total{reason=\"silence\"} 0" not in world.get("/metrics")
     assert call(world, "DELETE", "/api/v2/silence/" + number)[0] == 200
     world.kill()
