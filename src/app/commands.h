@@ -15,7 +15,9 @@ enum exit_code {
 int command_rules(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_explain(int argc, char **argv);
 int command_query(int argc, char **argv);
+int command_route(int argc, char **argv);
 int command_test(int argc, char **argv);
 int command_tsdb(int argc, char **argv);
 int command_version(int argc, char **argv);

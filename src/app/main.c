@@ -18,6 +18,8 @@ static const struct command {
     {"check", command_check, "check configuration and rule files", "检查配置与规则文件"},
     {"query", command_query, "ask a running server a PromQL expression",
      "向运行中的服务查询 PromQL 表达式"},
+    {"explain", command_explain, "why an alert is told or is not", "一条告警为什么通知或没有通知"},
+    {"route", command_route, "the way of an alert through the routes", "一条告警经过的路由"},
     {"rules", command_rules, "ready alert rules to choose from", "现成的告警规则"},
     {"test", command_test, "run unit tests of rules", "运行规则的单元测试"},
     {"tsdb", command_tsdb, "exchange samples with Prometheus", "与 Prometheus 交换样本"},

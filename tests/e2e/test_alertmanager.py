@@ -123,6 +123,16 @@ def test_a_silence_survives_kill_and_its_end_lets_the_alert_through(world):
     assert shown["Muted"]["silencedBy"] == [number] and shown["Muted"]["state"] == "suppressed", shown
     story = get(world, "/api/tocsin/v1/alerts/explain?filter=alertname%3DMuted")
     assert story["matching"] == 1 and story["alerts"][0]["silencedBy"][0]["id"] == number, story
+    told = world.run("explain", "--url=" + world.url, "Muted")
+    assert told.returncode == 0 and "by e2e: 维护 (%s)" % number in told.stdout, (told.stdout, told.stderr)
+    told = world.run("explain", "--url=" + world.url, "alertname=~\"L.*\"")
+    assert "last told at" in told.stdout and "receiver ops" in told.stdout, told.stdout
+    assert "No alert matches" in world.run("explain", "--url=" + world.url, "Nobody").stdout
+    way = world.run("route", "test", "--config.file=" + os.path.join(world.folder, "tocsin.yml"), "team=web")
+    assert way.returncode == 0 and 'team="db" does not match, it is "web"' in way.stdout, (way.stdout, way.stderr)
+    way = world.run("route", "test", "--json", "--config.file=" + os.path.join(world.folder, "tocsin.yml"), "team=db")
+    assert [r["verdict"] for r in json.loads(way.stdout)] == ["passed", "taken"], way.stdout
+    assert world.run("route", "test", "team").returncode == 2
     assert "tocsin_notifications_suppressed_total{reason=\"silence\"} 0" not in world.get("/metrics")
     assert call(world, "DELETE", "/api/v2/silence/" + number)[0] == 200
     world.kill()
