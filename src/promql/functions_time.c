@@ -95,10 +95,11 @@ struct dates {
     date_fn *fn;
 };
 
-/* What is no int64 becomes the least of them, as the conversion does on amd64. */
+/* What is no int64 counts as the last second there is: so it comes out of Go on amd64, where the
+ * conversion gives the least one and the calendar goes once around. */
 static double date_of(date_fn *fn, double seconds)
 {
-    int64_t whole = seconds >= -0x1p63 && seconds < 0x1p63 ? (int64_t)seconds : INT64_MIN;
+    int64_t whole = seconds > -0x1p63 && seconds < 0x1p63 ? (int64_t)seconds : INT64_MAX;
     int64_t cycle = whole / CYCLE_SECONDS, rest = whole % CYCLE_SECONDS;
     struct date d;
 
