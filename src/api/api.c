@@ -31,7 +31,7 @@ static const struct {
 } errors[] = {
     [API_BAD_DATA] = {"bad_data", 400}, [API_EXECUTION] = {"execution", 422},
     [API_CANCELED] = {"canceled", 499}, [API_TIMEOUT] = {"timeout", 503},
-    [API_INTERNAL] = {"internal", 500},
+    [API_INTERNAL] = {"internal", 500}, [API_UNAVAILABLE] = {"unavailable", 500},
 };
 
 int api_fail(struct answer *a, enum api_error error, const char *fmt, ...)
@@ -120,6 +120,10 @@ static void run_handler(const struct request *r, api_handler *handler)
     if (handler(r, &a) < 0) {
         become_error(&a);
         status = errors[a.error].status;
+    } else if (a.no_data) {
+        buf_free(&a.body);
+        http_reply(r->http, 204, NULL, NULL);
+        return;
     }
     add_texts(&a.w, "warnings", a.warnings, a.n_warnings);
     add_texts(&a.w, "infos", a.infos, a.n_infos);
@@ -157,7 +161,7 @@ static int series_delete(const struct request *r, struct answer *a)
 
 static const struct route {
     const char *path; /* behind /api/v1/ */
-    api_handler *get, *post, *delete;
+    api_handler *get, *post, *delete, *put;
 } routes[] = {
     {"query", api_query, api_query, NULL},
     {"query_range", api_query_range, api_query_range, NULL},
@@ -177,6 +181,9 @@ static const struct route {
     {"status/tsdb", api_status_tsdb, NULL, NULL},
     {"status/walreplay", api_status_walreplay, NULL, NULL},
     {"alertmanagers", api_alertmanagers, NULL, NULL},
+    {"admin/tsdb/delete_series", NULL, api_delete_series, NULL, api_delete_series},
+    {"admin/tsdb/clean_tombstones", NULL, api_clean_tombstones, NULL, api_clean_tombstones},
+    {"admin/tsdb/snapshot", NULL, api_snapshot, NULL, api_snapshot},
 };
 
 static const struct route label_values = {"label/<name>/values", api_label_values, NULL, NULL};
@@ -209,6 +216,8 @@ static api_handler *handler_of(const struct route *route, struct str method)
         return route->get;
     if (str_eq(method, STR("POST")))
         return route->post;
+    if (str_eq(method, STR("PUT")))
+        return route->put;
     return str_eq(method, STR("DELETE")) ? route->delete : NULL;
 }
 
@@ -216,8 +225,8 @@ static void refuse_method(struct http_exchange *x, const struct route *route)
 {
     char allowed[64];
 
-    snprintf(allowed, sizeof allowed, "%sGET, OPTIONS%s", route->delete ? "DELETE, " : "",
-             route->post ? ", POST" : "");
+    snprintf(allowed, sizeof allowed, "%s%sOPTIONS%s%s", route->delete ? "DELETE, " : "",
+             route->get ? "GET, " : "", route->post ? ", POST" : "", route->put ? ", PUT" : "");
     api_refuse_method(x, allowed);
 }
 

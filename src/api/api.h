@@ -4,8 +4,8 @@
  *
  * Handlers run on the worker threads of net/http_server.h. They read snapshots and call the
  * looking-in functions of the rooms; what belongs to one thread (alerts, notify) they reach through
- * a door that runs a function there and waits. What
- * changes something is reload, quit, samples, alerts and silences.
+ * a door that runs a function there and waits. What changes something is reload, quit, samples,
+ * alerts, silences and, where they are enabled, the admin calls of the storage.
  */
 #ifndef TOCSIN_API_API_H
 #define TOCSIN_API_API_H
@@ -40,6 +40,7 @@ struct api_options {
     int workers;
     const char *external_url; /* without a slash at its end */
     bool enable_lifecycle;    /* POST /-/reload and /-/quit */
+    bool enable_admin;        /* delete_series, clean_tombstones, snapshot */
     dur_ms lookback;
     dur_ms query_timeout;
     int64_t query_max_samples;

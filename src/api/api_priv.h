@@ -30,12 +30,14 @@ enum api_error {
     API_CANCELED,
     API_TIMEOUT,
     API_INTERNAL,
+    API_UNAVAILABLE,
 };
 
 struct answer {
     struct buf body;
     struct json_writer w; /* into body, escapes < > & */
     enum api_error error;
+    bool no_data; /* success is 204 and an empty body */
     char words[ERR_MSG_MAX + 128];
     char **warnings, **infos; /* owned */
     size_t n_warnings, cap_warnings, n_infos, cap_infos;
@@ -118,6 +120,8 @@ api_handler api_targets, api_scrape_pools;            /* targets.c */
 api_handler api_rules, api_alerts;                    /* rules.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,
     api_status_tsdb, api_status_walreplay, api_alertmanagers; /* status.c */
+
+api_handler api_delete_series, api_clean_tombstones, api_snapshot; /* admin.c */
 
 void status_add_build(struct json_writer *w);
 void metrics_answer(const struct request *r);

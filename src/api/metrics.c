@@ -33,6 +33,11 @@ static void add_storage(struct buf *out, struct storage *storage)
     add(out, "tocsin_storage_samples_refused_total", METRIC_COUNTER,
         "Samples not stored: out of order, double, too old, too new.",
         st.out_of_order + st.duplicate + st.out_of_bounds + st.too_old + st.too_new);
+    add(out, "tocsin_storage_merges_total", METRIC_COUNTER, "Blocks made of others.", st.merges);
+    add(out, "tocsin_storage_merges_failed_total", METRIC_COUNTER,
+        "Merges of blocks that failed and are tried again.", st.merges_failed);
+    add(out, "tocsin_storage_deletes_total", METRIC_COUNTER, "Deletes of series carried out.",
+        st.deletes);
     add(out, "tocsin_storage_log_failures_total", METRIC_COUNTER,
         "Commits refused because the log could not be written.", st.log_failed);
     add(out, "tocsin_storage_damaged_total", METRIC_COUNTER,

@@ -289,6 +289,7 @@ static int start_api(struct server *s, struct err *err)
         .workers = API_WORKERS + workers_for_queries(f->query_max_concurrency),
         .external_url = s->external_url.p,
         .enable_lifecycle = f->enable_lifecycle,
+        .enable_admin = f->enable_admin_api,
         .lookback = f->lookback,
         .query_timeout = f->query_timeout,
         .query_max_samples = f->query_max_samples,

@@ -32,6 +32,9 @@ static const struct flag flags[] = {
      "用户访问本服务的地址，用于消息中的链接。"},
     {"web.enable-lifecycle", FLAG_SWITCH, AT(enable_lifecycle), "false",
      "Allow POST /-/reload and /-/quit.", "允许 POST /-/reload 与 /-/quit。"},
+    {"web.enable-admin-api", FLAG_SWITCH, AT(enable_admin_api), "false",
+     "Allow POST /api/v1/admin/tsdb/delete_series, clean_tombstones and snapshot.",
+     "允许 POST /api/v1/admin/tsdb/delete_series、clean_tombstones 与 snapshot。"},
     {"web.enable-remote-write-receiver", FLAG_SWITCH, AT(enable_remote_write_receiver), "false",
      "Take samples that others send to POST /api/v1/write.",
      "接收其他系统以 POST /api/v1/write 写入的样本。"},
@@ -63,7 +66,6 @@ static const struct flag flags[] = {
 
     REFUSED("web.config.file"),
     REFUSED("web.route-prefix"),
-    REFUSED("web.enable-admin-api"),
     REFUSED("web.enable-otlp-receiver"),
     REFUSED("web.cors.origin"),
     REFUSED("agent"),

@@ -34,6 +34,7 @@ struct block {
     struct section_file file;
     struct block_info info;
     const struct damage_face *damage;
+    atomic_bool unmergeable; /* its index is damaged: merging would lose what can be mended */
     struct lock checking;
     atomic_bool checked;
     bool index_lost;               /* set before `checked`: labels are held against their hash */

@@ -88,7 +88,12 @@ static int64_t sys_free_bytes(void *self, const char *path)
     return statvfs(path, &v) < 0 ? -errno : (int64_t)(v.f_bavail * v.f_frsize);
 }
 
+static int sys_link(void *self, const char *from, const char *to)
+{
+    return result(link(from, to));
+}
+
 const struct file_ops file_ops_system = {
-    NULL,       sys_create, sys_write,    sys_truncate, sys_sync,       sys_close,
-    sys_rename, sys_unlink, sys_make_dir, sys_sync_dir, sys_free_bytes,
+    NULL,       sys_create, sys_write,    sys_truncate, sys_sync, sys_close,
+    sys_rename, sys_unlink, sys_make_dir, sys_sync_dir, sys_link, sys_free_bytes,
 };

@@ -26,7 +26,8 @@ struct file_ops {
     int (*unlink)(void *self, const char *path);
     int (*make_dir)(void *self, const char *path); /* an existing one is fine */
     int (*sync_dir)(void *self, const char *path);
-    int64_t (*free_bytes)(void *self, const char *path); /* of its disk; NULL: nobody asks */
+    int (*link)(void *self, const char *from, const char *to); /* a second name */
+    int64_t (*free_bytes)(void *self, const char *path);       /* of its disk; NULL: nobody asks */
 };
 
 extern const struct file_ops file_ops_system;

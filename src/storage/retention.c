@@ -31,7 +31,8 @@ static size_t drop_replaced(struct storage *st, struct block **blocks, size_t n)
         drop[i] = is_replaced(blocks[i], blocks, n);
     for (size_t i = 0; i < n; i++) {
         if (drop[i]) {
-            (void)st->ops->unlink(st->ops->self, blocks[i]->path);
+            if (st->ops->unlink(st->ops->self, blocks[i]->path) < 0)
+                *VEC_PUSH(st->doomed.v, st->doomed.n, st->doomed.cap) = blocks[i]->number;
             block_unref(blocks[i]);
         } else {
             blocks[kept++] = blocks[i];
@@ -133,9 +134,9 @@ int storage_retain(struct storage *st, struct err *err)
     struct view *v = view_take(&st->views);
     struct block **drop = mem_array(v->n_blocks, sizeof *drop);
     size_t n = choose(st, v, drop), removed = 0;
-    int r = 0;
+    int r = storage_sweep(st, err);
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && st->doomed.n == 0; i++) {
         int k = st->ops->unlink(st->ops->self, drop[i]->path);
 
         if (k < 0)

@@ -181,11 +181,28 @@ static int compact(struct storage *st, struct err *ret_err)
     return r;
 }
 
+static int merge(struct storage *st, struct err *err)
+{
+    return work_done(st, WORK_MERGE, storage_merge(st, err), err);
+}
+
+void storage_other_works(struct storage *st)
+{
+    struct err err;
+
+    (void)compact(st, &err); /* told by it */
+}
+
 int storage_tick(struct storage *st, struct err *err)
 {
     struct err first = {0}, second = {0};
     int r = sync_log(st, &first), k = compact(st, &second);
 
+    if (r == 0) {
+        r = k;
+        first = second;
+    }
+    k = merge(st, &second);
     if (r == 0) {
         r = k;
         first = second;
@@ -212,6 +229,17 @@ static bool wait_for_stop(struct storage *st, dur_ms ms, const atomic_bool *also
     return st->stop;
 }
 
+bool storage_wait(struct storage *st, dur_ms ms)
+{
+    return wait_for_stop(st, ms, NULL);
+}
+
+bool storage_is_stopping(struct storage *st)
+{
+    WITH_LOCK(&st->wake_lock);
+    return st->stop;
+}
+
 static void run_sync(void *arg)
 {
     struct storage *st = arg;
@@ -230,8 +258,9 @@ static void run_compact(void *arg)
     while (!wait_for_stop(st, COMPACT_EVERY_MS, &st->turn_asked)) {
         mono_ns begin = clock_mono_ns();
         dur_ms rest;
-
         int r = compact(st, &err); /* told by it */
+
+        (void)merge(st, &err);
 
         rest = COMPACT_REST_TIMES * (dur_ms)((clock_mono_ns() - begin) / 1000000);
         if (r < 0 || rest > COMPACT_EVERY_MS)
@@ -323,6 +352,7 @@ static void storage_free(struct storage *st)
     lock_deinit(&st->wake_lock);
     lock_deinit(&st->problem_lock);
     lock_deinit(&st->turn);
+    free(st->doomed.v);
     free(st->dir);
     free(st);
 }

@@ -98,8 +98,18 @@ void storage_set_retention(struct storage *st, dur_ms time, uint64_t bytes);
 int storage_delete(struct storage *st, const struct matcher *const *ms, size_t n_ms, unix_ms from,
                    unix_ms to, struct err *err);
 
+/* Writes the blocks anew of which something is deleted, without it. Waits until that is done. */
+int storage_clean_tombstones(struct storage *st, struct err *err);
+
+/*
+ * Makes a data directory <snapshots>/<name>/<folder of the storage> beside the folder of the
+ * storage, with all that was committed before the call and what is deleted left out; <name>, a time
+ * and a random number, is added to ret_name. skip_head: blocks only. Files are hard links.
+ */
+int storage_snapshot(struct storage *st, bool skip_head, struct buf *ret_name, struct err *err);
+
 /* Does now what the threads would do: sync the log, cut blocks that are due, shorten the log, drop
- * old blocks. Returns the first error; the rest is done all the same. */
+ * old blocks, merge small ones. Returns the first error; the rest is done all the same. */
 int storage_tick(struct storage *st, struct err *err);
 
 struct storage_stats {
@@ -112,7 +122,9 @@ struct storage_stats {
     /* counters since the start */
     uint64_t appended, out_of_order, duplicate, out_of_bounds, too_old, too_new, unknown_ref;
     uint64_t series_created, series_removed;
-    uint64_t cuts, cuts_failed;  /* blocks cut from the head */
+    uint64_t cuts, cuts_failed;     /* blocks cut from the head */
+    uint64_t merges, merges_failed; /* blocks made of others */
+    uint64_t deletes;
     uint64_t fsyncs, log_failed; /* commits refused because the log could not be written */
     uint64_t damaged; /* records and chunks whose checksum differed, at the start or since */
 

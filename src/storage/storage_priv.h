@@ -15,7 +15,15 @@
 #define STORAGE_FOLDER_STONES "tombstones"
 
 /* What can fail for want of a disk, each on its own. */
-enum storage_work { WORK_LOG, WORK_SYNC, WORK_CUT, WORK_IMAGE, WORK_RETENTION, STORAGE_WORKS };
+enum storage_work {
+    WORK_LOG,
+    WORK_SYNC,
+    WORK_CUT,
+    WORK_IMAGE,
+    WORK_RETENTION,
+    WORK_MERGE,
+    STORAGE_WORKS
+};
 
 #define STORAGE_PROBLEM_MAX 256 /* bytes kept of it, as in storage_stats */
 
@@ -45,7 +53,11 @@ struct storage {
         image_due; /* written under turn: the log alone cannot be trusted, or is mostly in blocks */
     _Atomic bool log_suspect; /* a sync failed: what it was about is only in memory for sure */
     _Atomic uint64_t image_bytes, cuts, cuts_failed, damaged, series_removed;
-    _Atomic uint64_t deletes;
+    _Atomic uint64_t deletes, merges, merges_failed;
+    struct {
+        uint64_t *v;
+        size_t n, cap;
+    } doomed; /* turn: blocks that were merged and whose files are still to be removed */
     _Atomic int64_t retention_time;
     _Atomic uint64_t retention_bytes;
 
@@ -83,6 +95,17 @@ int storage_replay(struct storage *st, struct err *err);
 /* retention.c; turn. */
 int storage_retain(struct storage *st, struct err *err);
 int storage_open_blocks(struct storage *st, struct err *err);
+
+/* merge_plan.c; not under the turn. Merges blocks until there is nothing to merge. */
+int storage_merge(struct storage *st, struct err *err);
+/* merge.c; turn. Removes the files of blocks that were merged. While one is left, no block may go:
+ * it may be the one that says so. */
+int storage_sweep(struct storage *st, struct err *err);
+
+/* storage.c, for long works of the `compact` thread. */
+bool storage_wait(struct storage *st, dur_ms ms); /* true: the storage closes */
+bool storage_is_stopping(struct storage *st);
+void storage_other_works(struct storage *st); /* one turn of everything but merging */
 
 /* stones_file.c; turn. What is deleted of the blocks of `v`, with `changes` instead of what v says,
  * goes to disk: when it returns, it is there. Views are the caller's to change. */

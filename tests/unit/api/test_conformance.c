@@ -82,10 +82,9 @@ static const struct {
     {"remote_write_empty", "other words, status and headers are in test_write"},
     {"remote_write_badbody", "other words, status and headers are in test_write"},
     {"remote_write_badenc", "other words, status and headers are in test_write"},
-    {"admin_delete", "not carried out"},
-    {"admin_delete_nomatch", "not carried out"},
-    {"admin_snapshot", "not carried out"},
-    {"admin_disabled", "not carried out"},
+    {"admin_delete", "needs a switch, is in tests/e2e/test_admin.py"},
+    {"admin_delete_nomatch", "needs a switch, is in tests/e2e/test_admin.py"},
+    {"admin_snapshot", "needs a switch, is in tests/e2e/test_admin.py"},
     {"status_flags", "our own flags"},
     {"gzip", "answers below 1 KiB are not compressed"},
 };

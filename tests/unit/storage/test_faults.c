@@ -98,6 +98,13 @@ static int faulty_sync_dir(void *self, const char *path)
     return fails(f) ? f->error : 0;
 }
 
+static int faulty_link(void *self, const char *from, const char *to)
+{
+    struct faulty *f = self;
+
+    return fails(f) ? f->error : file_ops_system.link(NULL, from, to);
+}
+
 /* ---- the life ------------------------------------------------------------------------------ */
 
 #define SERIES 5
@@ -107,12 +114,14 @@ static int faulty_sync_dir(void *self, const char *path)
  * second delete is one of blocks and head. */
 #define DELETES       2
 #define DELETE_SERIES 4
+#define CLEAN_AT      230
+#define SNAPSHOT_AT   (STEPS - 1)
 static const struct {
     int step, from, to;
 } delete_at[DELETES] = {{40, 10, 20}, {225, 30, 210}};
 
 struct life {
-    char *dir;
+    char *root, *dir; /* snapshots are made beside dir */
     struct faulty faulty;
     struct file_ops ops;
     struct storage_options o;
@@ -120,17 +129,22 @@ struct life {
     struct label_set *labels[SERIES];
     bool acknowledged[STEPS + 1]; /* and one step when the disk works again */
     unsigned refused;
+    struct buf snapshot;                            /* name of the one that was made, if it was */
     bool deleted[DELETES], may_be_deleted[DELETES]; /* of series DELETE_SERIES, see delete_at */
 };
 
 static void life_init(struct life *l, unsigned fail_at, enum fault_kind kind, int error,
                       dur_ms fsync_interval)
 {
+    struct buf dir = {0};
+
     *l = (struct life){
-        .dir = folder_new(), .faulty = {0, fail_at, kind, error}, .o = manual_options()};
-    l->ops = (struct file_ops){&l->faulty,      faulty_create,  faulty_write,  faulty_truncate,
-                               faulty_sync,     faulty_close,   faulty_rename, faulty_unlink,
-                               faulty_make_dir, faulty_sync_dir};
+        .root = folder_new(), .faulty = {0, fail_at, kind, error}, .o = manual_options()};
+    buf_addf(&dir, "%s/tsdb", l->root);
+    l->dir = buf_take(&dir);
+    l->ops = (struct file_ops){&l->faulty,      faulty_create,   faulty_write,  faulty_truncate,
+                               faulty_sync,     faulty_close,    faulty_rename, faulty_unlink,
+                               faulty_make_dir, faulty_sync_dir, faulty_link};
     l->o.files = &l->ops;
     l->o.fsync_interval = fsync_interval;
     for (int i = 0; i < SERIES; i++) {
@@ -144,7 +158,9 @@ static void life_deinit(struct life *l)
 {
     for (int i = 0; i < SERIES; i++)
         label_set_unref(l->labels[i]);
-    folder_remove(l->dir);
+    folder_remove(l->root);
+    buf_free(&l->snapshot);
+    free(l->root);
     free(l->dir);
 }
 
@@ -214,6 +230,10 @@ static void live(struct life *l)
         for (int k = 0; k < DELETES; k++)
             if (step == delete_at[k].step)
                 life_delete(l, k);
+        if (step == CLEAN_AT)
+            (void)storage_clean_tombstones(l->st, &err);
+        if (step == SNAPSHOT_AT)
+            (void)storage_snapshot(l->st, false, &l->snapshot, &err);
         if (step == STEPS / 2) {
             (void)storage_close(l->st, &err);
             life_open(l);
@@ -274,6 +294,23 @@ static void look_at_copy(struct life *l, bool more_allowed)
     free(copy);
 }
 
+/* It has what the storage had at that moment, which was its last one. */
+static void look_at_snapshot(struct life *l, bool more_allowed)
+{
+    struct storage_options o = l->o;
+    struct buf dir = {0};
+    struct storage *st;
+
+    if (l->snapshot.len == 0)
+        return;
+    o.files = NULL;
+    buf_addf(&dir, "%s/snapshots/%s/tsdb", l->root, l->snapshot.p);
+    st = must_open(dir.p, &o, NULL);
+    look(l, st, more_allowed);
+    must_close(st);
+    buf_free(&dir);
+}
+
 /* Carries a life out with the n-th call failing; returns how many calls there were. */
 static unsigned live_and_look(unsigned n, enum fault_kind kind, int error, dur_ms fsync_interval)
 {
@@ -289,6 +326,7 @@ static unsigned live_and_look(unsigned n, enum fault_kind kind, int error, dur_m
     calls = l.faulty.calls;
     if (l.st) {
         look(&l, l.st, false); /* while it lives */
+        look_at_snapshot(&l, forever);
         assert_true(forever || l.refused <= 1);
         if (l.refused > 0)
             look_at_copy(&l, forever);

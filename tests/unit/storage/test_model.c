@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Storage against a model that anybody can see to be right: per series a sorted array. Random
- * commits with good and bad rows, cuts, images, deletes, clean and unclean restarts, old selections
+ * commits with good and bad rows, cuts, images, deletes, merges, clean and unclean restarts, old selections
  * kept open; answers are equal all the time.
  */
 #include "tests/unit/storage/storage_fixture.h"
@@ -267,6 +267,14 @@ static void delete_some(struct world *w)
             model_delete(&w->series[i], from, to);
 }
 
+static void clean(struct world *w)
+{
+    struct err err = {0};
+
+    if (storage_clean_tombstones(w->st, &err) < 0)
+        fail_msg("clean: %s", err.msg);
+}
+
 /* ---- selections that are kept: what they show does not change ------------------------------ */
 
 static void kept_release(struct kept *k)
@@ -336,6 +344,8 @@ static void reopen(struct world *w, bool clean)
 
 static void step(struct world *w)
 {
+    if (dice_below(&w->dice, 60) == 0)
+        clean(w);
     switch (dice_below(&w->dice, 40)) {
     case 0: reopen(w, true); break;
     case 1: reopen(w, false); break;

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks are merged, cleaned of what is deleted, and linked into snapshots: the samples shown are
+ * the same before and after, also when a file could not be removed and the process died.
+ */
+#include "tests/unit/storage/storage_fixture.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "storage/file_ops_priv.h"
+
+#define SERIES 3
+
+struct world {
+    char *dir; /* <folder>/tsdb */
+    char *folder;
+    struct storage_options o;
+    struct storage *st;
+    struct label_set *labels[SERIES];
+    struct file_ops ops;
+    bool keeps_blocks; /* removing one fails */
+};
+
+static int unlink_or_fail(void *self, const char *path)
+{
+    struct world *w = self;
+
+    return w->keeps_blocks && strstr(path, "/blocks/") ? -EIO : file_ops_system.unlink(NULL, path);
+}
+
+static void world_init(struct world *w)
+{
+    struct buf dir = {0};
+
+    *w = (struct world){.folder = folder_new(), .o = manual_options(), .ops = file_ops_system};
+    buf_addf(&dir, "%s/tsdb", w->folder);
+    w->dir = buf_take(&dir);
+    w->ops.self = w;
+    w->ops.unlink = unlink_or_fail;
+    w->o.files = &w->ops;
+    for (int i = 0; i < SERIES; i++) {
+        char text[2] = {(char)('0' + i), '\0'};
+
+        w->labels[i] = labels_of("__name__", "m", "i", text, NULL);
+    }
+    w->st = must_open(w->dir, &w->o, NULL);
+}
+
+static void world_deinit(struct world *w)
+{
+    must_close(w->st);
+    for (int i = 0; i < SERIES; i++)
+        label_set_unref(w->labels[i]);
+    folder_remove(w->folder);
+    free(w->folder);
+    free(w->dir);
+}
+
+/* A sample a minute of each series, whose value says which it is. */
+static void fill(struct world *w, int from_hour, int to_hour)
+{
+    for (int m = from_hour * 60; m < to_hour * 60; m++) {
+        for (int i = 0; i < SERIES; i++)
+            assert_int_equal(put(w->st, ref_of(w->st, w->labels[i]), T0 + m * MINUTE, m * 10 + i),
+                             SAMPLE_STORED);
+        if (m % 60 == 59)
+            must_tick(w->st);
+    }
+}
+
+/* Samples of all series in hours [from, to) that are not in minutes [gap_from, gap_to) of series 1. */
+static void expect(struct storage *st, int hours, int gap_from, int gap_to)
+{
+    struct selection *s = pick(st, MATCH_EQ, "__name__", "m", INT64_MIN, INT64_MAX);
+    struct columns c = {0};
+
+    assert_int_equal(s->n, SERIES);
+    for (size_t i = 0; i < s->n; i++) {
+        size_t k = 0;
+
+        read_series(s, i, INT64_MIN, INT64_MAX, &c);
+        for (int m = 0; m < hours * 60; m++) {
+            if (i == 1 && m >= gap_from && m < gap_to)
+                continue;
+            assert_true(k < c.n);
+            assert_int_equal(c.times[k], T0 + m * MINUTE);
+            assert_true(c.values[k] == m * 10 + (double)i);
+            k++;
+        }
+        assert_int_equal(k, c.n);
+    }
+    columns_deinit(&c);
+    s->reader->release(s);
+}
+
+static void delete_minutes(struct world *w, int from, int to)
+{
+    CLEANUP(matcher_freep) struct matcher *m = NULL;
+    struct err err = {0};
+
+    assert_int_equal(matcher_new(MATCH_EQ, STR("i"), STR("1"), &m, NULL), 0);
+    if (storage_delete(w->st, (const struct matcher *const *)&m, 1, T0 + from * MINUTE,
+                       T0 + to * MINUTE - 1, &err) < 0)
+        fail_msg("delete: %s", err.msg);
+}
+
+static struct storage_stats stats_of(struct storage *st)
+{
+    struct storage_stats s;
+
+    storage_stats(st, &s);
+    return s;
+}
+
+static void must_clean(struct world *w)
+{
+    struct err err = {0};
+
+    if (storage_clean_tombstones(w->st, &err) < 0)
+        fail_msg("clean: %s", err.msg);
+}
+
+static void small_blocks_become_larger_ones_that_take_less(void **state)
+{
+    struct world w;
+    struct storage_stats before, after;
+
+    world_init(&w);
+    storage_set_retention(w.st, 20 * HOUR + 19, 0); /* no range but that of two hours */
+    fill(&w, 0, 20);
+    before = stats_of(w.st);
+    assert_int_equal(before.merges, 0);
+    assert_true(before.blocks >= 8);
+    storage_set_retention(w.st, 0, 0);
+    must_tick(w.st);
+    after = stats_of(w.st);
+    assert_true(after.merges >= 2);
+    assert_true(after.blocks <= before.blocks / 2);
+    assert_true(after.block_bytes < before.block_bytes);
+    expect(w.st, 20, 0, 0);
+    world_deinit(&w);
+}
+
+static void parents_that_cannot_be_removed_are_not_seen_twice(void **state)
+{
+    struct world w;
+    struct storage_stats stats;
+    struct err err = {0};
+
+    world_init(&w);
+    storage_set_retention(w.st, 20 * HOUR + 19, 0);
+    fill(&w, 0, 20);
+    storage_set_retention(w.st, 0, 0);
+    delete_minutes(&w, 30, 200);
+    w.keeps_blocks = true;
+    assert_int_equal(storage_tick(w.st, &err), -EIO);
+    assert_int_equal(stats_of(w.st).merges, 1); /* and no further one until they are gone */
+    assert_int_equal(storage_tick(w.st, &err), -EIO);
+    assert_int_equal(stats_of(w.st).merges, 1);
+    assert_string_not_equal(stats_of(w.st).problem, "");
+    expect(w.st, 20, 30, 200);
+    for (int round = 0; round < 2;
+         round++) { /* a start finds both, and may not remove them either */
+        must_close(w.st);
+        w.st = must_open(w.dir, &w.o, NULL);
+        expect(w.st, 20, 30, 200);
+        if (round == 0)
+            assert_int_equal(storage_tick(w.st, &err), -EIO);
+    }
+    w.keeps_blocks = false;
+    must_tick(w.st);
+    stats = stats_of(w.st);
+    assert_string_equal(stats.problem, "");
+    assert_true(stats.merges > 0);
+    expect(w.st, 20, 30, 200);
+    world_deinit(&w);
+}
+
+static void cleaning_makes_blocks_without_what_is_deleted(void **state)
+{
+    struct world w;
+    uint64_t before;
+
+    world_init(&w);
+    fill(&w, 0, 10);
+    before = stats_of(w.st).block_bytes;
+    delete_minutes(&w, 0, 8 * 60);
+    assert_int_equal(stats_of(w.st).block_bytes, before);
+    expect(w.st, 10, 0, 8 * 60);
+    must_clean(&w);
+    assert_true(stats_of(w.st).block_bytes < before);
+    expect(w.st, 10, 0, 8 * 60);
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    expect(w.st, 10, 0, 8 * 60);
+    world_deinit(&w);
+}
+
+static void a_sample_that_comes_after_the_delete_is_shown(void **state)
+{
+    struct world w;
+
+    world_init(&w);
+    w.o.out_of_order_window = 10 * HOUR;
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    fill(&w, 0, 1);
+    delete_minutes(&w, 0, 600); /* an end in the future means: until now */
+    fill(&w, 1, 2);
+    expect(w.st, 2, 0, 60);
+    for (int m = 20; m < 60; m++) /* late ones, inside of what was deleted */
+        put(w.st, ref_of(w.st, w.labels[1]), T0 + m * MINUTE, m * 10 + 1);
+    expect(w.st, 2, 0, 20);
+    for (int i = 0; i < 2; i++) {
+        must_close(w.st);
+        w.st = must_open(w.dir, &w.o, NULL);
+        expect(w.st, 2, 0, 20);
+    }
+    fill(&w, 2, 9); /* it all goes to blocks */
+    expect(w.st, 9, 0, 20);
+    world_deinit(&w);
+}
+
+static void expect_snapshot(struct world *w, const char *name, int hours, int gap_from, int gap_to,
+                            bool with_head)
+{
+    struct storage_options o = manual_options();
+    struct buf dir = {0}, report = {0};
+    struct storage *st;
+
+    buf_addf(&dir, "%s/snapshots/%s/tsdb", w->folder, name);
+    st = must_open(dir.p, &o, &report);
+    assert_int_equal(report.len, 0);
+    if (with_head)
+        expect(st, hours, gap_from, gap_to);
+    else
+        assert_int_equal(stats_of(st).samples, 0);
+    must_close(st);
+    buf_free(&dir);
+    buf_free(&report);
+}
+
+static void a_snapshot_is_a_storage_of_its_own(void **state)
+{
+    struct buf whole = {0}, blocks = {0};
+    struct err err = {0};
+    struct world w;
+
+    world_init(&w);
+    fill(&w, 0, 10);
+    delete_minutes(&w, 60, 90);
+    if (storage_snapshot(w.st, false, &whole, &err) < 0 ||
+        storage_snapshot(w.st, true, &blocks, &err) < 0)
+        fail_msg("snapshot: %s", err.msg);
+    assert_int_equal(whole.len, strlen("20060102T150405Z-0123456789abcdef"));
+    for (int m = 600; m < 20 * 60; m++) /* life goes on */
+        for (int i = 0; i < SERIES; i++)
+            put(w.st, ref_of(w.st, w.labels[i]), T0 + m * MINUTE, m * 10 + i);
+    delete_minutes(&w, 0, 11 * 60);
+    must_tick(w.st);
+    must_clean(&w);
+    for (int i = 0; i < 2; i++)
+        expect_snapshot(&w, whole.p, 10, 60, 90, true);
+    expect_snapshot(&w, blocks.p, 10, 60, 90, false);
+    buf_free(&whole);
+    buf_free(&blocks);
+    world_deinit(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_blocks_become_larger_ones_that_take_less),
+        cmocka_unit_test(parents_that_cannot_be_removed_are_not_seen_twice),
+        cmocka_unit_test(cleaning_makes_blocks_without_what_is_deleted),
+        cmocka_unit_test(a_sample_that_comes_after_the_delete_is_shown),
+        cmocka_unit_test(a_snapshot_is_a_storage_of_its_own),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
