@@ -143,6 +143,7 @@ static void see_clock(struct alerts *a, unix_ns now)
 
     if (back >= CLOCK_NOISE) {
         pull_ends(a, a->last_now, now);
+        silences_pull(a, a->last_now, now);
         groups_shift(a, first && first->due - now > back ? first->due - now : back);
         nflog_shift(a, back);
         a->blocked_until = now;

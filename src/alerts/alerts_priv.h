@@ -280,6 +280,8 @@ struct held_silence *silence_get(const struct alerts *a, struct str id);
 void silence_load(struct alerts *a,
                   struct held_silence *take_s); /* ids are keys: none comes twice */
 void silences_sweep(struct alerts *a, unix_ns now);
+/* The clock went back: what muted goes on muting. */
+void silences_pull(struct alerts *a, unix_ns before, unix_ns now);
 void silences_deinit(struct alerts *a);
 void held_silence_free(struct held_silence *s);
 DEFINE_FREEP(held_silence, struct held_silence)

@@ -340,6 +340,21 @@ int alerts_expire_silence(struct alerts *a, struct str id, unix_ns now, struct e
     return r;
 }
 
+/* ---- the clock ----------------------------------------------------------------------------- */
+
+void silences_pull(struct alerts *a, unix_ns before, unix_ns now)
+{
+    struct held_silence *s;
+
+    for (size_t i = 0; (s = map_next(&a->silences, &i));) {
+        if (silence_state(&s->s, before) != SILENCE_ACTIVE ||
+            silence_state(&s->s, now) != SILENCE_PENDING)
+            continue;
+        s->s.starts_at = now;
+        save(a, &s->s, NULL, NULL); /* or it begins at its old start after a restart */
+    }
+}
+
 /* ---- forgetting ---------------------------------------------------------------------------- */
 
 static bool may_go(const struct silence *s, unix_ns now)

@@ -200,6 +200,31 @@ static void a_silence_survives_a_crash_and_mutes_on(void **state)
     world_deinit(&w);
 }
 
+static void a_clock_that_jumps_an_hour_opens_no_silence_and_tells_nothing_twice(void **state)
+{
+    char id[SILENCE_ID_LEN + 1];
+    struct world w;
+
+    for (int back = 0; back < 2; back++) {
+        world_init(&w, config);
+        world_run(&w, world_time(100));
+        must_set(&w, "", "alertname=A", 100, 100 + 3 * HOUR, id);
+        world_post(&w, "alertname=A @end=99999; alertname=B @end=99999");
+        world_run(&w, world_time(200));
+        w.now += (back ? -1 : 1) * (int64_t)HOUR * NS_PER_S;
+        w.wake = w.now;
+        world_tick(&w);
+        assert_int_equal(state_of(&w, id), SILENCE_ACTIVE);
+        world_start(&w); /* and so it is after a restart */
+        assert_int_equal(state_of(&w, id), SILENCE_ACTIVE);
+        world_run(&w, world_time(90 + 3 * HOUR));
+        assert_string_equal(w.lines.p, "101 d/0 {alertname=\"B\"} first notification: B+\n");
+        world_run(&w, world_time(120 + 3 * HOUR));
+        assert_non_null(strstr(w.lines.p, "{alertname=\"A\"} first notification: A+\n"));
+        world_deinit(&w);
+    }
+}
+
 static void count(const struct silence *s, void *arg)
 {
     ++*(size_t *)arg;
@@ -298,6 +323,7 @@ int main(void)
         cmocka_unit_test(one_that_mutes_nothing_by_an_empty_value_alone_is_taken),
         cmocka_unit_test(an_expired_one_is_over_at_once_and_cannot_expire_again),
         cmocka_unit_test(a_silence_survives_a_crash_and_mutes_on),
+        cmocka_unit_test(a_clock_that_jumps_an_hour_opens_no_silence_and_tells_nothing_twice),
         cmocka_unit_test(one_that_is_over_is_forgotten_after_five_days),
         cmocka_unit_test(a_thousand_silences_and_many_alerts_are_matched_once),
         cmocka_unit_test(times_mute_before_silences_and_after_inhibition),
