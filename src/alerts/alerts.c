@@ -99,6 +99,11 @@ void alerts_free(struct alerts *a)
     free(a);
 }
 
+void alerts_hold(struct alerts *a, unix_ns until)
+{
+    a->held_until = until;
+}
+
 void alerts_reconfigure(struct alerts *a, const struct config *config, unix_ns now)
 {
     const struct config *old = a->config;
@@ -147,6 +152,7 @@ static void see_clock(struct alerts *a, unix_ns now)
         groups_shift(a, first && first->due - now > back ? first->due - now : back);
         nflog_shift(a, back);
         a->blocked_until = now;
+        a->held_until = earlier(a->held_until, back);
         a->next_sweep -= back;
         a->gauges_at -= back;
         a->generation++;
@@ -288,6 +294,8 @@ static unix_ns next_call(const struct alerts *a, unix_ns now)
         next = earliest(next, a->blocked_until);
     if (next < a->blocked_until)
         next = a->blocked_until;
+    if (next < a->held_until)
+        next = a->held_until;
     if (a->log.n > 0 || a->held.n > a->n_present || a->silences.n > 0)
         next = earliest(next, a->next_sweep);
     if (a->gauges_stale)

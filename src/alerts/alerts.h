@@ -35,6 +35,10 @@ int alerts_new(const struct config *config, const struct keeper *keeper,
                struct err *err);
 void alerts_free(struct alerts *a);
 
+/* Groups form, and none is flushed before then: at a start their sources may not all have reported
+ * yet. What is due by then is flushed at once. */
+void alerts_hold(struct alerts *a, unix_ns until);
+
 /* A new configuration: groups are rebuilt from the stored alerts, the notification log stays. */
 void alerts_reconfigure(struct alerts *a, const struct config *config, unix_ns now);
 

@@ -150,6 +150,7 @@ struct alerts {
     bool ticked;           /* since alerts_new() */
     unsigned failures;     /* ticks in a row in which sink or keeper failed for all */
     unix_ns blocked_until; /* no hand-over before */
+    unix_ns held_until;    /* the same, by alerts_hold() */
     bool reported;         /* that it fails */
     unix_ns next_sweep;
     unix_ns gauges_at; /* not before */

@@ -333,7 +333,7 @@ void flush_tick(struct alerts *a, unix_ns now)
     struct err err = {0};
     int r = 0;
 
-    if (now < a->blocked_until)
+    if (now < a->blocked_until || now < a->held_until)
         return;
     arena_init(&b.arena, 0);
     for (;;) {

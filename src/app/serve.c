@@ -196,10 +196,14 @@ static int build_alerts(struct server *s, unix_ns now, struct err *err)
 {
     struct keeper keeper = state_keeper(s->state);
     struct message_sink messages = notify_sink(s->notify);
+    int r;
 
     s->alerts_role = role_new("alerts", tick_alerts, s);
     role_hold_after_leap(s->alerts_role, hold_alerts);
-    return alerts_new(s->config, &keeper, &messages, now, &s->alerts, err);
+    r = alerts_new(s->config, &keeper, &messages, now, &s->alerts, err);
+    if (r == 0)
+        alerts_hold(s->alerts, now + unix_ns_of_ms(s->options->start_delay));
+    return r;
 }
 
 static int build_rules(struct server *s, unix_ns now, struct err *err)

@@ -103,8 +103,6 @@ static const char *left_out(const struct json *doc)
     json_each(json_get(doc, "sinks"), sink_misbehaves, &misbehaves);
     if (misbehaves)
         return "answers of webhooks are notify's";
-    if (json_get(doc, "args"))
-        return "command line of Alertmanager";
     if (str_find(config, STR("max_alerts")) < config.len ||
         str_find(config, STR("payload")) < config.len)
         return "bodies are notify's";
@@ -403,6 +401,20 @@ static void judge(struct timeline *tl)
                  tl->got[k].group_key, tl->got[k].reason);
 }
 
+/* --dispatch.start-delay=5s is the only thing that a timeline has on its command line. */
+static void hold(struct timeline *tl)
+{
+    const struct str flag = STR("--dispatch.start-delay=");
+    struct str arg = json_text(json_at(json_get(tl->doc, "args"), 0));
+    dur_ms delay = 0;
+
+    if (!arg.p)
+        return;
+    must(str_has_prefix(arg, flag));
+    must(duration_parse(arg.p + flag.len, arg.len - flag.len, &delay, NULL) == 0);
+    alerts_hold(tl->w.alerts, tl->w.now + unix_ns_of_ms(delay));
+}
+
 static void play(struct timeline *tl)
 {
     const struct json *steps = json_get(tl->doc, "steps");
@@ -410,6 +422,7 @@ static void play(struct timeline *tl)
 
     world_init(&tl->w, text);
     tl->w.seen = deliver;
+    hold(tl);
     tl->w.seen_arg = tl;
     for (size_t i = 0; i < json_len(steps); i++) {
         world_run(&tl->w, world_time(json_double(json_get(json_at(steps, i), "t"))));
