@@ -239,6 +239,7 @@ static void build_scrape(struct server *s)
     struct scrape_options o = {.threads = SCRAPE_THREADS,
                                .sink = *storage_sink(s->storage),
                                .redis = &probe_redis_source,
+                               .mysql = &probe_mysql_source,
                                .user_agent = "tocsin/" TOCSIN_VERSION};
 
     s->scrape = scrape_new(&o);

@@ -255,14 +255,14 @@ static void inherit_limits(struct config_scrape *s, const struct global *g)
     inherit(&s->label_value_length_limit, g->label_value_length_limit);
 }
 
-/* A relabel step may mend an address, so only a job without any is told at once. A Redis may be a
- * socket's path or a URL. */
+/* A relabel step may mend an address, so only a job without any is told at once. A Redis or MySQL may
+ * be a socket's path or a URL. */
 static int check_addresses(struct decoder *d, const struct config_scrape *s,
                            const struct yaml_node *node)
 {
     const struct yaml_node *groups = yaml_get(node, "static_configs");
 
-    if (s->n_relabel || yaml_get(node, "redis"))
+    if (s->n_relabel || yaml_get(node, "redis") || yaml_get(node, "mysql"))
         return 0;
     for (size_t g = 0; g < s->n_static_groups; g++)
         for (size_t i = 0; i < s->static_groups[g].n_targets; i++)
@@ -273,7 +273,9 @@ static int check_addresses(struct decoder *d, const struct config_scrape *s,
     return 0;
 }
 
-static int check_redis_job(struct decoder *d, const struct yaml_node *node)
+/* Of a job that asks a server itself: `key` is its block, `server` its name. */
+static int check_probe_job(struct decoder *d, const struct yaml_node *node, const char *key,
+                           const char *server)
 {
     static const char *const http_only[] = {
         "metrics_path",
@@ -295,9 +297,9 @@ static int check_redis_job(struct decoder *d, const struct yaml_node *node)
     for (size_t i = 0; i < ARRAY_LEN(http_only); i++)
         if (has_key(node, http_only[i]))
             return decoder_fail(d, yaml_get(node, http_only[i]),
-                                "\"%s\" speaks of HTTP, but this job asks Redis "
-                                "itself: user, password and TLS stand inside of redis:",
-                                http_only[i]);
+                                "\"%s\" speaks of HTTP, but this job asks %s "
+                                "itself: user, password and TLS stand inside of %s:",
+                                http_only[i], server, key);
     return 0;
 }
 
@@ -327,10 +329,18 @@ static int check_scrape(struct decoder *d, void *object, const struct yaml_node 
         return decoder_fail(d, place_of(node, "scheme"),
                             "scheme: found \"%s\", expected http or https", s->scheme);
     inherit_limits(s, &d->global);
-    if (!yaml_get(node, "redis"))
-        return 0;
-    s->kind = JOB_REDIS;
-    return check_redis_job(d, node);
+    if (yaml_get(node, "redis") && yaml_get(node, "mysql"))
+        return decoder_fail(d, yaml_get(node, "mysql"),
+                            "a job asks either Redis or MySQL: make two jobs of it");
+    if (yaml_get(node, "redis")) {
+        s->kind = JOB_REDIS;
+        return check_probe_job(d, node, "redis", "Redis");
+    }
+    if (yaml_get(node, "mysql")) {
+        s->kind = JOB_MYSQL;
+        return check_probe_job(d, node, "mysql", "MySQL");
+    }
+    return 0;
 }
 
 static const struct field scrape_fields[] = {
@@ -352,6 +362,7 @@ static const struct field scrape_fields[] = {
     COUNT("label_name_length_limit", struct config_scrape, label_name_length_limit),
     COUNT("label_value_length_limit", struct config_scrape, label_value_length_limit),
     BLOCK("redis", struct config_scrape, redis, &redis_block),
+    BLOCK("mysql", struct config_scrape, mysql, &mysql_block),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,
            &static_block, "empty or null section in static_configs"),
     BLOCKS("file_sd_configs", struct config_scrape, file_sds, struct config_file_sd *,
@@ -368,6 +379,7 @@ static const struct config_scrape scrape_defaults = {
     .enable_compression = true,
     .http = {.follow_redirects = true},
     .redis = {.config_metrics = true},
+    .mysql = MYSQL_DEFAULTS,
 };
 const struct block scrape_block = {
     .name = "scrape job",

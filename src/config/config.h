@@ -3,7 +3,7 @@
  * config - the one YAML file, checked, as immutable structs
  *
  * Keys are prometheus.yml's and alertmanager.yml's side by side (they only share `global`), plus
- * tocsin's own words: `redis:` in a scrape job, `format:` in a webhook. A configuration is counted
+ * tocsin's own words: `redis:` and `mysql:` in a scrape job, `format:` in a webhook. A configuration is counted
  * and never changes: a reload makes a new one, and if that is refused the old one stays in force.
  * Every struct is zero-terminated text and plain numbers, owned by the configuration's arena.
  *
@@ -66,7 +66,7 @@ struct config_file_sd {
     dur_ms refresh_interval; /* 5m */
 };
 
-enum job_kind { JOB_HTTP, JOB_REDIS };
+enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL };
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -76,6 +76,81 @@ struct config_redis {
     dur_ms connect_timeout; /* 0: the scrape timeout */
     bool config_metrics;    /* CONFIG GET maxmemory and others; default true */
 };
+
+/* What a MySQL is asked for, named as the switches of mysqld_exporter. X(word, name). */
+#define MYSQL_COLLECTORS(X)                                                                        \
+    X(AUTO_INCREMENT, "auto_increment.columns")                                                    \
+    X(BINLOG_SIZE, "binlog_size")                                                                  \
+    X(ENGINE_INNODB, "engine_innodb_status")                                                       \
+    X(ENGINE_TOKUDB, "engine_tokudb_status")                                                       \
+    X(GLOBAL_STATUS, "global_status")                                                              \
+    X(GLOBAL_VARIABLES, "global_variables")                                                        \
+    X(HEARTBEAT, "heartbeat")                                                                      \
+    X(CLIENT_STATS, "info_schema.clientstats")                                                     \
+    X(INNODB_CMP, "info_schema.innodb_cmp")                                                        \
+    X(INNODB_CMPMEM, "info_schema.innodb_cmpmem")                                                  \
+    X(INNODB_METRICS, "info_schema.innodb_metrics")                                                \
+    X(INNODB_TABLESPACES, "info_schema.innodb_tablespaces")                                        \
+    X(PROCESSLIST, "info_schema.processlist")                                                      \
+    X(QUERY_RESPONSE_TIME, "info_schema.query_response_time")                                      \
+    X(REPLICA_HOST, "info_schema.replica_host")                                                    \
+    X(ROCKSDB, "info_schema.rocksdb_perf_context")                                                 \
+    X(SCHEMA_STATS, "info_schema.schemastats")                                                     \
+    X(TABLES, "info_schema.tables")                                                                \
+    X(TABLE_STATS, "info_schema.tablestats")                                                       \
+    X(USER_STATS, "info_schema.userstats")                                                         \
+    X(USER, "mysql.user")                                                                          \
+    X(EVENTS_STATEMENTS, "perf_schema.eventsstatements")                                           \
+    X(EVENTS_STATEMENTS_SUM, "perf_schema.eventsstatementssum")                                    \
+    X(EVENTS_WAITS, "perf_schema.eventswaits")                                                     \
+    X(FILE_EVENTS, "perf_schema.file_events")                                                      \
+    X(FILE_INSTANCES, "perf_schema.file_instances")                                                \
+    X(INDEX_IO_WAITS, "perf_schema.indexiowaits")                                                  \
+    X(MEMORY_EVENTS, "perf_schema.memory_events")                                                  \
+    X(APPLIER_STATUS, "perf_schema.replication_applier_status_by_worker")                          \
+    X(GROUP_MEMBER_STATS, "perf_schema.replication_group_member_stats")                            \
+    X(GROUP_MEMBERS, "perf_schema.replication_group_members")                                      \
+    X(TABLE_IO_WAITS, "perf_schema.tableiowaits")                                                  \
+    X(TABLE_LOCKS, "perf_schema.tablelocks")                                                       \
+    X(SLAVE_HOSTS, "slave_hosts")                                                                  \
+    X(SLAVE_STATUS, "slave_status")                                                                \
+    X(USER_SUMMARY, "sys.user_summary")
+
+#define MYSQL_COLLECTOR_WORD(word, name) MYSQL_##word,
+enum mysql_collector { MYSQL_COLLECTORS(MYSQL_COLLECTOR_WORD) MYSQL_COLLECTORS_N };
+#undef MYSQL_COLLECTOR_WORD
+extern const char *const mysql_collector_names[MYSQL_COLLECTORS_N];
+#define MYSQL_BIT(word) (UINT64_C(1) << MYSQL_##word)
+#define MYSQL_DEFAULT_COLLECTORS                                                                   \
+    (MYSQL_BIT(GLOBAL_STATUS) | MYSQL_BIT(GLOBAL_VARIABLES) | MYSQL_BIT(SLAVE_STATUS) |            \
+     MYSQL_BIT(INNODB_CMP) | MYSQL_BIT(INNODB_CMPMEM) | MYSQL_BIT(QUERY_RESPONSE_TIME))
+
+/* The `mysql:` block: asks MySQL or MariaDB itself instead of scraping an exporter. */
+struct config_mysql {
+    const char *username, *password, *password_file;
+    const char *my_cnf, *my_cnf_section; /* user, password, socket, ssl-* of a file; "client" */
+    struct tls_options tls;
+    dur_ms connect_timeout;   /* 0: the scrape timeout */
+    dur_ms lock_wait_timeout; /* 2s; 0: the server's */
+    dur_ms statement_timeout; /* 0: the scrape timeout */
+    const char **collect, **no_collect;
+    size_t n_collect, n_no_collect;
+    uint64_t collectors; /* from both: bits of enum mysql_collector */
+    uint64_t rows_limit; /* of one answer; what is beyond is left out and told */
+    const char *heartbeat_database, *heartbeat_table;
+    bool heartbeat_utc;
+    uint64_t processlist_min_time;
+    bool processlist_by_user, processlist_by_host;
+    const char **tables_databases; /* none: all but the server's own */
+    size_t n_tables_databases;
+    uint64_t statements_limit, statements_text_limit;
+    dur_ms statements_time_limit;
+    const char **statements_exclude_schemas;
+    size_t n_statements_exclude_schemas;
+    const char *files_filter, *files_remove_prefix, *memory_remove_prefix;
+    bool user_privileges;
+};
+extern const struct config_mysql config_mysql_defaults;
 
 struct config_param {
     const char *name;
@@ -97,6 +172,7 @@ struct config_scrape {
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
     struct http_options http;
     struct config_redis redis; /* of JOB_REDIS */
+    struct config_mysql mysql; /* of JOB_MYSQL */
     struct config_static_group *static_groups;
     size_t n_static_groups;
     struct config_file_sd *file_sds;

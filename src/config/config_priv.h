@@ -9,7 +9,17 @@
 
 /* ---- blocks -------------------------------------------------------------------------------- */
 
-extern const struct block top_block, global_block, http_block, tls_block;
+extern const struct block top_block, global_block, http_block, tls_block, mysql_block;
+
+#define MYSQL_DEFAULTS                                                                             \
+    {                                                                                              \
+        .my_cnf_section = "client", .lock_wait_timeout = 2000,                                     \
+        .collectors = MYSQL_DEFAULT_COLLECTORS, .rows_limit = 10000,                               \
+        .heartbeat_database = "heartbeat", .heartbeat_table = "heartbeat",                         \
+        .processlist_by_user = true, .processlist_by_host = true, .statements_limit = 250,         \
+        .statements_text_limit = 120, .statements_time_limit = 86400 * 1000, .files_filter = ".*", \
+        .files_remove_prefix = "/var/lib/mysql/", .memory_remove_prefix = "memory/",               \
+    }
 extern const struct block scrape_block, relabel_block;
 extern const struct block root_route_block, inhibit_block, receiver_block, time_interval_block;
 

@@ -19,6 +19,10 @@
  * valkey:// or, for TLS, rediss://, valkeys:// with a host and a port. */
 extern const struct page_source probe_redis_source;
 
+/* Addresses: host, host:port, [v6]:port, /path or unix:///path of a socket, mysql://host:port. A
+ * statement that is refused costs its own metrics and mysql_exporter_collector_success 0. */
+extern const struct page_source probe_mysql_source;
+
 enum redis_reply_type {
     REPLY_NIL,
     REPLY_TEXT, /* a bulk or a status */

@@ -28,7 +28,7 @@
 #include "base/mem.h"
 #include "model/selfmetrics.h"
 #include "net/stream.h"
-#include "probes/redis_address_priv.h"
+#include "probes/address_priv.h"
 #include "probes/redis_info_priv.h"
 #include "probes/reply_priv.h"
 
@@ -80,7 +80,7 @@ struct waiting {
 struct session {
     struct loop *loop;
     const struct target *target;
-    struct redis_address address;
+    struct server_address address;
     struct err bad_address;
     struct loop_timer *timer;
     mono_ns refused[COMMANDS]; /* when; 0: it was not */
@@ -509,7 +509,7 @@ static void *redis_open(struct loop *l, const struct target *t)
     s->target = t;
     s->timer = loop_timer_new(l, on_timer, s);
     arena_init(&s->arena, REPLY_MEMORY_MAX);
-    redis_address_parse(str_c(t->address), &s->address, &s->bad_address);
+    server_address_parse(SERVER_REDIS, str_c(t->address), &s->address, &s->bad_address);
     return s;
 }
 
@@ -541,7 +541,7 @@ static void redis_close(void *session)
     disconnect(s);
     loop_timer_free(s->timer);
     arena_deinit(&s->arena);
-    redis_address_deinit(&s->address);
+    server_address_deinit(&s->address);
     free(s);
 }
 

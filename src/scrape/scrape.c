@@ -116,12 +116,22 @@ static void show(struct scrape *s, struct watch *w, const struct target *t,
     watched_target_unref(before);
 }
 
+static const struct page_source *source_of(const struct scrape *s, enum job_kind kind)
+{
+    switch (kind) {
+    case JOB_REDIS: return s->options.redis;
+    case JOB_MYSQL: return s->options.mysql;
+    case JOB_HTTP: break;
+    }
+    return &http_source;
+}
+
 static struct watch *begin(struct scrape *s, const struct target *t, const struct config *config)
 {
     uint64_t worker = label_set_hash(t->labels) % (uint64_t)s->options.threads;
 
     return watch_new(watched_target_new(t, config), s->workers[worker].loop, &s->lock,
-                     t->job->kind == JOB_REDIS ? s->options.redis : &http_source, &s->options.sink);
+                     source_of(s, t->job->kind), &s->options.sink);
 }
 
 /* Fills `now` with those of `old` (by identity, which are taken out of it) that the list has too. */

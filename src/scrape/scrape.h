@@ -52,8 +52,8 @@ struct scrape;
 struct scrape_options {
     int threads;
     struct sample_sink sink;
-    const struct page_source *redis; /* of JOB_REDIS; JOB_HTTP is our own */
-    const char *user_agent;          /* "tocsin/0.1.0" */
+    const struct page_source *redis, *mysql; /* of JOB_REDIS, JOB_MYSQL; JOB_HTTP is our own */
+    const char *user_agent;                  /* "tocsin/0.1.0" */
 };
 
 struct scrape *scrape_new(const struct scrape_options *o);

@@ -66,6 +66,48 @@ static uint64_t mix_relabel(uint64_t h, const struct config_relabel *r)
     return hash_mix(hash_mix(h, r->modulus), (uint64_t)r->action);
 }
 
+static uint64_t mix_texts(uint64_t h, const char *const *texts, size_t n)
+{
+    h = hash_mix(h, n);
+    for (size_t i = 0; i < n; i++)
+        h = mix_text(h, texts[i]);
+    return h;
+}
+
+static uint64_t mix_mysql(uint64_t h, const struct config_mysql *m)
+{
+    const uint64_t numbers[] = {
+        (uint64_t)m->connect_timeout,
+        (uint64_t)m->lock_wait_timeout,
+        (uint64_t)m->statement_timeout,
+        m->collectors,
+        m->rows_limit,
+        m->processlist_min_time,
+        (uint64_t)m->heartbeat_utc << 3 | (uint64_t)m->processlist_by_user << 2 |
+            (uint64_t)m->processlist_by_host << 1 | m->user_privileges,
+        m->statements_limit,
+        m->statements_text_limit,
+        (uint64_t)m->statements_time_limit,
+    };
+    const char *const texts[] = {m->username,
+                                 m->password,
+                                 m->password_file,
+                                 m->my_cnf,
+                                 m->my_cnf_section,
+                                 m->heartbeat_database,
+                                 m->heartbeat_table,
+                                 m->files_filter,
+                                 m->files_remove_prefix,
+                                 m->memory_remove_prefix};
+
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        h = hash_mix(h, numbers[i]);
+    h = mix_texts(h, texts, ARRAY_LEN(texts));
+    h = mix_texts(h, m->tables_databases, m->n_tables_databases);
+    h = mix_texts(h, m->statements_exclude_schemas, m->n_statements_exclude_schemas);
+    return mix_tls(h, &m->tls);
+}
+
 uint64_t job_settings_hash(const struct config_scrape *j)
 {
     const uint64_t numbers[] = {
@@ -89,6 +131,7 @@ uint64_t job_settings_hash(const struct config_scrape *j)
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         h = mix_text(h, texts[i]);
     h = mix_tls(mix_http(h, &j->http), &j->redis.tls);
+    h = mix_mysql(h, &j->mysql);
     for (size_t i = 0; i < j->n_metric_relabel; i++)
         h = mix_relabel(h, &j->metric_relabel[i]);
     return h;

@@ -47,7 +47,8 @@ static void set_discovered(struct label_builder *b, const struct config_scrape *
     set_duration(b, STR("__scrape_timeout__"), job->scrape_timeout);
     if (job->kind == JOB_HTTP)
         set_if_absent(b, STR("__metrics_path__"), str_c(job->metrics_path));
-    set_if_absent(b, STR("__scheme__"), job->kind == JOB_HTTP ? str_c(job->scheme) : STR("redis"));
+    set_if_absent(b, STR("__scheme__"),
+                  str_c(job->kind == JOB_HTTP ? job->scheme : job_scheme(job->kind)));
     set_params(b, job);
 }
 

@@ -11,7 +11,10 @@
 #include "base/quote.h"
 #include "targets/targets_priv.h"
 
-#define DEFAULT_REDIS_PORT "6379"
+/* Of jobs that ask a server itself: the scheme of their URLs and the port of a bare host. */
+static const struct {
+    const char *scheme, *port;
+} probes[] = {[JOB_REDIS] = {"redis", "6379"}, [JOB_MYSQL] = {"mysql", "3306"}};
 
 static const struct str param_prefix = {"__param_", 8};
 
@@ -106,7 +109,12 @@ static void add_http_url(struct buf *url, const struct config_scrape *job,
     add_params(url, job, b);
 }
 
-/* ---- Redis --------------------------------------------------------------------------------- */
+/* ---- probes -------------------------------------------------------------------------------- */
+
+const char *job_scheme(enum job_kind kind)
+{
+    return probes[kind].scheme;
+}
 
 static bool has_scheme(struct str address)
 {
@@ -130,8 +138,8 @@ const char *target_address(struct arena *a, const struct config_scrape *job,
     struct str address = label_builder_get(b, STR("__address__"));
     bool is_host = address.len && address.p[0] != '/' && !has_scheme(address);
 
-    if (job->kind == JOB_REDIS && is_host && !has_port(address))
-        return arena_printf(a, "%.*s:" DEFAULT_REDIS_PORT, STR_ARG(address));
+    if (job->kind != JOB_HTTP && is_host && !has_port(address))
+        return arena_printf(a, "%.*s:%s", STR_ARG(address), probes[job->kind].port);
     return arena_strdup(a, address);
 }
 
@@ -145,6 +153,6 @@ const char *target_url(struct arena *a, const struct config_scrape *job,
     else if (has_scheme(str_c(address)))
         buf_add_c(&url, address);
     else
-        buf_addf(&url, "%s://%s", address[0] == '/' ? "unix" : "redis", address);
+        buf_addf(&url, "%s://%s", address[0] == '/' ? "unix" : job_scheme(job->kind), address);
     return arena_strdup(a, buf_str(&url));
 }

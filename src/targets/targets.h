@@ -32,9 +32,10 @@ struct target {
     const struct config_scrape *job;    /* lives as long as the list */
     const struct label_set *discovered; /* before relabelling, with __ labels */
     const struct label_set *labels;     /* that samples get: without __ labels */
-    const char *address; /* __address__ after relabelling; of JOB_REDIS with the port 6379 added to
+    const char *address; /* __address__ after relabelling; of a probe with its usual port added to
                             a bare host */
-    const char *url; /* what a JOB_HTTP fetches; of JOB_REDIS the address as redis:// or unix:// */
+    const char
+        *url; /* what a JOB_HTTP fetches; of a probe the address as redis://, mysql://, unix:// */
     const char *refused; /* why it is not asked and counts as down; NULL: it is asked */
     dur_ms interval, timeout;
     uint64_t hash;     /* spreads the scrapes: prometheus.md 4.4 */

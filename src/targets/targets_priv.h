@@ -79,6 +79,8 @@ const char *target_address(struct arena *a, const struct config_scrape *job,
 const char *target_url(struct arena *a, const struct config_scrape *job,
                        const struct label_builder *b, const char *address);
 
+const char *job_scheme(enum job_kind kind); /* of a probe's URLs */
+
 /* Of all settings that change what a scrape of the job does or stores. Of this process only. */
 uint64_t job_settings_hash(const struct config_scrape *job);
 uint64_t identity_of_refused(uint64_t identity, const char *why);

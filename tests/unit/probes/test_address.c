@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "probes/redis_address_priv.h"
+#include "probes/address_priv.h"
 
 static const struct {
     const char *text, *host;
@@ -13,10 +13,10 @@ static const struct {
     const char *why; /* it is refused */
 } cases[] = {
     {"192.0.2.7:6380", "192.0.2.7", 6380},
-    {"redis-dev", "redis-dev", REDIS_PORT},
+    {"redis-dev", "redis-dev", 6379},
     {"[2001:db8::1]:7000", "2001:db8::1", 7000},
-    {"[::1]", "::1", REDIS_PORT},
-    {"redis://h", "h", REDIS_PORT},
+    {"[::1]", "::1", 6379},
+    {"redis://h", "h", 6379},
     {"redis://h:1/3", "h", 1}, /* the number of a database does not matter */
     {"valkey://h:65535", "h", 65535},
     {"rediss://h:1", "h", 1, .tls = true},
@@ -42,9 +42,9 @@ static const struct {
 static void addresses_are_read_as_people_write_them(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        CLEANUP(redis_address_deinit) struct redis_address a = {0};
+        CLEANUP(server_address_deinit) struct server_address a = {0};
         struct err err = {0};
-        int r = redis_address_parse(str_c(cases[i].text), &a, &err);
+        int r = server_address_parse(SERVER_REDIS, str_c(cases[i].text), &a, &err);
 
         assert_int_equal(r, cases[i].why ? -EINVAL : 0);
         if (cases[i].why && !strstr(err.msg, cases[i].why))
