@@ -56,6 +56,9 @@ struct mysql_scrape {
 };
 
 int mysql_ask(struct mysql_scrape *s, const char *sql, struct mysql_table *ret, struct err *err);
+/* The same for what grows with the site: tables, users, processes. rows_limit holds. */
+int mysql_ask_long(struct mysql_scrape *s, const char *sql, struct mysql_table *ret,
+                   struct err *err);
 
 /* The number of a column, in any case; -1: there is none. */
 int mysql_column(const struct mysql_table *t, const char *name);

@@ -9,17 +9,30 @@
 #include "base/num.h"
 #include "probes/mysql_priv.h"
 
+#define ROWS_MAX 10000 /* of status and variables: there are up to 1,500 */
+
 /* ---- tables -------------------------------------------------------------------------------- */
 
-int mysql_ask(struct mysql_scrape *s, const char *sql, struct mysql_table *ret, struct err *err)
+static int ask(struct mysql_scrape *s, const char *sql, size_t rows_max, struct mysql_table *ret,
+               struct err *err)
 {
-    int r = s->asker->ask(s->asker->self, sql, s->config->rows_limit, &s->page->arena, ret,
-                          &s->number, err);
+    int r = s->asker->ask(s->asker->self, sql, rows_max, &s->page->arena, ret, &s->number, err);
 
     if (r >= 0 && s->page->arena.overflow)
         return err_set(err, -E2BIG, "the answers are longer than %u bytes", MYSQL_MEMORY_MAX);
     s->cut |= r >= 0 && ret->cut;
     return r;
+}
+
+int mysql_ask(struct mysql_scrape *s, const char *sql, struct mysql_table *ret, struct err *err)
+{
+    return ask(s, sql, ROWS_MAX, ret, err);
+}
+
+int mysql_ask_long(struct mysql_scrape *s, const char *sql, struct mysql_table *ret,
+                   struct err *err)
+{
+    return ask(s, sql, s->config->rows_limit, ret, err);
 }
 
 int mysql_column(const struct mysql_table *t, const char *name)
@@ -134,7 +147,7 @@ int mysql_ask_rows(struct mysql_scrape *s, const struct row_rule *rule, const ch
     buf_addf(&sql, " FROM %s%s", rule->from, behind);
     if (!strstr(behind, " LIMIT "))
         buf_addf(&sql, " LIMIT %" PRIu64, s->config->rows_limit + 1);
-    return mysql_ask(s, sql.p, ret, err);
+    return mysql_ask_long(s, sql.p, ret, err);
 }
 
 void mysql_emit_rows(struct mysql_scrape *s, const struct row_rule *rule,

@@ -237,7 +237,7 @@ int mysql_collect_processlist(struct mysql_scrape *s, struct err *err)
              "FROM information_schema.processlist WHERE ID != connection_id() AND TIME >= %" PRIu64
              " GROUP BY user, host, command, state",
              s->config->processlist_min_time);
-    r = mysql_ask(s, sql.p, &t, err);
+    r = mysql_ask_long(s, sql.p, &t, err);
     if (r < 0)
         return r;
     states = new_sums(s, t.n_rows);
@@ -437,7 +437,7 @@ int mysql_collect_tablespaces(struct mysql_scrape *s, struct err *err)
     buf_addf(&sql, ", FILE_SIZE, ALLOCATED_SIZE FROM information_schema.%s LIMIT %" PRIu64,
              old_mysql || s->server.mariadb ? "INNODB_SYS_TABLESPACES" : "INNODB_TABLESPACES",
              s->config->rows_limit + 1);
-    r = mysql_ask(s, sql.p, &t, err);
+    r = mysql_ask_long(s, sql.p, &t, err);
     if (r == 0)
         emit_tablespaces(s, &t);
     return r;
@@ -524,8 +524,8 @@ static int collect_statistics(struct mysql_scrape *s, const char *table, const c
 
     if (r < 0 || !kept)
         return r;
-    r = mysql_ask(s, arena_printf(&s->page->arena, "SELECT * FROM information_schema.%s", table),
-                  &t, err);
+    r = mysql_ask_long(
+        s, arena_printf(&s->page->arena, "SELECT * FROM information_schema.%s", table), &t, err);
     for (size_t i = 0; r == 0 && i < t.n_rows; i++)
         for (size_t c = 1; c < t.n_columns; c++) {
             struct label who = {str_c(label), t.cells[i * t.n_columns]};
@@ -630,10 +630,10 @@ static const char *const rocksdb_counters[] = {
 int mysql_collect_rocksdb(struct mysql_scrape *s, struct err *err)
 {
     struct mysql_table t = {0};
-    int r = mysql_ask(s,
-                      "SELECT TABLE_SCHEMA, TABLE_NAME, ifnull(PARTITION_NAME, '') AS part, "
-                      "STAT_TYPE, VALUE FROM information_schema.ROCKSDB_PERF_CONTEXT",
-                      &t, err);
+    int r = mysql_ask_long(s,
+                           "SELECT TABLE_SCHEMA, TABLE_NAME, ifnull(PARTITION_NAME, '') AS part, "
+                           "STAT_TYPE, VALUE FROM information_schema.ROCKSDB_PERF_CONTEXT",
+                           &t, err);
     double v;
 
     for (size_t i = 0; r == 0 && i < t.n_rows; i++)
@@ -673,15 +673,16 @@ int mysql_collect_user(struct mysql_scrape *s, struct err *err)
     if (r < 0 || !s->config->user_privileges)
         return r;
     /* by name, so that no column with secrets leaves the server */
-    r = mysql_ask(s,
-                  "SELECT user AS User, host AS Host, Select_priv, Insert_priv, Update_priv, "
-                  "Delete_priv, Create_priv, Drop_priv, Reload_priv, Shutdown_priv, Process_priv, "
-                  "File_priv, Grant_priv, References_priv, Index_priv, Alter_priv, Show_db_priv, "
-                  "Super_priv, Create_tmp_table_priv, Lock_tables_priv, Execute_priv, "
-                  "Repl_slave_priv, Repl_client_priv, Create_view_priv, Show_view_priv, "
-                  "Create_routine_priv, Alter_routine_priv, Create_user_priv, Event_priv, "
-                  "Trigger_priv, Create_tablespace_priv FROM mysql.user",
-                  &t, err);
+    r = mysql_ask_long(
+        s,
+        "SELECT user AS User, host AS Host, Select_priv, Insert_priv, Update_priv, "
+        "Delete_priv, Create_priv, Drop_priv, Reload_priv, Shutdown_priv, Process_priv, "
+        "File_priv, Grant_priv, References_priv, Index_priv, Alter_priv, Show_db_priv, "
+        "Super_priv, Create_tmp_table_priv, Lock_tables_priv, Execute_priv, "
+        "Repl_slave_priv, Repl_client_priv, Create_view_priv, Show_view_priv, "
+        "Create_routine_priv, Alter_routine_priv, Create_user_priv, Event_priv, "
+        "Trigger_priv, Create_tablespace_priv FROM mysql.user",
+        &t, err);
     if (r == 0)
         emit_privileges(s, &t);
     return r;
