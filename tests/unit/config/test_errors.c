@@ -82,7 +82,11 @@ static const struct {
     {JOB("dns_sd_configs: [{names: [a]}]"),
      "f:1:32: \"dns_sd_configs\" is known to Prometheus but not carried out by "
      "this version"},
-    {JOB("mysql: {}"), "f:1:32: \"mysql\" is known to tocsin but not carried out by this version"},
+    {JOB("http_check: {}"),
+     "f:1:32: \"http_check\" is known to tocsin but not carried out by this version"},
+    {JOB("mysql: {collect: [info_schema.tabels]}"), "\"info_schema.tabels\" is no collector"},
+    {JOB("mysql: {rows_limit: 0}"), "rows_limit is 1 to 100000"},
+    {JOB("mysql: {password: a, password_file: b}"), "at most one of password"},
     {JOB("oauth2: {client_id: a}"),
      "f:1:32: \"oauth2\" is known to Prometheus but not carried out by this version"},
     {JOB("metric_name_validation_scheme: legacy"),
