@@ -73,10 +73,10 @@ static int open_failed(MYSQL *m, const struct mysql_client_options *o, dur_ms wa
         return err_set(err, -os, "connect to %s: %m", place.p);
     case CR_SERVER_LOST:
     case CR_SERVER_GONE_ERROR:
-        if (os == EAGAIN || os == EINPROGRESS || os == ETIMEDOUT)
+        if (waited >= o->connect_timeout || waited >= o->read_timeout)
             return err_set(err, -ETIMEDOUT, "connect to %s: no greeting in time", place.p);
-        return err_set(err, -ECONNRESET, "connect to %s: it closed before it greeted: %s", place.p,
-                       words);
+        return err_set(err, -ECONNRESET,
+                       "connect to %s: it ended the connection before the login was over", place.p);
     case CR_SSL_CONNECTION_ERROR: return err_set(err, -EPROTO, "TLS with %s: %s", place.p, words);
     default:
         return err_set(err, number < CR_MIN_ERROR ? -EACCES : -EPROTO, "log in to %s: %s", place.p,

@@ -251,8 +251,8 @@ int mysql_collect_processlist(struct mysql_scrape *s, struct err *err)
         number_of(&t, i, "seconds", &seconds);
         add_to(&states, state_word(s, mysql_cell(&t, i, "command")),
                state_word(s, mysql_cell(&t, i, "state")), n, seconds);
-        add_to(&users, mysql_cell(&t, i, "user"), STR_NONE, n, 0);
-        add_to(&hosts, host.len ? host : STR("unknown"), STR_NONE, n, 0);
+        add_to(&users, mysql_cell(&t, i, "user"), STR(""), n, 0);
+        add_to(&hosts, host.len ? host : STR("unknown"), STR(""), n, 0);
     }
     emit_states(s, &states);
     if (s->config->processlist_by_user)
