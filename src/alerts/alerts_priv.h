@@ -232,7 +232,7 @@ struct hashes {
     size_t n_firing, n_resolved;
 };
 
-void nflog_key(const struct group *g, size_t integration, struct buf *ret);
+void nflog_key(const struct group *g, const struct config_channel *c, struct buf *ret);
 struct log_entry *nflog_get(const struct alerts *a, struct str key); /* NULL: absent */
 /* Why these have to be told now, or NULL when there is no news. e may be NULL. */
 const char *nflog_news(const struct log_entry *e, const struct hashes *h, bool send_resolved,

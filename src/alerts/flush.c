@@ -132,13 +132,13 @@ static void show_group_by(struct batch *b, const struct group *g, struct notific
     n->n_group_by = n_names;
 }
 
-static void note(struct batch *b, const struct flush *f, size_t integration, const char *reason,
-                 unix_ns now)
+static void note(struct batch *b, const struct flush *f, const struct config_channel *c,
+                 const char *reason, unix_ns now)
 {
     const struct group *g = f->group;
     struct notification n = {
         .receiver = g->receiver->name,
-        .integration = (int)integration,
+        .integration = c->id,
         .group_key = g->key,
         .group_labels = g->labels,
         .now = now,
@@ -146,26 +146,25 @@ static void note(struct batch *b, const struct flush *f, size_t integration, con
     };
 
     show_group_by(b, g, &n);
-    show_alerts(b, f, g->receiver->webhooks[integration].send_resolved, &n);
+    show_alerts(b, f, c->send_resolved, &n);
     *VEC_PUSH(b->notes, b->n_notes, b->notes_cap) = n;
 }
 
 /* A receiver that wants no ends is not called when nothing fires any more; the log takes note all
  * the same. */
-static void prepare_integration(const struct alerts *a, struct batch *b, struct flush *f, size_t i,
-                                unix_ns now)
+static void prepare_integration(const struct alerts *a, struct batch *b, struct flush *f,
+                                const struct config_channel *c, unix_ns now)
 {
-    bool send_resolved = f->group->receiver->webhooks[i].send_resolved;
     struct buf key = {0};
     const char *reason;
 
-    nflog_key(f->group, i, &key);
-    reason = nflog_news(nflog_get(a, buf_str(&key)), &f->hashes, send_resolved,
+    nflog_key(f->group, c, &key);
+    reason = nflog_news(nflog_get(a, buf_str(&key)), &f->hashes, c->send_resolved,
                         f->group->route->repeat_interval, now);
     if (reason) {
         f->log_keys[f->n_log_keys++] = arena_str(&b->arena, buf_str(&key));
-        if (f->hashes.n_firing > 0 || send_resolved)
-            note(b, f, i, reason, now);
+        if (f->hashes.n_firing > 0 || c->send_resolved)
+            note(b, f, c, reason, now);
     }
     buf_free(&key);
 }
@@ -173,7 +172,7 @@ static void prepare_integration(const struct alerts *a, struct batch *b, struct 
 static void prepare(struct alerts *a, struct batch *b, struct group *g, unix_ns now)
 {
     struct flush *f = VEC_PUSH(b->flushes, b->n, b->cap);
-    size_t n = g->receiver ? g->receiver->n_webhooks : 0;
+    size_t n = g->receiver ? g->receiver->n_channels : 0;
 
     f->group = g;
     f->first = b->n_notes;
@@ -184,7 +183,7 @@ static void prepare(struct alerts *a, struct batch *b, struct group *g, unix_ns 
     hash_shown(b, f, now);
     f->log_keys = arena_array(&b->arena, n, sizeof *f->log_keys);
     for (size_t i = 0; i < n; i++)
-        prepare_integration(a, b, f, i, now);
+        prepare_integration(a, b, f, &g->receiver->channels[i], now);
     f->n = b->n_notes - f->first;
 }
 

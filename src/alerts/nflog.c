@@ -28,9 +28,9 @@ void log_entry_free(struct log_entry *e)
     free(e);
 }
 
-void nflog_key(const struct group *g, size_t integration, struct buf *ret)
+void nflog_key(const struct group *g, const struct config_channel *c, struct buf *ret)
 {
-    buf_addf(ret, "%s:%s/webhook/%zu", g->key, g->receiver->name, integration);
+    buf_addf(ret, "%s:%s/%s/%d", g->key, g->receiver->name, c->kind_name, c->index);
 }
 
 struct log_entry *nflog_get(const struct alerts *a, struct str key)
@@ -124,9 +124,9 @@ void nflog_sweep(struct alerts *a, unix_ns now)
     for (size_t i = 0; (e = map_next(&a->log, &i));)
         e->in_use = false;
     for (size_t i = 0; (g = map_next(&a->groups, &i));)
-        for (size_t k = 0; g->receiver && k < g->receiver->n_webhooks; k++) {
+        for (size_t k = 0; g->receiver && k < g->receiver->n_channels; k++) {
             buf_reset(&key);
-            nflog_key(g, k, &key);
+            nflog_key(g, &g->receiver->channels[k], &key);
             e = find(a, buf_str(&key));
             if (e)
                 e->in_use = true;

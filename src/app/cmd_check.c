@@ -9,6 +9,7 @@
 #include "app/features.h"
 #include "app/flags.h"
 #include "config/config.h"
+#include "notify/notify.h"
 #include "rules/rules.h"
 
 struct check_options {
@@ -69,7 +70,7 @@ static bool check_config(const char *path, const struct features *f)
     struct err err = {0};
     bool ok = true;
 
-    if (config_load(path, &c, &err) < 0) {
+    if (config_load(path, &c, &err) < 0 || notify_check(c, &err) < 0) {
         fprintf(stderr, "  %s\n%s\n", say("FAILED:", "错误："), err.msg);
         return false;
     }

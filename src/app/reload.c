@@ -134,6 +134,8 @@ int server_reload(struct server *s, struct err *err)
     int r = config_load(s->options->config_file, &config, err);
 
     if (r == 0)
+        r = notify_check(config, err);
+    if (r == 0)
         r = rules_reload(s->rules, config, t.now, err);
     if (r < 0) {
         config_unref(config);

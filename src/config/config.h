@@ -240,11 +240,50 @@ struct config_webhook {
     int line;
 };
 
+/* A robot in a chat group of WeCom, DingTalk or Feishu. */
+struct config_robot {
+    bool send_resolved; /* true */
+    const char *webhook_url, *webhook_url_file;
+    const char *secret, *secret_file; /* DingTalk, Feishu: what it signs with; NULL: it does not */
+    bool text;                        /* plain text; else markdown, at Feishu a card */
+    bool english;                     /* the stock texts; else Chinese */
+    const char *title, *message;      /* templates; NULL: the stock texts */
+    const char *keyword;              /* stands in every message; NULL: none */
+    const char **at_users, **at_mobiles;
+    size_t n_at_users, n_at_mobiles;
+    bool at_all;
+    struct http_options http;
+    int line;
+};
+
+/* Numbers that stay: they are on disk, see CHANNEL_ID(). */
+enum channel_kind {
+    CHANNEL_WEBHOOK = 0,
+    CHANNEL_WECOM_ROBOT = 1,
+    CHANNEL_DINGTALK = 2,
+    CHANNEL_FEISHU = 3,
+};
+
+/* What an integration of a receiver is called in records: its kind and its place among those of
+ * that kind, so that others may be added without a change of names. */
+#define CHANNEL_ID(kind, index) ((int)(kind) << 16 | (int)(index))
+
+struct config_channel {
+    enum channel_kind kind;
+    const char *kind_name; /* "webhook", "dingtalk": of its key without _configs */
+    int id, index;
+    bool send_resolved;
+    const void *settings; /* struct config_webhook, struct config_robot: by kind */
+};
+
 struct config_receiver {
     const char *name;
     const struct label_set *labels; /* as written, plus `name`; shown, without effect on delivery */
-    struct config_webhook *webhooks; /* integrations are numbered in this order, from 0 */
-    size_t n_webhooks;
+    struct config_webhook *webhooks;
+    struct config_robot *wecom_robots, *dingtalks, *feishus;
+    size_t n_webhooks, n_wecom_robots, n_dingtalks, n_feishus;
+    struct config_channel *channels; /* all of them */
+    size_t n_channels;
     int line;
 };
 

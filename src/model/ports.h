@@ -126,7 +126,7 @@ struct alert_sink {
 /* One notification: these alerts of one group, for one integration of one receiver. */
 struct notification {
     const char *receiver;  /* name */
-    int integration;       /* its number within the receiver, from 0, in order of creation */
+    int integration;       /* which one of the receiver's: CHANNEL_ID() of config.h */
     const char *group_key; /* Alertmanager's group key text */
     const struct label_set *group_labels;
     const struct str

@@ -64,6 +64,11 @@ int notify_new(const struct notify_options *o, const struct config *config, unix
     n->inbox_last = &n->inbox;
     n->config = config_ref(config);
     lock_init(&n->lock);
+    r = texts_load(config, &n->templates, err);
+    if (r < 0) {
+        notify_free(n);
+        return r;
+    }
     r = o->keeper.each(o->keeper.self, "outbox", load_record, &l, err);
     if (r == 0)
         r = o->keeper.each(o->keeper.self, "given_up", skip_number, &l, err);
@@ -88,6 +93,7 @@ void notify_free(struct notify *n)
         next = m->next;
         message_free(m);
     }
+    template_set_unref(n->templates);
     config_unref(n->config);
     lock_deinit(&n->lock);
     free(n->external_url);
@@ -97,9 +103,17 @@ void notify_free(struct notify *n)
 void notify_reconfigure(struct notify *n, const struct config *config, unix_ns now)
 {
     struct config *old = n->config;
+    struct template_set *templates = NULL;
+    struct err err = {0};
 
     n->config = config_ref(config);
     config_unref(old);
+    if (texts_load(config, &templates, &err) == 0) {
+        template_set_unref(n->templates);
+        n->templates = templates;
+    } else { /* notify_check() said yes, so that somebody changed a file just now */
+        log_event(LOG_ERROR, "templates_not_read", "error", err.msg, NULL);
+    }
     /* A mended URL or password deserves an attempt at once. */
     for (struct queue *q = n->queues; q; q = q->next) {
         struct lane *lane;
@@ -110,6 +124,15 @@ void notify_reconfigure(struct notify *n, const struct config *config, unix_ns n
                 heap_set(&q->due, &lane->due, now);
         }
     }
+}
+
+int notify_check(const struct config *config, struct err *err)
+{
+    struct template_set *templates = NULL;
+    int r = texts_load(config, &templates, err);
+
+    template_set_unref(templates);
+    return r;
 }
 
 /* Encodes each message into one buffer, then hands all of them to the keeper at once. */

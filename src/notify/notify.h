@@ -57,6 +57,9 @@ int notify_new(const struct notify_options *o, const struct config *config, unix
                struct notify **ret, struct err *err);
 void notify_free(
     struct notify *n); /* attempts under way are forgotten; they are repeated at the next start */
+/* Whether the template files of a configuration can be used; -errno with FILE: words. To be asked
+ * before notify_reconfigure(). */
+int notify_check(const struct config *config, struct err *err);
 void notify_reconfigure(struct notify *n, const struct config *config, unix_ns now);
 
 int notify_put(struct notify *n, const struct notification *ns, size_t count, struct err *err);

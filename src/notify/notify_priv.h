@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/thread.h"
 #include "notify/notify.h"
+#include "template/template.h"
 
 #define KEY_LEN                                                                                    \
     20 /* decimal digits of a message's number, zero-padded, so that keys sort as numbers */
@@ -53,6 +54,8 @@ struct queue {
     unsigned in_flight;
     unsigned failures; /* attempts in a row that did not succeed, all lanes together */
     size_t waiting;    /* messages in its lanes */
+    unix_ns *sent_at;  /* of the last attempts, as many as the channel takes in a minute; a ring */
+    unsigned n_sent_at, next_sent_at;
     char last_error[256];
     struct queue *next;
 };
@@ -68,6 +71,7 @@ struct notify {
 
     /* owner's thread */
     struct config *config;
+    struct template_set *templates;
     struct queue *queues;
     uint64_t random;
     struct attempt *attempts; /* in flight, so that notify_free() can make their answers harmless */
@@ -91,13 +95,59 @@ void attempts_forget(struct notify *n);
 /* ---- channel.c: the integration a message is for, as the configuration has it -------------- */
 
 /* NULL: there is no such receiver or integration any more. */
-const struct config_webhook *channel_find(const struct config *c, const char *receiver,
+const struct config_channel *channel_find(const struct config *c, const char *receiver,
                                           int integration);
 
-/* Fills *ret; its body and url live in the bufs. -errno with words when a secret file cannot be
- * read. */
-int channel_render(const struct config_webhook *w, const struct message *m,
-                   const char *external_url, struct buf *url, struct buf *body,
-                   struct outgoing *ret, struct err *err);
+/* ---- channels: one row and one file per kind ------------------------------------------------ */
+
+enum verdict { ACCEPTED, RETRIABLE, REFUSED };
+
+/* What a request is made of. */
+struct render {
+    const void *settings; /* of config_channel */
+    const struct notification *n;
+    const char *external_url;
+    struct template_set *templates;
+    unix_ns now;
+};
+
+struct channel {
+    /* Fills *ret; its url and body live in the bufs. -errno with words when a secret file cannot be
+     * read. */
+    int (*render)(const struct render *r, struct buf *url, struct buf *body, struct outgoing *ret,
+                  struct err *err);
+    /* What the body of a 2xx answer means; words about a failure go to `why`. NULL: accepted. */
+    enum verdict (*judge)(struct str body, struct buf *why);
+    unsigned per_minute; /* messages the far end takes; 0: any number */
+};
+
+const struct channel *channel_of(enum channel_kind kind);
+extern const struct channel channel_webhook, channel_wecom_robot, channel_dingtalk, channel_feishu;
+
+/* ---- robot.c: what the robots of chat groups have in common */
+
+#define ROBOT_TITLE_MAX 100 /* bytes */
+
+/* Appends the title, and the message of at most `max` bytes. */
+void robot_texts(const struct render *r, size_t max, struct buf *title, struct buf *message);
+/* The answer is JSON with a number that is 0 when all is well; codes of `retriable` (closed by 0)
+ * pass by themselves. */
+enum verdict robot_judge(struct str body, const char *code, const char *words,
+                         const int64_t *retriable, struct buf *why);
+struct outgoing robot_post(const struct config_robot *c, const struct buf *url,
+                           const struct buf *body);
+
+/* ---- text.c: texts by template -------------------------------------------------------------- */
+
+extern const struct str notify_stock;
+
+/* The stock templates and those of the files that the configuration names. */
+int texts_load(const struct config *c, struct template_set **ret, struct err *err);
+
+/* Appends the text, or what the definition `stock` of the stock texts gives when there is none
+ * (NULL), in at most `max` bytes. */
+void text_render(const struct render *r, const char *text, const char *stock, bool english,
+                 size_t max, struct buf *out);
+void text_cut(struct buf *text, size_t max); /* at the end of a character, with an ellipsis */
 
 #endif

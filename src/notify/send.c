@@ -2,7 +2,7 @@
 /*
  * send - who may send now, and what an answer means
  *
- * accepted   2xx: the record is deleted, the lane goes on.
+ * accepted   2xx, and what the channel finds in the body: the record is deleted, the lane goes on.
  * retriable  no answer, 5xx, 408, 429, or a secret file that cannot be read: again after 0.5 s
  * x 1.5^n, half to one and a half times that at random, at most a minute; for GIVE_UP_AFTER at the
  * longest. refused    any other status. The far end will hardly change its mind about this message,
@@ -35,6 +35,7 @@
 #define BREAKER_AFTER                                                                              \
     5 /* failures in a row after which a channel is asked with one request at a time */
 #define DISK_RETRY (5 * NS_PER_S)
+#define MINUTE     (60 * NS_PER_S)
 
 SELFMETRIC(sent, METRIC_COUNTER, "tocsin_notifications_total", NULL,
            "Messages that the far end accepted.");
@@ -44,12 +45,11 @@ SELFMETRIC(given_up, METRIC_COUNTER, "tocsin_notifications_given_up_total", NULL
            "Messages that were given up, see the log and the table given_up.");
 SELFMETRIC(waiting, METRIC_GAUGE, "tocsin_outbox_waiting", NULL, "Messages in the outbox.");
 
-enum verdict { ACCEPTED, RETRIABLE, REFUSED };
-
 /* One request under way, or its answer waiting for the next tick, which knows what time it is. */
 struct attempt {
     struct notify *notify; /* NULL: forgotten, its answer is of no interest */
     struct lane *lane;
+    const struct channel *channel;
     bool answered;
     enum verdict verdict;
     char why[sizeof((struct queue *)0)->last_error];
@@ -77,6 +77,7 @@ void queue_free(struct queue *q)
     selfmetric_add(&waiting, -(int64_t)q->waiting);
     map_deinit(&q->lanes);
     heap_deinit(&q->due);
+    free(q->sent_at);
     free(q->receiver);
     free(q);
 }
@@ -259,13 +260,11 @@ static void fail(struct lane *lane, unix_ns now, enum verdict verdict, const cha
     schedule(lane, now + back_off(q->notify, m->attempts, verdict));
 }
 
-static void judge(struct attempt *a, int status, struct str body, const struct err *err)
+static void judge_status(struct attempt *a, int status, struct str body, const struct err *err)
 {
     struct str excerpt = str_trim(str_n(body.p, str_utf8_prefix(body, 120)));
 
-    if (status >= 200 && status <= 299)
-        a->verdict = ACCEPTED;
-    else if (status == 0 || status >= 500 || status == 408 || status == 429)
+    if (status == 0 || status >= 500 || status == 408 || status == 429)
         a->verdict = RETRIABLE;
     else
         a->verdict = REFUSED;
@@ -275,6 +274,18 @@ static void judge(struct attempt *a, int status, struct str body, const struct e
     else
         snprintf(a->why, sizeof a->why, "HTTP status %d%s%.*s", status, excerpt.len ? ": " : "",
                  STR_ARG(excerpt));
+}
+
+static void judge(struct attempt *a, int status, struct str body, const struct err *err)
+{
+    CLEANUP(buf_free) struct buf why = {.max = sizeof a->why};
+
+    if (status < 200 || status > 299) {
+        judge_status(a, status, body, err);
+        return;
+    }
+    a->verdict = a->channel->judge ? a->channel->judge(body, &why) : ACCEPTED;
+    snprintf(a->why, sizeof a->why, "%s", why.len ? why.p : "");
 }
 
 /* ---- attempts ------------------------------------------------------------------------------ */
@@ -338,11 +349,37 @@ static bool settle_answers(struct notify *n, unix_ns now)
     return any;
 }
 
+/* ---- at most so many a minute -------------------------------------------------------------- */
+
+/* When the channel takes the next message; a time in the past: now. */
+static unix_ns next_allowed(struct queue *q, const struct channel *c)
+{
+    if (q->n_sent_at != c->per_minute) {
+        free(q->sent_at);
+        q->sent_at = mem_array(c->per_minute, sizeof *q->sent_at);
+        q->n_sent_at = c->per_minute;
+        q->next_sent_at = 0;
+    }
+    return c->per_minute ? q->sent_at[q->next_sent_at] + MINUTE : 0;
+}
+
+static void note_sent(struct queue *q, unix_ns now)
+{
+    if (q->n_sent_at == 0)
+        return;
+    q->sent_at[q->next_sent_at] = now;
+    q->next_sent_at = (q->next_sent_at + 1) % q->n_sent_at;
+}
+
 static void start_attempt(struct lane *lane, unix_ns now)
 {
     struct queue *q = lane->queue;
     struct notify *n = q->notify;
-    const struct config_webhook *channel = channel_find(n->config, q->receiver, q->integration);
+    const struct config_channel *config = channel_find(n->config, q->receiver, q->integration);
+    const struct channel *channel = config ? channel_of(config->kind) : NULL;
+    struct notification note = message_view(lane->first);
+    struct render r = {
+        .n = &note, .external_url = n->external_url, .templates = n->templates, .now = now};
     CLEANUP(buf_free)
     struct buf url = {0}, body = {0};
     struct outgoing o = {0};
@@ -353,13 +390,20 @@ static void start_attempt(struct lane *lane, unix_ns now)
         give_up(lane, now, "the configuration has no such receiver any more");
         return;
     }
-    if (channel_render(channel, lane->first, n->external_url, &url, &body, &o, &err) < 0) {
+    if (next_allowed(q, channel) > now) {
+        schedule(lane, next_allowed(q, channel));
+        return;
+    }
+    r.settings = config->settings;
+    if (channel->render(&r, &url, &body, &o, &err) < 0) {
         fail(lane, now, RETRIABLE, err.msg);
         return;
     }
+    note_sent(q, now);
     a = mem_zalloc(sizeof *a);
     a->notify = n;
     a->lane = lane;
+    a->channel = channel;
     a->next = n->attempts;
     if (a->next)
         a->next->prev = a;

@@ -89,7 +89,7 @@ static const struct tmpl_type type_alerts = {.name = "template.Alerts",
                                              .methods = alerts_methods,
                                              .n_methods = ARRAY_LEN(alerts_methods)};
 
-static struct tmpl_value alert_list(struct arena *a, const struct message *m,
+static struct tmpl_value alert_list(struct arena *a, const struct tmpl_message *m,
                                     const struct tmpl_type *list, const struct tmpl_type *alert)
 {
     struct tmpl_value *items = arena_array(a, m->n_alerts + 1, sizeof *items);
@@ -99,15 +99,15 @@ static struct tmpl_value alert_list(struct arena *a, const struct message *m,
     return tmpl_list(list, items, m->n_alerts);
 }
 
-GETTER(data_receiver, struct message, string_of(o->receiver))
-GETTER(data_status, struct message, string_of(o->status))
-GETTER(data_alerts, struct message, alert_list(a, o, &type_alerts, &type_alert))
-GETTER(data_reason, struct message, string_of(o->reason))
-GETTER(data_group_labels, struct message, tmpl_labels(a, &kv_alertmanager, o->group_labels))
-GETTER(data_common_labels, struct message, tmpl_labels(a, &kv_alertmanager, o->common_labels))
-GETTER(data_common_annotations, struct message,
+GETTER(data_receiver, struct tmpl_message, string_of(o->receiver))
+GETTER(data_status, struct tmpl_message, string_of(o->status))
+GETTER(data_alerts, struct tmpl_message, alert_list(a, o, &type_alerts, &type_alert))
+GETTER(data_reason, struct tmpl_message, string_of(o->reason))
+GETTER(data_group_labels, struct tmpl_message, tmpl_labels(a, &kv_alertmanager, o->group_labels))
+GETTER(data_common_labels, struct tmpl_message, tmpl_labels(a, &kv_alertmanager, o->common_labels))
+GETTER(data_common_annotations, struct tmpl_message,
        tmpl_labels(a, &kv_alertmanager, o->common_annotations))
-GETTER(data_external_url, struct message, string_of(o->external_url))
+GETTER(data_external_url, struct tmpl_message, string_of(o->external_url))
 
 static const struct tmpl_field data_fields[] = {
     {"Receiver", "receiver", data_receiver},
@@ -126,7 +126,7 @@ static const struct tmpl_type type_data = {.name = "template.Data",
                                            .fields = data_fields,
                                            .n_fields = ARRAY_LEN(data_fields)};
 
-struct tmpl_value tmpl_alertmanager_data(struct arena *a, const struct message *m)
+struct tmpl_value tmpl_alertmanager_data(struct arena *a, const struct tmpl_message *m)
 {
     return tmpl_object(&type_data, m);
 }
@@ -220,7 +220,7 @@ static const struct tmpl_type type_nm_alerts = {.name = "template.Alerts",
                                                 .n_methods = ARRAY_LEN(nm_alerts_methods)};
 
 /* With the labels that the group lacks, as "". */
-static struct tmpl_value nm_group_labels(struct arena *a, const struct message *m)
+static struct tmpl_value nm_group_labels(struct arena *a, const struct tmpl_message *m)
 {
     struct tmpl_value kv = tmpl_labels(a, &kv_notification_manager, m->group_labels);
     size_t n = kv.map->n;
@@ -233,10 +233,11 @@ static struct tmpl_value nm_group_labels(struct arena *a, const struct message *
     return tmpl_map(a, &kv_notification_manager, pairs, n + m->n_empty_group_labels);
 }
 
-GETTER(nm_alerts, struct message, alert_list(a, o, &type_nm_alerts, &type_nm_alert))
-GETTER(nm_group, struct message, nm_group_labels(a, o))
-GETTER(nm_common_labels, struct message, tmpl_labels(a, &kv_notification_manager, o->common_labels))
-GETTER(nm_common_annotations, struct message,
+GETTER(nm_alerts, struct tmpl_message, alert_list(a, o, &type_nm_alerts, &type_nm_alert))
+GETTER(nm_group, struct tmpl_message, nm_group_labels(a, o))
+GETTER(nm_common_labels, struct tmpl_message,
+       tmpl_labels(a, &kv_notification_manager, o->common_labels))
+GETTER(nm_common_annotations, struct tmpl_message,
        tmpl_labels(a, &kv_notification_manager, o->common_annotations))
 
 static const struct tmpl_field nm_data_fields[] = {
@@ -248,7 +249,7 @@ static const struct tmpl_field nm_data_fields[] = {
 
 static int nm_data_status(struct tmpl_call *c, struct tmpl_value *ret, struct err *err)
 {
-    *ret = string_of(((const struct message *)c->self.object)->status);
+    *ret = string_of(((const struct tmpl_message *)c->self.object)->status);
     return 0;
 }
 
@@ -262,7 +263,7 @@ static const struct tmpl_type type_nm_data = {.name = "template.Data",
                                               .methods = nm_data_methods,
                                               .n_methods = ARRAY_LEN(nm_data_methods)};
 
-struct tmpl_value tmpl_notification_manager_data(struct arena *a, const struct message *m)
+struct tmpl_value tmpl_notification_manager_data(struct arena *a, const struct tmpl_message *m)
 {
     return tmpl_object(&type_nm_data, m);
 }

@@ -2,7 +2,7 @@
 /*
  * message - the data of notification templates: Alertmanager's and notification-manager's
  *
- * The caller fills a struct message from its notification and gets the value that is the templates'
+ * The caller fills a struct tmpl_message from its notification and gets the value that is the templates'
  * dot. The same value written by tmpl_add_json() is the body of Alertmanager's webhook without
  * version and groupKey. Everything is borrowed until the execution is over.
  */
@@ -24,7 +24,7 @@ struct message_alert {
     struct str status; /* notification-manager: shown as .Status; Alertmanager goes by `resolved` */
 };
 
-struct message {
+struct tmpl_message {
     struct str receiver; /* Alertmanager: with regexp characters escaped already */
     struct str status;   /* firing or resolved; notification-manager: empty when mixed */
     struct str reason;
@@ -40,7 +40,7 @@ struct message {
     size_t n_empty_group_labels;
 };
 
-struct tmpl_value tmpl_alertmanager_data(struct arena *a, const struct message *m);
-struct tmpl_value tmpl_notification_manager_data(struct arena *a, const struct message *m);
+struct tmpl_value tmpl_alertmanager_data(struct arena *a, const struct tmpl_message *m);
+struct tmpl_value tmpl_notification_manager_data(struct arena *a, const struct tmpl_message *m);
 
 #endif

@@ -29,7 +29,7 @@ static void execute(struct template *t, unsigned choice, const struct label_set 
         {.labels = labels, .annotations = labels, .starts_at = {1770192688, 5, NULL}},
         {.resolved = true, .labels = labels, .annotations = labels},
     };
-    const struct message m = {
+    const struct tmpl_message m = {
         .receiver = STR("r"),
         .status = STR("firing"),
         .alerts = alerts,

@@ -19,8 +19,12 @@ static struct config_webhook hooks_a[2] = {
     {.url = "http://a/1", .send_resolved = true, .cluster = "default"}};
 static struct config_webhook hooks_b[1] = {
     {.url = "http://b/0", .send_resolved = true, .cluster = "default"}};
-static struct config_receiver receivers[2] = {{.name = "a", .webhooks = hooks_a, .n_webhooks = 2},
-                                              {.name = "b", .webhooks = hooks_b, .n_webhooks = 1}};
+static struct config_channel channels_a[2] = {{.id = 0, .settings = &hooks_a[0]},
+                                              {.id = 1, .settings = &hooks_a[1]}};
+static struct config_channel channels_b[1] = {{.id = 0, .settings = &hooks_b[0]}};
+static struct config_receiver receivers[2] = {
+    {.name = "a", .channels = channels_a, .n_channels = 2},
+    {.name = "b", .channels = channels_b, .n_channels = 1}};
 static struct config config = {.refs = 1000, .receivers = receivers, .n_receivers = 2};
 
 /* The far end: answers at once with `status`, or (hang) keeps the question. */

@@ -72,7 +72,7 @@ static struct tmpl_time time_in(struct arena *a, struct str text)
 }
 
 /* One data set of template_data.json; its label sets live until the test program ends. */
-static void read_message(struct arena *a, const struct json *j, struct message *ret)
+static void read_message(struct arena *a, const struct json *j, struct tmpl_message *ret)
 {
     const struct json *alerts = json_get(j, "alerts");
     size_t n = json_len(alerts);
@@ -91,7 +91,7 @@ static void read_message(struct arena *a, const struct json *j, struct message *
             .fingerprint = json_text(json_get(alert, "fingerprint")),
         };
     }
-    *ret = (struct message){
+    *ret = (struct tmpl_message){
         .receiver = json_text(json_get(j, "receiver")),
         .status = json_text(json_get(j, "status")),
         .reason = json_text(json_get(j, "notification_reason")),
@@ -104,7 +104,7 @@ static void read_message(struct arena *a, const struct json *j, struct message *
     };
 }
 
-static void free_message(struct message *m)
+static void free_message(struct tmpl_message *m)
 {
     for (size_t i = 0; i < m->n_alerts; i++) {
         label_set_unref(m->alerts[i].labels);
@@ -122,7 +122,7 @@ static int render_row(const struct json *row, const struct json *data, struct bu
     struct template_set *set = template_set_new(&template_alertmanager_functions);
     struct tmpl_env env = {.missing_key = TMPL_MISSING_ZERO};
     struct template *t = NULL;
-    struct message m;
+    struct tmpl_message m;
     struct arena a;
     int r = template_set_add(set, STR("default.tmpl"), template_alertmanager_stock, err);
 

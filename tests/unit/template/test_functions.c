@@ -181,7 +181,7 @@ static struct str to_chinese(void *self, struct str key)
 }
 
 static void render(const struct tmpl_functions *functions, struct str stock, const char *text,
-                   bool chinese, const struct message *m, struct buf *out)
+                   bool chinese, const struct tmpl_message *m, struct buf *out)
 {
     struct template_set *set = template_set_new(functions);
     const struct tmpl_env env = {.missing_key = TMPL_MISSING_ZERO,
@@ -206,7 +206,7 @@ static void render(const struct tmpl_functions *functions, struct str stock, con
 }
 
 struct fixture {
-    struct message m;
+    struct tmpl_message m;
     struct message_alert alert;
 };
 
@@ -229,7 +229,7 @@ static void make_message(struct fixture *f)
         .fingerprint = STR("13756484288041546268"),
         .status = STR("firing"),
     };
-    f->m = (struct message){
+    f->m = (struct tmpl_message){
         .receiver = STR("ops"),
         .status = STR("firing"),
         .alerts = &f->alert,
