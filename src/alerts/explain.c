@@ -186,23 +186,22 @@ static bool is_in(const uint64_t *hashes, size_t n, uint64_t hash)
     return n > 0 && bsearch(&hash, hashes, n, sizeof hash, ascending);
 }
 
-static void add_integration(const struct alerts *a, const struct group *g, size_t i,
-                            const struct held *h, const struct outlook *o, unix_ns now,
-                            struct json_writer *w)
+static void add_integration(const struct alerts *a, const struct group *g,
+                            const struct config_channel *c, const struct held *h,
+                            const struct outlook *o, unix_ns now, struct json_writer *w)
 {
-    bool send_resolved = g->receiver->webhooks[i].send_resolved;
     CLEANUP(buf_free)
     struct buf key = {0};
     const struct log_entry *e;
     const char *news = NULL;
 
-    nflog_key(g, i, &key);
+    nflog_key(g, c, &key);
     e = nflog_get(a, buf_str(&key));
     if (o->hashes.n_firing + o->hashes.n_resolved > 0)
-        news = nflog_news(e, &o->hashes, send_resolved, g->route->repeat_interval, now);
+        news = nflog_news(e, &o->hashes, c->send_resolved, g->route->repeat_interval, now);
     json_object_begin(w);
-    json_kv_c(w, "integration", "webhook");
-    json_kv_i64(w, "number", (int64_t)i);
+    json_kv_c(w, "integration", c->kind_name);
+    json_kv_i64(w, "number", c->index);
     json_kv_time(w, "lastTold", e ? e->time : UNIX_NS_ZERO);
     json_kv_bool(w, "toldFiring", e && is_in(e->firing, e->n_firing, h->log_hash));
     json_kv_bool(w, "toldResolved", e && is_in(e->resolved, e->n_resolved, h->log_hash));
@@ -228,8 +227,8 @@ static void add_group(const struct alerts *a, const struct seat *seat, const str
     kv_names(w, "mutedBy", names, mute_names(g->route, now, names));
     json_key_c(w, "integrations");
     json_array_begin(w);
-    for (size_t i = 0; g->receiver && i < g->receiver->n_webhooks; i++)
-        add_integration(a, g, i, h, &o, now, w);
+    for (size_t i = 0; g->receiver && i < g->receiver->n_channels; i++)
+        add_integration(a, g, &g->receiver->channels[i], h, &o, now, w);
     json_array_end(w);
     free(o.hashes.firing);
     free(o.hashes.resolved);

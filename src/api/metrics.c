@@ -58,13 +58,13 @@ struct channels {
 static void add_channel(const struct notify_queue_view *v, void *arg)
 {
     struct channels *c = arg;
-    char number[16];
+    char name[64];
 
-    snprintf(number, sizeof number, "%d", v->integration);
+    snprintf(name, sizeof name, "%s[%d]", v->kind, v->index);
     exposition_sample(&c->failures, "tocsin_channel_failures", v->failures, "receiver", v->receiver,
-                      "integration", number, NULL);
+                      "integration", name, NULL);
     exposition_sample(&c->waiting, "tocsin_channel_waiting", (double)v->waiting, "receiver",
-                      v->receiver, "integration", number, NULL);
+                      v->receiver, "integration", name, NULL);
 }
 
 static void ask_channels(void *arg)

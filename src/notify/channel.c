@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "base/must.h"
 #include "notify/notify_priv.h"
 
-const struct channel *channel_of(enum channel_kind kind)
+const struct channel *channel_of(int kind)
 {
     static const struct channel *const channels[] = {
         [CHANNEL_WEBHOOK] = &channel_webhook,
@@ -13,8 +12,7 @@ const struct channel *channel_of(enum channel_kind kind)
         [CHANNEL_FEISHU] = &channel_feishu,
     };
 
-    must((size_t)kind < ARRAY_LEN(channels));
-    return channels[kind];
+    return channels[(size_t)kind < ARRAY_LEN(channels) ? kind : CHANNEL_WEBHOOK];
 }
 
 static const struct config_channel *find_in(const struct config_receiver *r, int integration)

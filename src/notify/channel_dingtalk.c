@@ -110,4 +110,5 @@ static enum verdict judge(struct str body, struct buf *why)
 }
 
 /* One more than 20 blocks the robot for ten minutes. */
-const struct channel channel_dingtalk = {.render = render, .judge = judge, .per_minute = 20};
+const struct channel channel_dingtalk = {
+    .name = "dingtalk", .render = render, .judge = judge, .per_minute = 20};

@@ -129,4 +129,5 @@ static enum verdict judge(struct str body, struct buf *why)
     return robot_judge(body, "code", "msg", retriable, why);
 }
 
-const struct channel channel_feishu = {.render = render, .judge = judge, .per_minute = 100};
+const struct channel channel_feishu = {
+    .name = "feishu", .render = render, .judge = judge, .per_minute = 100};

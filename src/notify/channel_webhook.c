@@ -31,4 +31,4 @@ static int render(const struct render *r, struct buf *url, struct buf *body, str
     return 0;
 }
 
-const struct channel channel_webhook = {.render = render};
+const struct channel channel_webhook = {.name = "webhook", .render = render};

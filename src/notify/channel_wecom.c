@@ -76,4 +76,5 @@ static enum verdict judge(struct str body, struct buf *why)
     return robot_judge(body, "errcode", "errmsg", retriable, why);
 }
 
-const struct channel channel_wecom_robot = {.render = render, .judge = judge, .per_minute = 20};
+const struct channel channel_wecom_robot = {
+    .name = "wecom_robot", .render = render, .judge = judge, .per_minute = 20};

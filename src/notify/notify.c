@@ -209,7 +209,8 @@ void notify_each_queue(struct notify *n, void (*cb)(const struct notify_queue_vi
 {
     for (struct queue *q = n->queues; q; q = q->next) {
         struct notify_queue_view v = {.receiver = q->receiver,
-                                      .integration = q->integration,
+                                      .kind = channel_of(q->integration >> 16)->name,
+                                      .index = q->integration & 0xffff,
                                       .waiting = q->waiting,
                                       .oldest = INT64_MAX,
                                       .next_attempt = INT64_MAX,

@@ -77,9 +77,10 @@ void notify_http_transport_free(struct transport *t); /* a zeroed one is fine */
 
 struct notify_queue_view {
     const char *receiver;
-    int integration;
-    size_t waiting; /* messages in the outbox */
-    unix_ns oldest; /* when the oldest of them was put in */
+    const char *kind; /* of the channel: "webhook", "dingtalk" */
+    int index;        /* its place among the receiver's of the kind */
+    size_t waiting;   /* messages in the outbox */
+    unix_ns oldest;   /* when the oldest of them was put in */
     unix_ns next_attempt;
     unsigned failures;      /* attempts since the last success */
     const char *last_error; /* "" */

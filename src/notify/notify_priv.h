@@ -112,6 +112,7 @@ struct render {
 };
 
 struct channel {
+    const char *name;
     /* Fills *ret; its url and body live in the bufs. -errno with words when a secret file cannot be
      * read. */
     int (*render)(const struct render *r, struct buf *url, struct buf *body, struct outgoing *ret,
@@ -121,7 +122,7 @@ struct channel {
     unsigned per_minute; /* messages the far end takes; 0: any number */
 };
 
-const struct channel *channel_of(enum channel_kind kind);
+const struct channel *channel_of(int kind); /* webhook's for a number that is none */
 extern const struct channel channel_webhook, channel_wecom_robot, channel_dingtalk, channel_feishu;
 
 /* ---- robot.c: what the robots of chat groups have in common */

@@ -324,7 +324,7 @@ static void an_unreadable_record_is_left_alone_and_the_rest_goes_out(void **stat
 
 static void count_queue(const struct notify_queue_view *v, void *arg)
 {
-    snprintf(arg, 128, "%s/%d waiting=%zu failures=%u %s", v->receiver, v->integration, v->waiting,
+    snprintf(arg, 128, "%s/%d waiting=%zu failures=%u %s", v->receiver, v->index, v->waiting,
              v->failures, v->last_error);
 }
 
