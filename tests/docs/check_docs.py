@@ -31,7 +31,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 MARK = re.compile(r"^<!-- check: (config|rules|json|file)( refused)?(?: (\S+))? -->$")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 METRIC = re.compile(r"\b(?:tocsin|alertmanager|prometheus|process|redis)_[a-z0-9]+(?:_[a-z0-9]+)+\b")
-PATH = re.compile(r"/api/v1/([a-z_]+(?:/[a-z]+)?)")
+PATH = re.compile(r"/api/v1/([a-z_]+(?:/[a-z_]+)*)")
 EVENT = re.compile(r"^\| `([a-z]+(?:_[a-z]+)+|reloaded|storage|stopped|stopping|targets)` \|", re.M)
 FLAG = re.compile(r"^  --([a-z.-]+)", re.M)
 
