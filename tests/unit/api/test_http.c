@@ -396,8 +396,8 @@ static void own_metrics_are_an_exposition_page(void **state)
         "tocsin_storage_deletes_total",
         "tocsin_storage_problem",
         "tocsin_http_requests_total",
-        "tocsin_channel_failures{receiver=\"hook\",integration=\"0\"}",
-        "tocsin_channel_waiting{receiver=\"hook\",integration=\"0\"}",
+        "tocsin_channel_failures{receiver=\"hook\",integration=\"webhook[0]\"}",
+        "tocsin_channel_waiting{receiver=\"hook\",integration=\"webhook[0]\"}",
         "tocsin_build_info{version=\"" TOCSIN_VERSION "\"}"};
     struct exposition_reader reader;
     struct exposition_entry e = {.kind = EXPOSITION_COMMENT};
