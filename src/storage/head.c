@@ -265,14 +265,24 @@ series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, siz
     s->labels = (uint32_t)row->n_labels;
     s->tip.last_t = TIME_NONE_MAX;
     s->first_t = TIME_NONE_MIN;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         *VEC_PUSH(row->labels, row->n_labels, row->cap_labels) = pairs[i];
-        symbols_add_series(&h->symbols, pairs[i], id);
-    }
     row->live++;
     h->n_series++;
     h->next_id = id + 1;
     return id;
+}
+
+void head_add_postings(struct head *h, series_id from, series_id before)
+{
+    while (from < before) {
+        const struct series_row *row = row_of(h, from);
+        const struct series *s = row ? &row->series[from & (ROW_SERIES - 1)] : NULL;
+
+        for (size_t i = 0; s && i < s->n_labels; i++)
+            symbols_add_series(&h->symbols, row->labels[s->labels + i], from);
+        from = row ? from + 1 : (from | (ROW_SERIES - 1)) + 1;
+    }
 }
 
 series_id head_add(struct head *h, series_id id, const struct label_set *labels, uint64_t hash)
@@ -290,8 +300,10 @@ series_id head_add(struct head *h, series_id id, const struct label_set *labels,
         pairs[i] = symbols_make_pair(&h->symbols, l.name, l.value);
     }
     id = head_add_pairs(h, id, pairs, n, hash);
-    if (id != 0)
+    if (id != 0) {
+        head_add_postings(h, id, id + 1);
         place_id(h, id, hash);
+    }
     return id;
 }
 

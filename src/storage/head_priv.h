@@ -143,9 +143,12 @@ series_id head_find(const struct head *h, const struct label_set *labels, uint64
  * many. */
 series_id head_add(struct head *h, series_id id, const struct label_set *labels, uint64_t hash);
 
-/* The start's way: series by the numbers of their pairs; when all are there, the table by hash. */
+/* The start's way: series by the numbers of their pairs; later their postings, ascending (rows that
+ * are complete, while another thread adds series in higher ones); when all are there, the table by
+ * hash. */
 series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, size_t n,
                          uint64_t hash);
+void head_add_postings(struct head *h, series_id from, series_id before);
 void head_make_table(struct head *h);
 
 /* index, for reading. The series live. */
