@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/snappy.h"
 #include "model/selfmetrics.h"
-#include "remote/snappy_priv.h"
 #include "remote/write_priv.h"
 
 #define KEEP_MESSAGE ((size_t)4 << 20) /* bytes; memory of a larger message is given back */
@@ -171,7 +171,7 @@ static int read_body(struct workbench *b, struct str body, enum remote_write_ver
     int r = snappy_block_read(body, MESSAGE_MAX, &b->message, err);
 
     if (r < 0)
-        return r;
+        return err_in(err, r, "body");
     return version == REMOTE_WRITE_1_0
                ? write_request_read(&b->request, buf_str(&b->message), err)
                : write_request_read_v2(&b->request, buf_str(&b->message), err);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * snappy - the block format of remote write and remote read, which is not the framed one of files
+ * snappy - the block format of remote write and of Prometheus' log, which is not the framed one of
+ * files
  */
-#ifndef TOCSIN_REMOTE_SNAPPY_PRIV_H
-#define TOCSIN_REMOTE_SNAPPY_PRIV_H
+#ifndef TOCSIN_BASE_SNAPPY_H
+#define TOCSIN_BASE_SNAPPY_H
 
 #include "base/buf.h"
 #include "base/err.h"

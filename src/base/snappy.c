@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "remote/snappy_priv.h"
+#include "base/snappy.h"
 
 #include <errno.h>
 
@@ -10,7 +10,7 @@
 
 static int broken(struct err *err)
 {
-    return err_set(err, -EBADMSG, "the body is no snappy block");
+    return err_set(err, -EBADMSG, "it is no snappy block");
 }
 
 int snappy_block_read(struct str in, size_t max, struct buf *out, struct err *err)
@@ -21,7 +21,7 @@ int snappy_block_read(struct str in, size_t max, struct buf *out, struct err *er
     if (in.len == 0 || snappy_uncompressed_length(in.p, in.len, &n) != SNAPPY_OK)
         return broken(err);
     if (n > max)
-        return err_set(err, -E2BIG, "the body has %zu bytes decompressed, more than %zu", n, max);
+        return err_set(err, -E2BIG, "it has %zu bytes decompressed, more than %zu", n, max);
     if (n / RATIO_MAX > in.len)
         return broken(err);
     if (snappy_uncompress(in.p, in.len, buf_room(out, n), &n) != SNAPPY_OK)

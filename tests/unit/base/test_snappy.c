@@ -3,9 +3,28 @@
 
 #include <errno.h>
 
+#include <snappy-c.h>
+
 #include "base/defs.h"
-#include "remote/snappy_priv.h"
-#include "tests/unit/remote/message.h"
+#include "base/snappy.h"
+
+static void put_varint(struct buf *out, size_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        buf_add_byte(out, (char)(v | 0x80));
+    buf_add_byte(out, (char)v);
+}
+
+static void compress(struct buf *in)
+{
+    struct buf out = {0};
+    size_t n = snappy_max_compressed_length(in->len);
+
+    assert_int_equal(snappy_compress(in->p, in->len, buf_room(&out, n), &n), SNAPPY_OK);
+    out.len = n;
+    buf_free(in);
+    *in = out;
+}
 
 static void a_block_becomes_what_it_was_and_memory_is_used_again(void **state)
 {
