@@ -8,6 +8,7 @@
 
 #include "api/api_priv.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "model/selfmetrics.h"
 
 #define BODY_MAX        (32u << 20) /* bytes; Prometheus' limit for the largest of its bodies */
@@ -21,6 +22,7 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct gate *gate;
+    struct promql_crew crew; /* threads for range queries, one less than there are cores */
 };
 
 /* ---- errors, warnings ---------------------------------------------------------------------- */
@@ -280,7 +282,8 @@ static void answer_v1(struct request *r, struct str path)
 static void handle(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
-    struct request r = {.whole = api, .api = &api->options, .gate = api->gate, .http = x};
+    struct request r = {
+        .whole = api, .api = &api->options, .gate = api->gate, .crew = &api->crew, .http = x};
     const struct str prefix = STR("/api/v1/"), am_prefix = STR("/api/v2/");
     struct str path = http_path(x);
 
@@ -324,6 +327,7 @@ int api_start(const struct api_options *o, struct api **ret, struct err *err)
 
     a->options = *o;
     a->gate = gate_new((size_t)o->query_max_concurrency);
+    a->crew.most = thread_cores() - 1;
     r = http_server_start(&s, &a->server, err);
     if (r < 0) {
         gate_free(a->gate);

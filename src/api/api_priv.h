@@ -46,7 +46,8 @@ struct answer {
 struct request {
     const struct api *whole; /* for api_port(), once `ready` has said yes */
     const struct api_options *api;
-    struct gate *gate; /* of queries */
+    struct gate *gate;
+    struct promql_crew *crew; /* of queries */
     struct http_exchange *http;
     struct str label; /* of label/<name>/values */
 };

@@ -61,6 +61,7 @@ static int query_options(const struct request *r, struct promql_options *ret, st
                                                      str_eq(api_param(r, "stats"), STR("all")),
                                    .delayed_name_removal = r->api->delayed_name_removal,
                                    .type_and_unit_labels = r->api->type_and_unit_labels,
+                                   .crew = r->crew,
                                    .cancel = http_client_gone_flag(r->http)};
     if (read_lookback(r, &ret->lookback, a) < 0)
         return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,13 @@ void thread_start(struct thread *t, const char *name, void (*fn)(void *arg), voi
     block_signals(&before);
     must(pthread_create(&t->id, NULL, run, start) == 0);
     must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
+unsigned thread_cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
 void thread_join(struct thread *t)

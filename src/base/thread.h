@@ -17,6 +17,7 @@ struct thread {
 void thread_start(struct thread *t, const char *name, void (*fn)(void *arg), void *arg);
 void thread_join(struct thread *t);
 void thread_set_name(const char *name); /* of the calling thread */
+unsigned thread_cores(void);            /* that this process may use, at least 1 */
 const char *thread_name(void);          /* of the calling thread, "main" when it was never named */
 
 struct lock {

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "model/label_set.h"
 #include "promql/annotations.h"
-#include "promql/eval_priv.h"
+#include "promql/query_priv.h"
 
 #define BYTES_PER_SAMPLE 24 /* a value, its share of bookkeeping, and a copy in the result */
 #define BYTES_BESIDE     ((size_t)64 << 20) /* labels and tables of a query at its sample limit */
@@ -21,18 +21,10 @@
 #define KEEP_BYTES   ((size_t)16 << 10)
 #define KEEP_SAMPLES 512
 
-struct promql_query {
-    const struct promql_expr *expr;
-    struct promql_options opts;
-    struct arena arena;
-    struct columns columns;
-    struct hist_buckets buckets;
-};
-
 /* ---- life */
 
-static void query_init(struct promql_query *q, const struct promql_expr *expr,
-                       const struct promql_options *opts)
+void query_init(struct promql_query *q, const struct promql_expr *expr,
+                const struct promql_options *opts)
 {
     struct promql_options *o = &q->opts;
 
@@ -52,7 +44,7 @@ static void query_init(struct promql_query *q, const struct promql_expr *expr,
     arena_init(&q->arena, o->max_bytes);
 }
 
-static void query_deinit(struct promql_query *q)
+void query_deinit(struct promql_query *q)
 {
     arena_deinit(&q->arena);
     columns_deinit(&q->columns);
@@ -341,8 +333,8 @@ static void eval_deinit(struct eval *e, struct promql_query *q)
     }
 }
 
-static int run(struct promql_query *q, const struct series_reader *reader, const struct grid *grid,
-               unix_ms end, bool instant, struct promql_result **ret, struct err *err)
+int query_run(struct promql_query *q, const struct series_reader *reader, const struct grid *grid,
+              unix_ms start, unix_ms end, bool instant, struct promql_result **ret, struct err *err)
 {
     CLEANUP(promql_result_freep) struct promql_result *result = mem_zalloc(sizeof *result);
     struct notes notes = {.arena = &result->arena};
@@ -351,7 +343,7 @@ static int run(struct promql_query *q, const struct series_reader *reader, const
         .expr = q->expr,
         .reader = reader,
         .opts = q->opts,
-        .start = grid->start,
+        .start = start,
         .end = end,
         .deadline = began + q->opts.timeout * NS_PER_MS,
         .arena = &q->arena,
@@ -398,7 +390,7 @@ int promql_query_instant(struct promql_query *q, const struct series_reader *rea
 {
     struct grid grid = {cut(t), 1, 1};
 
-    return run(q, reader, &grid, grid.start, true, ret, err);
+    return query_run(q, reader, &grid, grid.start, grid.start, true, ret, err);
 }
 
 int promql_query_range(struct promql_query *q, const struct series_reader *reader, unix_ms start,
@@ -406,6 +398,7 @@ int promql_query_range(struct promql_query *q, const struct series_reader *reade
 {
     enum promql_type type = q->expr->root->type;
     struct grid grid = {cut(start), step > 0 ? step : 1, 1};
+    int status;
 
     if (type != PROMQL_SCALAR && type != PROMQL_VECTOR)
         return err_set(err, -EINVAL,
@@ -420,7 +413,9 @@ int promql_query_range(struct promql_query *q, const struct series_reader *reade
     if ((uint64_t)(end - grid.start) / (uint64_t)grid.step >= q->opts.max_samples)
         return eval_too_many(err);
     grid.n = (size_t)((end - grid.start) / grid.step) + 1;
-    return run(q, reader, &grid, end, false, ret, err);
+    if (query_run_split(q, reader, &grid, end, ret, &status, err))
+        return status;
+    return query_run(q, reader, &grid, grid.start, end, false, ret, err);
 }
 
 int promql_instant(const struct promql_expr *expr, const struct series_reader *reader,

@@ -12,6 +12,7 @@
 #ifndef TOCSIN_TESTS_SUPPORT_MEMORY_READER_H
 #define TOCSIN_TESTS_SUPPORT_MEMORY_READER_H
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,8 +43,8 @@ struct memory_reader {
     struct map by_labels;
     struct arena arena;
     struct series_reader port;
-    size_t reads;  /* how often samples of a series were asked for */
-    int fail_read; /* unless 0: what read() returns */
+    atomic_size_t reads; /* how often samples of a series were asked for */
+    int fail_read;       /* unless 0: what read() returns */
 };
 
 struct memory_selection {
