@@ -140,6 +140,43 @@ static void fold_histogram(struct eval *e, const struct aggregation *agg, struct
     }
 }
 
+typedef double lanes __attribute__((vector_size(2 * sizeof(double)), aligned(8)));
+typedef int64_t lane_bits __attribute__((vector_size(2 * sizeof(int64_t)), aligned(8)));
+
+static inline lanes lanes_abs(lanes v)
+{
+    return (lanes)((lane_bits)v & INT64_MAX);
+}
+
+static inline lanes lanes_choose(lane_bits mask, lanes yes, lanes no)
+{
+    return (lanes)((mask & (lane_bits)yes) | (~mask & (lane_bits)no));
+}
+
+/* add_exactly() for n sums side by side. */
+static void add_all_exactly(const double *inc, size_t n, double *sum, double *lost)
+{
+    size_t k = 0;
+
+    for (; k + 2 <= n; k += 2) {
+        lanes v = *(const lanes *)(const void *)(inc + k), s = *(lanes *)(void *)(sum + k);
+        lanes t = s + v, large = (s - t) + v, small = (v - t) + s;
+        lanes l = *(lanes *)(void *)(lost + k) +
+                  lanes_choose(lanes_abs(s) >= lanes_abs(v), large, small);
+        lane_bits infinite = (lane_bits)(lanes_abs(t) == (lanes){INFINITY, INFINITY});
+
+        *(lanes *)(void *)(lost + k) = (lanes)(~infinite & (lane_bits)l);
+        *(lanes *)(void *)(sum + k) = t;
+    }
+    for (; k < n; k++)
+        add_exactly(inc[k], &sum[k], &lost[k]);
+}
+
+static bool row_is_full(const struct row *row, size_t n)
+{
+    return row_count(row, n) == n;
+}
+
 static void fold_sum(struct eval *e, const struct aggregation *agg, struct fold *f,
                      const struct row *row)
 {
@@ -147,6 +184,12 @@ static void fold_sum(struct eval *e, const struct aggregation *agg, struct fold 
 
     for (size_t w = 0; w < ROW_WORDS(n); w++)
         f->result.present[w] |= row->present[w];
+    if (!row->hists && row_is_full(row, n)) {
+        for (size_t k = 0; k < n; k++)
+            f->seen[k] |= SEEN_FLOAT;
+        add_all_exactly(row->values, n, f->a, f->b);
+        return;
+    }
     if (!row->hists) {
         for (size_t k = row_next(row, n, 0); k < n; k = row_next(row, n, k + 1)) {
             f->seen[k] |= SEEN_FLOAT;

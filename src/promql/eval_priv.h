@@ -238,6 +238,24 @@ int eval_matrix(struct eval *e, const struct promql_node *node, const struct gri
 int eval_subquery(struct eval *e, const struct promql_node *node, const struct grid *grid,
                   struct ranges **ret, struct err *err);
 
+/* End of the window of step k; it reaches back by range, its left end excluded. */
+static inline unix_ms window_end(const struct ranges *r, const struct grid *grid, size_t k)
+{
+    return (r->fixed ? r->at : grid_at(grid, k)) - r->offset;
+}
+
+/* Windows only move forward: each end of the cursor passes over every sample once. */
+static inline void window_slide(const unix_ms *t, size_t n, unix_ms start, unix_ms end, size_t *lo,
+                                size_t *hi)
+{
+    while (*lo < n && t[*lo] <= start)
+        (*lo)++;
+    if (*hi < *lo)
+        *hi = *lo;
+    while (*hi < n && t[*hi] <= end)
+        (*hi)++;
+}
+
 /* window.c */
 void ranges_window(const struct ranges *r, const struct grid *grid, size_t k,
                    struct window_cursor *c, struct window *ret);

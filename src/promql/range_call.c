@@ -11,10 +11,11 @@ static const struct range_function {
     bool is_rate, is_counter, keeps_name;
     void (*begin)(struct eval *e, struct range_call *c);
     void (*end)(struct eval *e, struct range_call *c, bool floats);
+    range_row_fn *row;
 } functions[] = {
-    {FN_RATE, range_rate, true, true, .begin = rate_begin, .end = rate_end},
-    {FN_INCREASE, range_rate, false, true, .begin = rate_begin, .end = rate_end},
-    {FN_DELTA, range_rate},
+    {FN_RATE, range_rate, true, true, .begin = rate_begin, .end = rate_end, .row = rate_row},
+    {FN_INCREASE, range_rate, false, true, .begin = rate_begin, .end = rate_end, .row = rate_row},
+    {FN_DELTA, range_rate, .row = rate_row},
     {FN_IRATE, range_irate, .is_rate = true},
     {FN_IDELTA, range_irate},
     {FN_CHANGES, range_changes},
@@ -60,26 +61,18 @@ static uint64_t window_samples(const struct window *w)
     return n;
 }
 
-static int range_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err)
+static int fill_by_steps(struct eval *e, struct range_call *c, const struct grid *grid,
+                         struct row *row, bool *ret_floats, struct err *err)
 {
-    struct range_call *c = v->self;
     struct window_cursor cursor = {0};
-    size_t n = v->grid->n;
-    bool floats = false;
-    int r = c->ranges->load(e, c->ranges, i, err);
+    size_t n = grid->n;
 
-    row_clear(row, n);
-    if (r < 0 || c->ranges->track.n + c->ranges->track.nh == 0)
-        return r;
-    c->metric = c->ranges->metrics[i];
-    c->name = metric_get(&c->metric, LABEL_NAME);
-    if (c->begin)
-        c->begin(e, c);
     for (size_t k = 0; k < n; k++) {
         struct answer answer = {0};
         struct window w;
+        int r;
 
-        ranges_window(c->ranges, v->grid, k, &cursor, &w);
+        ranges_window(c->ranges, grid, k, &cursor, &w);
         if (w.n + w.nh == 0)
             continue;
         eval_count(e, c->counting, k, window_samples(&w));
@@ -95,8 +88,29 @@ static int range_fill(struct eval *e, struct vec *v, size_t i, struct row *row, 
             row_set_hist(e, row, n, k, answer.h);
         else
             row_set(row, k, answer.v);
-        floats |= !answer.h;
+        *ret_floats |= !answer.h;
     }
+    return 0;
+}
+
+static int range_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err)
+{
+    struct range_call *c = v->self;
+    size_t n = v->grid->n;
+    bool floats = false;
+    int r = c->ranges->load(e, c->ranges, i, err);
+
+    row_clear(row, n);
+    if (r < 0 || c->ranges->track.n + c->ranges->track.nh == 0)
+        return r;
+    c->metric = c->ranges->metrics[i];
+    c->name = metric_get(&c->metric, LABEL_NAME);
+    if (c->begin)
+        c->begin(e, c);
+    r = c->row && c->ranges->track.nh == 0 ? c->row(e, c, v->grid, row, &floats, err)
+                                           : fill_by_steps(e, c, v->grid, row, &floats, err);
+    if (r < 0)
+        return r;
     if (c->end)
         c->end(e, c, floats);
     return eval_check(e, n, err);
@@ -136,6 +150,7 @@ int call_over_range(struct eval *e, const struct promql_node *node, const struct
     if (r < 0)
         return r;
     c->fn = f->fn;
+    c->row = f->row;
     c->is_rate = f->is_rate;
     c->is_counter = f->is_counter;
     c->begin = f->begin;

@@ -24,8 +24,14 @@ struct answer {
 typedef int range_fn(struct eval *e, struct range_call *c, const struct window *w, size_t k,
                      struct answer *ret, struct err *err);
 
+/* All steps of the track at once, where it has floats only; sets *ret_any when there was an answer.
+ */
+typedef int range_row_fn(struct eval *e, struct range_call *c, const struct grid *grid,
+                         struct row *row, bool *ret_any, struct err *err);
+
 struct range_call {
     range_fn *fn;
+    range_row_fn *row; /* NULL: step by step with fn */
     size_t steps;
     struct counting counting;
     void (*begin)(struct eval *e, struct range_call *c); /* a new track; may be NULL */
@@ -54,6 +60,8 @@ range_fn range_deriv, range_predict_linear, range_smoothing;
 
 /* False: there are no floats. Says so when there are histograms beside them. */
 bool floats_of(struct eval *e, struct range_call *c, const struct window *w);
+
+range_row_fn rate_row;
 
 void order_begin(struct eval *e, struct range_call *c);
 void rate_begin(struct eval *e, struct range_call *c);
