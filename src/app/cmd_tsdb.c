@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/cmd_tsdb_priv.h"
 #include "app/flags.h"
 #include "base/buf.h"
 #include "base/mem.h"
@@ -16,8 +17,6 @@
 #include "model/matcher.h"
 #include "promql/promql.h"
 #include "storage/storage.h"
-
-#define FOLDER_SAMPLES "tsdb" /* of the data directory, as serve has it */
 
 /* ---- flags --------------------------------------------------------------------------------- */
 
@@ -54,13 +53,16 @@ static const struct flag export_flags[] = {
 
 static const struct flag_set tsdb_set = {
     .usage_en =
-        "tocsin tsdb import [flags] BLOCK...\ntocsin tsdb export [flags] --output=FOLDER\n\n"
+        "tocsin tsdb import [flags] BLOCK...\ntocsin tsdb export [flags] --output=FOLDER\n"
+        "tocsin tsdb verify DIR\n\n"
         "Takes over samples from Prometheus, and hands samples over to it, as blocks of its\n"
-        "database. tocsin must not run on the data directory meanwhile.\n"
-        "`tocsin tsdb import --help` and `tocsin tsdb export --help` say more.",
-    .usage_zh = "tocsin tsdb import [参数] 数据块...\ntocsin tsdb export [参数] --output=目录\n\n"
-                "以 Prometheus 数据块的形式导入或导出样本。期间 tocsin 不得在该数据目录上运行。\n"
-                "详见 `tocsin tsdb import --help` 与 `tocsin tsdb export --help`。",
+        "database; looks for damage. tocsin must not run on the data directory meanwhile.\n"
+        "`tocsin tsdb import --help` and so on say more.",
+    .usage_zh = "tocsin tsdb import [参数] 数据块...\ntocsin tsdb export [参数] --output=目录\n"
+                "tocsin tsdb verify 目录\n\n"
+                "以 Prometheus 数据块的形式导入或导出样本；检查损坏。\n"
+                "期间 tocsin 不得在该数据目录上运行。\n"
+                "详见 `tocsin tsdb import --help` 等。",
     .tail_en = EXIT_CODES_EN,
     .tail_zh = EXIT_CODES_ZH,
 };
@@ -325,18 +327,26 @@ static int export(int argc, char **argv)
     return close_storage(st, code);
 }
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"import", import},
+    {"export", export},
+    {"verify", command_tsdb_verify},
+};
+
 int command_tsdb(int argc, char **argv)
 {
     int code;
 
-    if (argc > 0 && strcmp(argv[0], "import") == 0)
-        return import(argc - 1, argv + 1);
-    if (argc > 0 && strcmp(argv[0], "export") == 0)
-        return export(argc - 1, argv + 1);
+    for (size_t i = 0; argc > 0 && i < ARRAY_LEN(commands); i++)
+        if (strcmp(argv[0], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
     if (command_flags(&tsdb_set, argc, argv, NULL, &code) < 0)
         return code;
-    fputs(say("tocsin: expected `tsdb import BLOCK...` or `tsdb export --output=FOLDER`\n",
-              "tocsin：用法是 `tsdb import 数据块...` 或 `tsdb export --output=目录`\n"),
+    fputs(say("tocsin: expected `tsdb import|export|verify`; `tocsin tsdb --help` says more\n",
+              "tocsin：用法是 `tsdb import|export|verify`，详见 `tocsin tsdb --help`\n"),
           stderr);
     return EXIT_USAGE;
 }

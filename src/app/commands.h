@@ -22,6 +22,9 @@ int command_test(int argc, char **argv);
 int command_tsdb(int argc, char **argv);
 int command_version(int argc, char **argv);
 
+/* Below `tsdb`, each in a file of its own. */
+int command_tsdb_verify(int argc, char **argv);
+
 struct flag_set;
 struct err;
 

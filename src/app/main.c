@@ -22,7 +22,8 @@ static const struct command {
     {"route", command_route, "the way of an alert through the routes", "一条告警经过的路由"},
     {"rules", command_rules, "ready alert rules to choose from", "现成的告警规则"},
     {"test", command_test, "run unit tests of rules", "运行规则的单元测试"},
-    {"tsdb", command_tsdb, "exchange samples with Prometheus", "与 Prometheus 交换样本"},
+    {"tsdb", command_tsdb, "check stored samples, exchange them with Prometheus",
+     "检查已存储的样本，与 Prometheus 交换样本"},
     {"version", command_version, "print the version", "显示版本"},
 };
 

@@ -303,13 +303,7 @@ void block_index_face(const struct block *b, struct index_face *ret)
 
 /* ---- samples ------------------------------------------------------------------------------- */
 
-struct chunk_entry {
-    unix_ms min, max;
-    uint64_t at, len;
-};
-
-/* The next entry; `c` holds the one before, all zeroes at the first. */
-static bool next_chunk(struct wire *w, bool first, struct chunk_entry *c)
+bool block_next_chunk(struct wire *w, bool first, struct block_chunk *c)
 {
     uint64_t end = c->at + c->len;
 
@@ -328,12 +322,12 @@ static bool next_chunk(struct wire *w, bool first, struct chunk_entry *c)
 bool block_shows(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to,
                  struct stone_span deleted)
 {
-    struct chunk_entry c = {0};
+    struct block_chunk c = {0};
     struct block_entry e;
 
     if (!block_entry(b, ordinal, &e))
         return false;
-    for (uint64_t i = 0; i < e.n_chunks && next_chunk(&e.chunks, i == 0, &c); i++)
+    for (uint64_t i = 0; i < e.n_chunks && block_next_chunk(&e.chunks, i == 0, &c); i++)
         if (c.min <= to && c.max >= from &&
             !stones_cover(deleted, c.min > from ? c.min : from, c.max < to ? c.max : to))
             return true;
@@ -345,7 +339,7 @@ bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, un
     return block_shows(b, ordinal, from, to, (struct stone_span){0});
 }
 
-static bool add_shared(const struct block *b, struct wire *w, const struct chunk_entry *e, size_t n,
+static bool add_shared(const struct block *b, struct wire *w, const struct block_chunk *e, size_t n,
                        unix_ms from, unix_ms to, struct columns *c)
 {
     uint64_t at = wire_uvarint(w), len = section_len(&b->file, BLOCK_TIMES);
@@ -357,8 +351,8 @@ static bool add_shared(const struct block *b, struct wire *w, const struct chunk
     return samples_add_two_columns(c, &times, w, e->min, n, from, to);
 }
 
-static bool add_chunk(const struct block *b, const struct chunk_entry *e, unix_ms from, unix_ms to,
-                      struct columns *c)
+bool block_add_chunk(const struct block *b, const struct block_chunk *e, unix_ms from, unix_ms to,
+                     struct columns *c)
 {
     const uint8_t *p = b->file.map + e->at;
     struct wire w;
@@ -383,7 +377,7 @@ static bool add_chunk(const struct block *b, const struct chunk_entry *e, unix_m
 }
 
 /* Whether a damaged chunk is to be told about: once, and not too many of them. */
-static bool is_news(struct block *b, const struct chunk_entry *e)
+static bool is_news(struct block *b, const struct block_chunk *e)
 {
     WITH_LOCK(&b->checking);
     for (size_t i = 0; i < b->n_told; i++)
@@ -397,17 +391,17 @@ static bool is_news(struct block *b, const struct chunk_entry *e)
 
 void block_read(struct block *b, uint32_t ordinal, unix_ms from, unix_ms to, struct columns *c)
 {
-    struct chunk_entry chunk = {0};
+    struct block_chunk chunk = {0};
     struct block_entry e;
 
     if (!block_entry(b, ordinal, &e))
         return;
-    for (uint64_t i = 0; i < e.n_chunks && next_chunk(&e.chunks, i == 0, &chunk); i++) {
+    for (uint64_t i = 0; i < e.n_chunks && block_next_chunk(&e.chunks, i == 0, &chunk); i++) {
         if (chunk.max < from)
             continue;
         if (chunk.min > to)
             break;
-        if (!add_chunk(b, &chunk, from, to, c) && is_news(b, &chunk))
+        if (!block_add_chunk(b, &chunk, from, to, c) && is_news(b, &chunk))
             tell(b, "a chunk of %llu bytes at %llu is damaged, its samples are lost",
                  (unsigned long long)chunk.len, (unsigned long long)chunk.at);
     }

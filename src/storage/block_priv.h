@@ -78,6 +78,19 @@ bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, un
 bool block_shows(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to,
                  struct stone_span deleted);
 
+struct block_chunk {
+    unix_ms min, max;
+    uint64_t at, len;
+};
+
+/* The next one of a series, from the wire of its entry; `c` holds the one before, all zeroes at the
+ * first. */
+bool block_next_chunk(struct wire *w, bool first, struct block_chunk *c);
+
+/* Adds the samples of [from, to] of one chunk. False when it is damaged; nothing is added then. */
+bool block_add_chunk(const struct block *b, const struct block_chunk *e, unix_ms from, unix_ms to,
+                     struct columns *c);
+
 /* Adds the samples of [from, to]; chunks that are damaged are left out. */
 void block_read(struct block *b, uint32_t ordinal, unix_ms from, unix_ms to, struct columns *c);
 

@@ -455,7 +455,7 @@ static void mend(struct checked *c, size_t page, struct section_damage *d)
         d->lost++;
 }
 
-void section_check(struct section_file *f, unsigned i, struct section_damage *ret)
+static struct checked checked_of(const struct section_file *f, unsigned i)
 {
     const struct frame_section *s = &f->frame.sections[i];
     struct checked c = {.bytes = f->map + s->at, .len = (size_t)s->len};
@@ -464,7 +464,88 @@ void section_check(struct section_file *f, unsigned i, struct section_damage *re
     c.parity_len = parity_bytes(s->len);
     c.parity = c.bytes + c.len;
     c.sums = c.parity + groups_of(c.pages) * c.parity_len;
+    return c;
+}
+
+void section_check(struct section_file *f, unsigned i, struct section_damage *ret)
+{
+    struct checked c = checked_of(f, i);
+
     for (size_t p = 0; p < c.pages; p++)
         if (!page_is_good(&c, p))
             mend(&c, p, ret);
+}
+
+/* ---- verifying ----------------------------------------------------------------------------- */
+
+enum frames_state section_file_frames(const struct section_file *f)
+{
+    struct file_frame frame;
+
+    if (!frame_get(f->map, &frame))
+        return FRAMES_FIRST_BAD;
+    if (!frame_get(f->map + f->len - FRAME_BYTES, &frame))
+        return FRAMES_LAST_BAD;
+    return memcmp(f->map, f->map + f->len - FRAME_BYTES, FRAME_BYTES) == 0 ? FRAMES_GOOD
+                                                                           : FRAMES_DIFFER;
+}
+
+uint64_t section_end_at(const struct section_file *f, unsigned i)
+{
+    const struct frame_section *s = &f->frame.sections[i];
+
+    return s->at + s->len + guard_bytes(s->len);
+}
+
+/* What is amiss about a page that differs from its checksum. */
+static enum section_part judge_page(const struct checked *c, size_t page)
+{
+    size_t n = page_len(c, page);
+    uint8_t was[SECTION_PAGE];
+
+    from_parity(c, page, was);
+    if (memcmp(was, c->bytes + page * SECTION_PAGE, n) == 0)
+        return SECTION_PAGE_SUM;
+    return hash_crc32c(0, was, n) == get_u32(c->sums + 4 * page) ? SECTION_PAGE_HELD
+                                                                 : SECTION_PAGE_LOST;
+}
+
+/* The parity of a group, made anew from its pages. */
+static void parity_of(const struct checked *c, size_t group, uint8_t out[SECTION_PAGE])
+{
+    size_t begin = group / SECTION_LANES * SECTION_STRETCH,
+           end = begin + stretch_len(c->pages, begin), lanes = lanes_of(end - begin);
+
+    memset(out, 0, SECTION_PAGE);
+    for (size_t p = begin + group % SECTION_LANES; p < end; p += lanes)
+        add_page(out, c->bytes + p * SECTION_PAGE, page_len(c, p));
+}
+
+void section_scan(const struct section_file *f, unsigned i,
+                  void (*found)(void *arg, enum section_part part, uint64_t at, size_t len),
+                  void *arg)
+{
+    struct checked c = checked_of(f, i);
+
+    for (size_t p = 0; p < c.pages; p++)
+        if (!page_is_good(&c, p)) {
+            enum section_part part = judge_page(&c, p);
+            const uint8_t *at = part == SECTION_PAGE_SUM ? c.sums + 4 * p
+                                                         : c.bytes + p * SECTION_PAGE;
+
+            found(arg, part, (uint64_t)(at - f->map),
+                  part == SECTION_PAGE_SUM ? 4 : page_len(&c, p));
+        }
+    for (size_t g = 0; g < groups_of(c.pages); g++) {
+        const uint8_t *parity = c.parity + g * c.parity_len, *sum = c.sums + 4 * (c.pages + g);
+        uint8_t should[SECTION_PAGE];
+
+        if (hash_crc32c(0, parity, c.parity_len) == get_u32(sum))
+            continue;
+        parity_of(&c, g, should);
+        if (memcmp(should, parity, c.parity_len) == 0)
+            found(arg, SECTION_PARITY_SUM, (uint64_t)(sum - f->map), 4);
+        else
+            found(arg, SECTION_PARITY, (uint64_t)(parity - f->map), c.parity_len);
+    }
 }

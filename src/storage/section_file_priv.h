@@ -111,4 +111,26 @@ struct section_damage {
  * Adds to *ret. */
 void section_check(struct section_file *f, unsigned i, struct section_damage *ret);
 
+/* ---- verifying ----------------------------------------------------------------------------- */
+
+enum frames_state { FRAMES_GOOD, FRAMES_FIRST_BAD, FRAMES_LAST_BAD, FRAMES_DIFFER };
+
+enum frames_state section_file_frames(const struct section_file *f);
+
+enum section_part {
+    SECTION_PAGE_LOST,  /* damaged, and parity does not bring it back */
+    SECTION_PAGE_HELD,  /* damaged, and parity does */
+    SECTION_PAGE_SUM,   /* the checksum of a page that is good */
+    SECTION_PARITY,     /* a page of parity */
+    SECTION_PARITY_SUM, /* the checksum of a page of parity that is good */
+};
+
+/* Tells what is damaged among pages, parity and checksums of a section: every byte of them is looked
+ * at. Mends nothing, so it has to come before section_check(). */
+void section_scan(const struct section_file *f, unsigned i,
+                  void (*found)(void *arg, enum section_part part, uint64_t at, size_t len),
+                  void *arg);
+
+uint64_t section_end_at(const struct section_file *f, unsigned i); /* behind its checksums */
+
 #endif

@@ -7,16 +7,14 @@
  * Each delete writes a file with the next number and removes the one before. So it holds for all
  * blocks or for none, and of two files the newer one is right.
  */
+#include "storage/stones_file_priv.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "storage/numbered_priv.h"
 #include "storage/storage_priv.h"
-
-#define STONES_KIND       'T'
-#define STONES_VERSION    1
-#define STONES_META_BYTES 8
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
@@ -102,6 +100,22 @@ static bool load_block(struct storage *st, struct wire *w)
     if (c.block) { /* else it was merged or removed since */
         c.take = stones_join(NULL, stones, n_stones);
         views_set_stones(&st->views, &c, 1);
+    }
+    free(stones);
+    return good;
+}
+
+bool stones_bytes_are_good(const uint8_t *p, size_t len)
+{
+    struct wire w = wire_of(p, len);
+    struct stone *stones = NULL;
+    size_t n = 0, cap = 0;
+    bool good = true;
+
+    while (good && w.p < w.end) {
+        uint64_t number = wire_uvarint(&w), count = wire_uvarint(&w);
+
+        good = number > 0 && stones_get(&w, count, &stones, &n, &cap);
     }
     free(stones);
     return good;

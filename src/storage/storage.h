@@ -156,6 +156,60 @@ struct storage_cardinality {
 void storage_cardinality(struct storage *st, size_t limit, struct storage_cardinality *ret);
 void storage_cardinality_free(struct storage_cardinality *c); /* frees what it points to */
 
+/* ---- the directory of a storage that is not open ------------------------------------------- */
+
+/* What stands at a place where something is amiss. */
+enum storage_part {
+    PART_FILE,         /* a file that cannot be used at all */
+    PART_NEWER,        /* a file of a newer program */
+    PART_FRAME,        /* one of the two frames of a block or an image; the other one holds */
+    PART_PAGE_LOST,    /* a page of an index */
+    PART_PAGE_HELD,    /* the same; parity brings it back */
+    PART_PAGE_SUM,     /* a checksum of a page */
+    PART_PARITY,       /* a page of parity */
+    PART_PARITY_SUM,   /* a checksum of a page of parity */
+    PART_FILLING,      /* bytes up to a multiple of eight, which must be zero */
+    PART_CHUNK,        /* samples of one series */
+    PART_HOLE,         /* bytes between chunks that no series names */
+    PART_INDEX,        /* an index whose checksums are good and which makes no sense */
+    PART_COUNTS,       /* what the frame says of the count of series, chunks or samples */
+    PART_SEGMENT_HEAD, /* header of a segment of the log */
+    PART_RECORDS,      /* bytes in the log that are no good record */
+    PART_TAIL,         /* the same at its end: torn by a crash, or damaged */
+    PART_SENSE,        /* a record of the log whose checksum is good and which makes no sense */
+    PART_MISSING,      /* a segment of the log that is not there */
+    PART_LOCK,         /* bytes in the lock file, which is empty */
+    PART_UNKNOWN,      /* a file that is not the storage's; no damage */
+    PART_TEMPORARY,    /* left by a crash, goes at the next start; no damage */
+    STORAGE_PARTS
+};
+
+struct storage_find {
+    const char *file; /* below the folder of the storage: "blocks/00000001" */
+    uint64_t at, len; /* the bytes in question */
+    enum storage_part part;
+    const struct label_set
+        *series;        /* PART_CHUNK: whose samples; NULL when its labels are lost too */
+    unix_ms from, to;   /* PART_CHUNK, and PART_FILE of a block: their time */
+    const char *detail; /* why, or "" */
+};
+
+struct storage_verified {
+    uint64_t files, bytes; /* that were looked at */
+    uint64_t damaged;      /* finds that are damage */
+    uint64_t notes;        /* finds that are none */
+    uint64_t chunks, records;
+};
+
+bool storage_part_is_damage(enum storage_part part);
+
+/*
+ * Looks at every byte of the folder of a storage and changes nothing. `found` is called for each
+ * find. Every file is read whole. -EBUSY when a process has it open, -ENOENT when there is none.
+ */
+int storage_verify(const char *dir, void (*found)(void *arg, const struct storage_find *f),
+                   void *arg, struct storage_verified *ret, struct err *err);
+
 /* ---- interchange with Prometheus ------------------------------------------------------------- */
 
 /* Byte tables: docs/formats/prometheus-blocks.md. */
