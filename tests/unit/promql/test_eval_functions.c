@@ -201,6 +201,34 @@ static void dates_are_those_of_the_calendar(void **state)
     ask_cases("x 1", cases, ARRAY_LEN(cases));
 }
 
+/* What a Prometheus on amd64 says. */
+static void dates_of_what_is_no_int64_are_those_of_its_last_second(void **state)
+{
+    static const char *const seconds[] = {"NaN", "Inf", "-Inf", "9.3e18", "-9.3e18"};
+    static const struct {
+        const char *name, *value;
+    } last[] = {{"minute", "30"},       {"hour", "15"},
+                {"day_of_week", "0"},   {"day_of_month", "4"},
+                {"day_of_year", "339"}, {"days_in_month", "31"},
+                {"month", "12"},        {"year", "2.92277026596e+11"}};
+    static const struct ask_case within[] = {
+        {"year(vector(9.2e18))", 0, "{} 2.91536396232e+11\n"},
+        {"day_of_year(vector(-9.2e18))", 0, "{} 123\n"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(last); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(seconds); k++) {
+            char query[64], wanted[64];
+            const struct ask_case c = {query, 0, wanted};
+
+            snprintf(query, sizeof query, "%s(vector(%s))", last[i].name, seconds[k]);
+            snprintf(wanted, sizeof wanted, "{} %s\n", last[i].value);
+            ask_cases("x 1", &c, 1);
+        }
+    }
+    ask_cases("x 1", within, ARRAY_LEN(within));
+}
+
 static void classic_buckets_give_quantiles(void **state)
 {
     static const struct ask_case cases[] = {
@@ -303,6 +331,7 @@ int main(void)
         cmocka_unit_test(an_instant_vector_can_be_sorted),
         cmocka_unit_test(floats_have_their_arithmetic),
         cmocka_unit_test(dates_are_those_of_the_calendar),
+        cmocka_unit_test(dates_of_what_is_no_int64_are_those_of_its_last_second),
         cmocka_unit_test(classic_buckets_give_quantiles),
         cmocka_unit_test(native_histograms_are_values),
         cmocka_unit_test(info_adds_labels_of_its_target),
