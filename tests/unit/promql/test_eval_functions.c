@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
 #include "tests/unit/promql/ask.h"
 
 #define MIN INT64_C(60000)
