@@ -15,21 +15,9 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/label_set.h"
+#include "model/metadata.h"
 
 enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
-
-enum metric_type {
-    METRIC_UNKNOWN,
-    METRIC_COUNTER,
-    METRIC_GAUGE,
-    METRIC_HISTOGRAM,
-    METRIC_GAUGEHISTOGRAM,
-    METRIC_SUMMARY,
-    METRIC_INFO,
-    METRIC_STATESET,
-};
-
-const char *metric_type_name(enum metric_type t); /* "counter", ..., "unknown" */
 
 enum exposition_kind {
     EXPOSITION_END,

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "model/alert.h"
+#include "model/metadata.h"
 
 struct buf;
 struct histogram;
@@ -49,6 +50,25 @@ enum commit_flags {
     COMMIT_ALL_OR_NOTHING = 1, /* the first bad row refuses the whole batch (-EINVAL) */
 };
 
+/* One measurement that stands for others, with a trace id or the like. */
+struct exemplar_row {
+    series_ref ref;
+    const struct label_set *labels; /* borrowed for the call */
+    unix_ms t;
+    bool has_time; /* the sender gave t; else it is the time of the sample */
+    double v;
+};
+
+/* All of it becomes durable together, or nothing. */
+struct sample_batch {
+    const struct sample_row *rows;
+    size_t n_rows;
+    const struct exemplar_row *exemplars; /* bad ones are left out, whatever the flags say */
+    size_t n_exemplars;
+    const struct metric_metadata *metadata; /* of a family told twice the last one counts */
+    size_t n_metadata;
+};
+
 struct sample_sink {
     void *self;
 
@@ -62,7 +82,24 @@ struct sample_sink {
      */
     int (*commit)(void *self, const struct sample_row *rows, size_t n, enum commit_flags flags,
                   enum sample_verdict *verdicts, struct err *err);
+
+    /* The same with exemplars and metadata. NULL: the sink keeps neither; sample_sink_commit_batch()
+     * minds that. *ret_exemplars (or NULL) is how many were taken. */
+    int (*commit_batch)(void *self, const struct sample_batch *b, enum commit_flags flags,
+                        enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err);
 };
+
+static inline int sample_sink_commit_batch(const struct sample_sink *s,
+                                           const struct sample_batch *b, enum commit_flags flags,
+                                           enum sample_verdict *verdicts, size_t *ret_exemplars,
+                                           struct err *err)
+{
+    if (s->commit_batch)
+        return s->commit_batch(s->self, b, flags, verdicts, ret_exemplars, err);
+    if (ret_exemplars)
+        *ret_exemplars = 0;
+    return s->commit(s->self, b->rows, b->n_rows, flags, verdicts, err);
+}
 
 /* ---- series reader: promql, api <- storage, remote ----------------------------------------- */
 
@@ -109,6 +146,40 @@ struct series_reader {
     int (*label_values)(void *self, struct str name, const struct matcher *const *matchers,
                         size_t n_matchers, unix_ms from, unix_ms to,
                         void (*cb)(struct str value, void *arg), void *arg, struct err *err);
+};
+
+/* ---- exemplars and metadata: api <- storage ------------------------------------------------ */
+
+struct exemplar {
+    const struct label_set *labels;
+    unix_ms t;
+    double v;
+};
+
+struct matcher_list {
+    const struct matcher *const *matchers;
+    size_t n;
+};
+
+struct exemplar_reader {
+    void *self;
+
+    /* Calls cb for every series that matches one of the n_lists lists and has exemplars in [from, to],
+     * in Prometheus' order; its exemplars ascend in time. No lock is held meanwhile. */
+    void (*each)(void *self, const struct matcher_list *lists, size_t n_lists, unix_ms from,
+                 unix_ms to,
+                 void (*cb)(const struct label_set *series, const struct exemplar *exemplars,
+                            size_t n, void *arg),
+                 void *arg);
+};
+
+struct metadata_reader {
+    void *self;
+
+    /* Calls cb with what is known of a family (family.p NULL: of all, sorted by name), the newest that
+     * was told. What cb gets is valid for the call; no lock is held meanwhile. */
+    void (*each)(void *self, struct str family,
+                 void (*cb)(const struct metric_metadata *m, void *arg), void *arg);
 };
 
 /* ---- alert sink: rules, api -> alerts ------------------------------------------------------ */

@@ -32,6 +32,7 @@ void committer_deinit(struct committer *c)
 {
     free(c->rows);
     free(c->kinds);
+    free(c->fresh_exemplars);
     map_deinit(&c->by_series);
     ids_deinit(&c->fresh);
     ids_deinit(&c->again);
@@ -239,7 +240,7 @@ static enum sample_verdict judge_row(struct committer *c, const struct sample_ro
     return v;
 }
 
-static void begin(struct committer *c, const struct sample_row *rows)
+static void begin(struct committer *c, const struct sample_row *rows, size_t n)
 {
     struct head *h = c->head;
     unix_ms limit;
@@ -253,7 +254,7 @@ static void begin(struct committer *c, const struct sample_row *rows)
         c->batch = 1;
     c->newest = h->max_time;
     if (c->newest == TIME_NONE_MAX) /* the first sample of all says where the head begins */
-        c->newest = rows[0].t < -TIME_ABS_MAX ? -TIME_ABS_MAX : rows[0].t;
+        c->newest = n == 0 || rows[0].t < -TIME_ABS_MAX ? -TIME_ABS_MAX : rows[0].t;
     limit = c->newest - BLOCK_RANGE_MS / 2;
     c->valid_from = limit > h->valid_from ? limit : h->valid_from;
     c->latest = c->now(c->now_arg) + AHEAD_MAX_MS;
@@ -308,8 +309,9 @@ static void tell_series(struct committer *c, const struct ids *ids)
     }
 }
 
-static int make_record(struct committer *c, const struct sample_row *rows, struct err *err)
+static int make_record(struct committer *c, const struct sample_batch *b, struct err *err)
 {
+    const struct sample_row *rows = b->rows;
     struct log_record *r = &c->record;
 
     log_record_begin(r);
@@ -330,6 +332,7 @@ static int make_record(struct committer *c, const struct sample_row *rows, struc
             return err_set(err, -E2BIG, "a histogram takes %zu bytes, more than %d",
                            r->bytes.len - before, HISTOGRAM_BYTES_MAX);
     }
+    extras_record(c, b);
     log_record_end(r);
     if (r->bytes.len > LOG_RECORD_MAX)
         return err_set(err, -E2BIG, "a commit takes %zu bytes, more than %u", r->bytes.len,
@@ -391,35 +394,58 @@ static void give_back_memory(struct committer *c)
         c->n_rows = c->cap_rows = c->cap_kinds = 0;
         buf_free(&c->record.bytes);
     }
+    if (c->cap_exemplars > KEEP_ROWS) {
+        mem_freep(&c->fresh_exemplars);
+        c->fresh_exemplars = NULL;
+        c->n_exemplars = c->cap_exemplars = 0;
+    }
 }
 
-int commit_rows(struct committer *c, const struct sample_row *rows, size_t n,
-                enum commit_flags flags, enum sample_verdict *verdicts, struct err *err)
+/* The record is made; afterwards its samples, exemplars and metadata are there. */
+static int write_and_apply(struct committer *c, const struct sample_batch *b, size_t *ret_exemplars,
+                           struct err *err)
 {
+    struct ids told = c->again;
+    int r = write_record(c, err);
+
+    if (r < 0)
+        return r;
+    if (c->n_rows > 0) {
+        append_all(c, b->rows);
+        c->counters.appended += c->n_rows;
+        c->again = c->fresh;
+        c->fresh = told;
+    }
+    *ret_exemplars = extras_apply(c, b);
+    return 0;
+}
+
+int commit_batch(struct committer *c, const struct sample_batch *b, enum commit_flags flags,
+                 enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err)
+{
+    size_t exemplars = 0;
     int r;
 
-    if (n == 0)
+    if (ret_exemplars)
+        *ret_exemplars = 0;
+    if (b->n_rows + b->n_exemplars + b->n_metadata == 0)
         return 0;
-    if (n > UINT32_MAX)
-        return err_set(err, -E2BIG, "a commit of %zu samples", n);
+    if (b->n_rows > UINT32_MAX || b->n_exemplars > UINT32_MAX)
+        return err_set(err, -E2BIG, "a commit of %zu samples", b->n_rows);
     WITH_LOCK(&c->head->commit);
-    begin(c, rows);
-    r = judge_rows(c, rows, n, flags, verdicts, err);
-    if (r == 0 && c->n_rows > 0) {
-        r = make_record(c, rows, err);
-        if (r == 0)
-            r = write_record(c, err);
-        if (r == 0) {
-            struct ids told = c->again;
-
-            append_all(c, rows);
-            c->counters.appended += c->n_rows;
-            c->again = c->fresh;
-            c->fresh = told;
-        } else {
-            c->counters.failed++;
+    begin(c, b->rows, b->n_rows);
+    r = judge_rows(c, b->rows, b->n_rows, flags, verdicts, err);
+    if (r == 0) {
+        extras_judge(c, b);
+        if (c->n_rows > 0 || extras_have_news(c)) {
+            r = make_record(c, b, err);
+            if (r == 0)
+                r = write_and_apply(c, b, &exemplars, err);
+            c->counters.failed += r < 0;
         }
     }
     give_back_memory(c);
+    if (r == 0 && ret_exemplars)
+        *ret_exemplars = exemplars;
     return r;
 }

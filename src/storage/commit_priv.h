@@ -7,6 +7,8 @@
 
 #include "model/duration.h"
 #include "model/histogram.h"
+#include "storage/exemplars_priv.h"
+#include "storage/families_priv.h"
 #include "storage/head_priv.h"
 #include "storage/log_priv.h"
 #include "storage/log_record_priv.h"
@@ -32,6 +34,8 @@ struct commit_counters {
 struct committer {
     struct head *head;
     struct log *log;
+    struct exemplars *exemplars;
+    struct families *families;
     dur_ms late_window;
     uint64_t series_budget;
     bool sync_each;
@@ -49,6 +53,9 @@ struct committer {
     struct ids fresh; /* series whose labels the log does not have */
     struct ids
         again; /* those that the record before told: told twice, for the case that it is damaged */
+    struct accepted *fresh_exemplars; /* place in the batch; and the series */
+    size_t n_exemplars, cap_exemplars;
+    bool has_news; /* of metadata */
     struct log_record record;
     uint16_t batch;
     unix_ms valid_from, newest, latest; /* limits of this commit */
@@ -58,10 +65,20 @@ struct committer {
 void committer_init(struct committer *c, struct head *h, struct log *l);
 void committer_deinit(struct committer *c);
 
-/* The two functions of the sample sink. */
+/* The functions of the sample sink. */
 int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret,
                   struct err *err);
-int commit_rows(struct committer *c, const struct sample_row *rows, size_t n,
-                enum commit_flags flags, enum sample_verdict *verdicts, struct err *err);
+int commit_batch(struct committer *c, const struct sample_batch *b, enum commit_flags flags,
+                 enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err);
+
+/* commit_extras.c: exemplars and metadata of a commit; commit lock. First what is worth a record is
+ * found, then told to it, and applied when it is in the log. Returns how many exemplars were taken. */
+void extras_judge(struct committer *c, const struct sample_batch *b);
+bool extras_have_news(const struct committer *c);
+void extras_record(struct committer *c, const struct sample_batch *b);
+size_t extras_apply(struct committer *c, const struct sample_batch *b);
+
+/* All exemplars and metadata, as sections of a record of their own: what an image has of them. */
+void extras_put(struct committer *c, struct log_record *record);
 
 #endif

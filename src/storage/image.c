@@ -57,6 +57,7 @@ struct image_writer {
     struct buf symbols, texts, pairs, late; /* sections */
     uint32_t *pair_numbers;                 /* in the image, plus 1, by number of the head */
     uint32_t *symbol_numbers;
+    struct log_record extras;
     size_t n_pair_numbers, n_symbol_numbers;
 };
 
@@ -255,9 +256,18 @@ static void writer_deinit(struct image_writer *w)
 
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_free(bufs[i]);
+    buf_free(&w->extras.bytes);
     free(w->pair_numbers);
     free(w->symbol_numbers);
     section_writer_abort(&w->file);
+}
+
+/* Of the moment when the log was turned: what came later is in the log behind it. */
+static void write_extras(struct image_writer *w)
+{
+    section_begin(&w->file);
+    section_write(&w->file, w->extras.bytes.p + LOG_RECORD_HEAD, log_record_sections(&w->extras));
+    section_end(&w->file);
 }
 
 static int write_file(struct image_writer *w, const char *path, struct err *err)
@@ -277,6 +287,7 @@ static int write_file(struct image_writer *w, const char *path, struct err *err)
     put_stones(w, &stones);
     write_section(w, &stones, NULL);
     buf_free(&stones);
+    write_extras(w);
     if (w->written / SERIES_ALIGN > UINT32_MAX)
         return err_set(err, -E2BIG, "the head is larger than 16 GiB");
     image_meta_put(&w->meta, meta);
@@ -317,6 +328,7 @@ int storage_write_image(struct storage *st, struct err *err)
         WITH_LOCK(&st->head.commit);
         w.meta.segment = log_turn(&st->log);
         w.meta.valid_from = st->head.valid_from;
+        extras_put(&st->committer, &w.extras);
     }
     w.meta.cut = st->views.current->cut;
     storage_path(st, STORAGE_FOLDER_HEAD, w.meta.segment, &path);

@@ -24,7 +24,11 @@ static struct wire section(const struct image *m, enum image_section i)
 
 static uint32_t sections_of(const struct image *m)
 {
-    return m->file.frame.version < 2 ? IMAGE_STONES : IMAGE_SECTIONS;
+    switch (m->file.frame.version) {
+    case 1: return IMAGE_STONES;
+    case 2: return IMAGE_EXTRAS;
+    default: return IMAGE_SECTIONS;
+    }
 }
 
 static void check_sections(struct image *m, struct replay *r)
@@ -346,6 +350,16 @@ static bool meta_makes_sense(const struct image *m)
            section_len(&m->file, IMAGE_SYMBOLS) / 4 >= m->meta.symbols;
 }
 
+static void load_extras(const struct image *m, struct replay *r)
+{
+    const struct log_visitor v = replay_extras(r);
+
+    if (sections_of(m) > IMAGE_EXTRAS && !log_record_visit(section_at(&m->file, IMAGE_EXTRAS),
+                                                           section_len(&m->file, IMAGE_EXTRAS), &v))
+        replay_report(r,
+                      "image of the head: exemplars and metadata make no sense from some place on");
+}
+
 int image_load(struct replay *r, const char *path, uint64_t *ret_segment, struct err *err)
 {
     struct image m = {0};
@@ -368,6 +382,7 @@ int image_load(struct replay *r, const char *path, uint64_t *ret_segment, struct
     load_all_series(&m, r);
     load_late(&m, r);
     load_stones(&m, r);
+    load_extras(&m, r);
     if (h->next_id < m.meta.next_id && m.meta.next_id <= SERIES_ID_MAX)
         h->next_id = m.meta.next_id;
     if (!m.lossy)

@@ -2,7 +2,8 @@
 /*
  * image - all series of the head and the samples that no block has, as one file
  *
- * A section file of kind 'H' and version 2; version 1 had no section of tombstones. Byte table: docs/formats/storage.md, "Head image".
+ * A section file of kind 'H' and version 3; version 1 had no section of tombstones, version 2 none of
+ * exemplars and metadata. Byte table: docs/formats/storage.md, "Head image".
  */
 #ifndef TOCSIN_STORAGE_IMAGE_PRIV_H
 #define TOCSIN_STORAGE_IMAGE_PRIV_H
@@ -10,7 +11,7 @@
 #include "storage/replay_priv.h"
 
 #define IMAGE_KIND       'H'
-#define IMAGE_VERSION    2
+#define IMAGE_VERSION    3
 #define IMAGE_META_BYTES 56
 #define SERIES_BYTES     48 /* of a series, before its labels and chunks */
 #define SERIES_ALIGN     4
@@ -23,6 +24,7 @@ enum image_section {
     IMAGE_PAIRS,   /* two u32 each: numbers of symbols */
     IMAGE_LATE,
     IMAGE_STONES, /* of samples in order; late ones that are deleted are not in the image */
+    IMAGE_EXTRAS, /* exemplars and metadata: sections of a log record */
     IMAGE_SECTIONS,
 };
 

@@ -18,9 +18,12 @@
  * time of the entry before; 1: svarint, the difference to it bits 5-7  the series: 1-7 the
  * difference to the entry before; 0: svarint, the difference histograms svarint series difference,
  * svarint time difference, the histogram (histogram_code.c)
- *
  *     deletes    uvarint series difference, svarint differences of the two ends of the time
+ *     exemplars  labels of the series, svarint time difference, u64 bits of the value, u8 1: the time
+ *                is its own; its labels
+ *     metadata   u8 type, then name, help, unit (uvarint length, bytes)
  *
+ * Labels are a uvarint count, then as in series.
  * Differences of the first entry of a section are to 0.
  */
 #include "storage/log_record_priv.h"
@@ -37,6 +40,7 @@
 #define RECORD_MAGIC  0xa10cu
 #define SEGMENT_MAGIC "TOCSINL"
 #define SECTION_HEAD  5
+#define SECTION_SPLIT ((size_t)1 << 30) /* then another one of its kind: of images only */
 
 enum float_bits {
     VALUE_BITS = 0x0f,
@@ -77,7 +81,8 @@ static void end_section(struct log_record *r)
 
 static void open_section(struct log_record *r, enum log_section kind)
 {
-    if (r->section && (uint8_t)r->bytes.p[r->section] == kind)
+    if (r->section && (uint8_t)r->bytes.p[r->section] == kind &&
+        r->bytes.len - r->section < SECTION_SPLIT)
         return;
     end_section(r);
     r->section = r->bytes.len;
@@ -88,16 +93,20 @@ static void open_section(struct log_record *r, enum log_section kind)
     r->last_to = 0;
 }
 
+static void put_text(struct buf *b, struct str s)
+{
+    buf_add_uvarint(b, s.len);
+    buf_add_str(b, s);
+}
+
 void log_record_series(struct log_record *r, uint32_t id, const struct label *labels, size_t n)
 {
     open_section(r, LOG_SERIES);
     buf_add_uvarint(&r->bytes, id);
     buf_add_uvarint(&r->bytes, n);
     for (size_t i = 0; i < n; i++) {
-        buf_add_uvarint(&r->bytes, labels[i].name.len);
-        buf_add_str(&r->bytes, labels[i].name);
-        buf_add_uvarint(&r->bytes, labels[i].value.len);
-        buf_add_str(&r->bytes, labels[i].value);
+        put_text(&r->bytes, labels[i].name);
+        put_text(&r->bytes, labels[i].value);
     }
 }
 
@@ -172,18 +181,56 @@ void log_record_delete(struct log_record *r, uint32_t id, unix_ms from, unix_ms 
     r->last_to = to;
 }
 
+static void put_labels(struct buf *b, const struct label_set *ls)
+{
+    size_t n = label_set_count(ls);
+
+    buf_add_uvarint(b, n);
+    for (size_t i = 0; i < n; i++) {
+        struct label l = label_set_at(ls, i);
+
+        put_text(b, l.name);
+        put_text(b, l.value);
+    }
+}
+
+void log_record_exemplar(struct log_record *r, const struct label_set *series,
+                         const struct exemplar_row *e)
+{
+    open_section(r, LOG_EXEMPLARS);
+    put_labels(&r->bytes, series);
+    buf_add_svarint(&r->bytes, e->t - r->last_t);
+    buf_add_u64(&r->bytes, double_bits(e->v));
+    buf_add_byte(&r->bytes, e->has_time);
+    put_labels(&r->bytes, e->labels);
+    r->last_t = e->t;
+}
+
+void log_record_metadata(struct log_record *r, const struct metric_metadata *m)
+{
+    open_section(r, LOG_METADATA);
+    buf_add_byte(&r->bytes, (char)m->type);
+    put_text(&r->bytes, m->family);
+    put_text(&r->bytes, m->help);
+    put_text(&r->bytes, m->unit);
+}
+
 bool log_record_is_empty(const struct log_record *r)
 {
     return r->bytes.len == LOG_RECORD_HEAD;
 }
 
+size_t log_record_sections(struct log_record *r)
+{
+    end_section(r);
+    return r->bytes.len - LOG_RECORD_HEAD;
+}
+
 void log_record_end(struct log_record *r)
 {
     uint8_t *p;
-    size_t len;
+    size_t len = log_record_sections(r);
 
-    end_section(r);
-    len = r->bytes.len - LOG_RECORD_HEAD;
     while (r->bytes.len % LOG_RECORD_ALIGN != 0)
         buf_add_byte(&r->bytes, '\0');
     p = (uint8_t *)r->bytes.p;
@@ -256,22 +303,31 @@ void log_scan_segment(const uint8_t *p, size_t len, uint64_t number, struct log_
 
 /* ---- reading a record ---------------------------------------------------------------------- */
 
+static bool read_labels(struct wire *w, struct label labels[LABEL_COUNT_MAX], size_t *ret_n)
+{
+    uint64_t n = wire_uvarint(w);
+
+    if (w->bad || n > LABEL_COUNT_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        labels[i].name = wire_str(w);
+        labels[i].value = wire_str(w);
+    }
+    *ret_n = (size_t)n;
+    return !w->bad;
+}
+
 static bool visit_series(struct wire *w, const struct log_visitor *v)
 {
     struct label labels[LABEL_COUNT_MAX];
 
     while (w->p < w->end) {
-        uint64_t id = wire_uvarint(w), n = wire_uvarint(w);
+        uint64_t id = wire_uvarint(w);
+        size_t n;
 
-        if (w->bad || id == 0 || id > UINT32_MAX || n > LABEL_COUNT_MAX)
+        if (w->bad || id == 0 || id > UINT32_MAX || !read_labels(w, labels, &n))
             return false;
-        for (size_t i = 0; i < n; i++) {
-            labels[i].name = wire_str(w);
-            labels[i].value = wire_str(w);
-        }
-        if (w->bad)
-            return false;
-        v->series(v->self, (uint32_t)id, labels, (size_t)n);
+        v->series(v->self, (uint32_t)id, labels, n);
     }
     return true;
 }
@@ -346,6 +402,42 @@ static bool visit_deletes(struct wire *w, const struct log_visitor *v)
     return true;
 }
 
+static bool visit_exemplars(struct wire *w, const struct log_visitor *v)
+{
+    struct label series[LABEL_COUNT_MAX], labels[LABEL_COUNT_MAX];
+    struct logged_exemplar e = {.series = series, .labels = labels};
+    uint64_t t = 0;
+
+    while (w->p < w->end) {
+        if (!read_labels(w, series, &e.n_series) || e.n_series == 0)
+            return false;
+        t += (uint64_t)wire_svarint(w);
+        e.t = (unix_ms)t;
+        e.v = double_of_bits(wire_u64(w));
+        e.has_time = wire_u8(w) != 0;
+        if (!read_labels(w, labels, &e.n_labels))
+            return false;
+        v->exemplar(v->self, &e);
+    }
+    return true;
+}
+
+static bool visit_metadata(struct wire *w, const struct log_visitor *v)
+{
+    while (w->p < w->end) {
+        unsigned type = wire_u8(w);
+        struct metric_metadata m = {.type = (enum metric_type)type};
+
+        m.family = wire_str(w);
+        m.help = wire_str(w);
+        m.unit = wire_str(w);
+        if (w->bad || type >= METRIC_TYPES)
+            return false;
+        v->metadata(v->self, &m);
+    }
+    return true;
+}
+
 static bool visit_section(unsigned kind, struct wire *w, const struct log_visitor *v)
 {
     switch (kind) {
@@ -356,6 +448,8 @@ static bool visit_section(unsigned kind, struct wire *w, const struct log_visito
     case LOG_LATE_HISTOGRAMS:
         return !v->histogram || visit_histograms(w, kind == LOG_LATE_HISTOGRAMS, v);
     case LOG_DELETES: return !v->deleted || visit_deletes(w, v);
+    case LOG_EXEMPLARS: return !v->exemplar || visit_exemplars(w, v);
+    case LOG_METADATA: return !v->metadata || visit_metadata(w, v);
     default: return false;
     }
 }

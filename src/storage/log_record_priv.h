@@ -3,8 +3,8 @@
  * log_record - what a commit is in the log
  *
  * Byte tables: docs/formats/storage.md, "Log". A record is one commit: a header with two checksums
- * and sections: labels of series that the log has not told yet, samples in order, late samples. It
- * is there as a whole or not at all. Numbers in it are not trusted.
+ * and sections: labels of series that the log has not told yet, samples in order, late samples,
+ * exemplars, metadata. It is there as a whole or not at all. Numbers in it are not trusted.
  */
 #ifndef TOCSIN_STORAGE_LOG_RECORD_PRIV_H
 #define TOCSIN_STORAGE_LOG_RECORD_PRIV_H
@@ -31,7 +31,9 @@ enum log_section {
     LOG_HISTOGRAMS,
     LOG_LATE_HISTOGRAMS,
     LOG_DELETES,
-    LOG_SECTION_LAST = LOG_DELETES,
+    LOG_EXEMPLARS,
+    LOG_METADATA,
+    LOG_SECTION_LAST = LOG_METADATA,
 };
 
 /* Builds one record in a buf that is used again and again. */
@@ -49,6 +51,11 @@ void log_record_histogram(struct log_record *r, bool late, uint32_t id, unix_ms 
                           const struct histogram *h);
 /* What the series has of [from, to] at this moment is deleted. */
 void log_record_delete(struct log_record *r, uint32_t id, unix_ms from, unix_ms to);
+void log_record_exemplar(struct log_record *r, const struct label_set *series,
+                         const struct exemplar_row *e);
+void log_record_metadata(struct log_record *r, const struct metric_metadata *m);
+/* Ends the last section. Their bytes are behind the header, so many. */
+size_t log_record_sections(struct log_record *r);
 bool log_record_is_empty(const struct log_record *r);
 void log_record_end(struct log_record *r); /* fills the header; bytes are ready to be written */
 
@@ -76,14 +83,23 @@ struct log_scan {
 void log_scan_segment(const uint8_t *p, size_t len, uint64_t number, struct log_scan *ret);
 void log_scan_deinit(struct log_scan *s);
 
-/* What a record says, in its order. Any may be NULL. Labels and histograms live until it returns.
- */
+struct logged_exemplar {
+    const struct label *series, *labels;
+    size_t n_series, n_labels;
+    unix_ms t;
+    double v;
+    bool has_time;
+};
+
+/* What a record says, in its order. Any may be NULL. What they get lives until they return. */
 struct log_visitor {
     void *self;
     void (*series)(void *self, uint32_t id, const struct label *labels, size_t n);
     void (*sample)(void *self, bool late, uint32_t id, unix_ms t, double v);
     void (*histogram)(void *self, bool late, uint32_t id, unix_ms t, const struct histogram *h);
     void (*deleted)(void *self, uint32_t id, unix_ms from, unix_ms to);
+    void (*exemplar)(void *self, const struct logged_exemplar *e);
+    void (*metadata)(void *self, const struct metric_metadata *m);
 };
 
 /* False when the sections make no sense (what came before was visited). Sections without a function

@@ -219,6 +219,34 @@ static void set_stones(struct replay *r)
     views_set_stones(&r->st->views, &c, 1);
 }
 
+/* ---- exemplars and metadata ---------------------------------------------------------------- */
+
+static void replay_exemplar(void *self, const struct logged_exemplar *e)
+{
+    struct replay *r = self;
+    CLEANUP(label_set_unrefp)
+    const struct label_set *series = label_set_new(e->series, e->n_series);
+    CLEANUP(label_set_unrefp)
+    const struct label_set *labels = label_set_new(e->labels, e->n_labels);
+    const struct exemplar_owner o = {series, label_set_stable_hash(series), 0};
+
+    (void)exemplars_add(
+        &r->st->exemplars, &o,
+        &(struct exemplar_row){.labels = labels, .t = e->t, .v = e->v, .has_time = e->has_time});
+}
+
+static void replay_metadata(void *self, const struct metric_metadata *m)
+{
+    families_tell(&((struct replay *)self)->st->families, m);
+}
+
+struct log_visitor replay_extras(struct replay *r)
+{
+    return (struct log_visitor){.self = r,
+                                .exemplar = r->st->exemplars.max > 0 ? replay_exemplar : NULL,
+                                .metadata = replay_metadata};
+}
+
 /* ---- segments ------------------------------------------------------------------------------ */
 
 struct segment {
@@ -284,10 +312,11 @@ static void scan_segment(struct replay *r, struct segment *s)
 
 static void replay_segment(struct replay *r, const struct segment *s)
 {
-    const struct log_visitor v = {.self = r,
-                                  .sample = replay_sample,
-                                  .histogram = replay_histogram,
-                                  .deleted = replay_deleted};
+    struct log_visitor v = replay_extras(r);
+
+    v.sample = replay_sample;
+    v.histogram = replay_histogram;
+    v.deleted = replay_deleted;
 
     for (size_t i = 0; i < s->scan.n; i++)
         if (!log_record_visit(s->map + s->scan.records[i].at, s->scan.records[i].len, &v))

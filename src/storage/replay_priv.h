@@ -36,6 +36,9 @@ struct replay {
     uint64_t samples, unknown;
 };
 
+/* What takes exemplars and metadata of a record. */
+struct log_visitor replay_extras(struct replay *r);
+
 /* A line of the report: something was damaged. */
 void replay_report(struct replay *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

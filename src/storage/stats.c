@@ -39,6 +39,21 @@ static void count_blocks(struct storage *st, struct storage_stats *ret)
     view_give(v);
 }
 
+static void count_extras(struct storage *st, struct storage_stats *ret)
+{
+    struct exemplars *x = &st->exemplars;
+    size_t bytes;
+
+    ret->metadata_families = families_count(&st->families, &bytes);
+    ret->metadata_bytes = bytes;
+    ret->exemplars_appended = x->appended;
+    ret->exemplars_out_of_order = x->out_of_order;
+    ret->exemplars_max = x->max;
+    WITH_LOCK(&x->lock);
+    ret->exemplars = x->n;
+    ret->exemplar_series = x->by_series.n;
+}
+
 static void copy_problem(struct storage *st, struct storage_stats *ret)
 {
     WITH_LOCK(&st->problem_lock);
@@ -74,6 +89,7 @@ void storage_stats(struct storage *st, struct storage_stats *ret)
     };
     count_head(st, ret);
     count_blocks(st, ret);
+    count_extras(st, ret);
     copy_problem(st, ret);
 }
 

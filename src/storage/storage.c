@@ -122,17 +122,25 @@ static void ask_for_turn(struct storage *st)
     pthread_cond_broadcast(&st->wake);
 }
 
-static int sink_commit(void *self, const struct sample_row *rows, size_t n, enum commit_flags flags,
-                       enum sample_verdict *verdicts, struct err *err)
+static int sink_commit_batch(void *self, const struct sample_batch *b, enum commit_flags flags,
+                             enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err)
 {
     struct storage *st = self;
     struct err own = {0};
-    int r = commit_rows(&st->committer, rows, n, flags, verdicts, err ? err : &own);
+    int r = commit_batch(&st->committer, b, flags, verdicts, ret_exemplars, err ? err : &own);
 
     if (r != -EINVAL && r != -E2BIG) /* those are the sender's */
         work_done(st, WORK_LOG, r, err ? err : &own);
     ask_for_turn(st);
     return r;
+}
+
+static int sink_commit(void *self, const struct sample_row *rows, size_t n, enum commit_flags flags,
+                       enum sample_verdict *verdicts, struct err *err)
+{
+    const struct sample_batch b = {.rows = rows, .n_rows = n};
+
+    return sink_commit_batch(self, &b, flags, verdicts, NULL, err);
 }
 
 const struct sample_sink *storage_sink(struct storage *st)
@@ -143,6 +151,16 @@ const struct sample_sink *storage_sink(struct storage *st)
 const struct series_reader *storage_reader(struct storage *st)
 {
     return &st->reader;
+}
+
+const struct exemplar_reader *storage_exemplars(struct storage *st)
+{
+    return &st->exemplar_reader;
+}
+
+const struct metadata_reader *storage_metadata(struct storage *st)
+{
+    return &st->metadata_reader;
 }
 
 /* ---- background work ----------------------------------------------------------------------- */
@@ -328,13 +346,19 @@ static struct storage *storage_new(const char *dir, const struct storage_options
     pthread_condattr_destroy(&attr);
     head_init(&st->head);
     views_init(&st->views);
+    exemplars_init(&st->exemplars, o->exemplars_max);
+    families_init(&st->families);
     committer_init(&st->committer, &st->head, &st->log);
+    st->committer.exemplars = &st->exemplars;
+    st->committer.families = &st->families;
     st->committer.late_window = o->out_of_order_window;
     st->committer.series_budget = o->series_budget;
     st->committer.sync_each = o->fsync_interval == 0;
     st->committer.now = o->now ? o->now : system_now;
     st->committer.now_arg = o->now_arg;
-    st->sink = (struct sample_sink){st, sink_series, sink_commit};
+    st->sink = (struct sample_sink){st, sink_series, sink_commit, sink_commit_batch};
+    st->exemplar_reader = (struct exemplar_reader){&st->exemplars, exemplars_each};
+    st->metadata_reader = (struct metadata_reader){&st->families, families_each};
     storage_reader_init(st);
     return st;
 }
@@ -344,6 +368,8 @@ static void storage_free(struct storage *st)
     if (st->log.dir)
         log_deinit(&st->log);
     committer_deinit(&st->committer);
+    families_deinit(&st->families);
+    exemplars_deinit(&st->exemplars);
     views_deinit(&st->views);
     head_deinit(&st->head);
     if (st->lock_fd >= 0)
@@ -413,6 +439,7 @@ int storage_open(const char *dir, const struct storage_options *o, struct storag
         r = storage_load_stones(st, err);
     if (r == 0)
         r = storage_replay(st, err);
+    exemplars_reset_counters(&st->exemplars);
     st->opening = false;
     st->report = NULL;
     if (r < 0) {

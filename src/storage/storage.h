@@ -51,6 +51,7 @@ struct storage_options {
         kept_free; /* bytes of the disk that are left to others: commits are refused with -ENOSPC when
                                less is free. 0: none */
     uint64_t series_budget; /* series in the head at once; 0: no limit */
+    size_t exemplars_max;   /* how many are kept, the newest of all; 0: none */
 
     unix_ms (*now)(void *now_arg); /* NULL: the clock. For SAMPLE_TOO_NEW and nothing else */
     void *now_arg;
@@ -86,6 +87,9 @@ int storage_close(struct storage *st, struct err *err);
 const struct sample_sink *storage_sink(struct storage *st);
 const struct series_reader *storage_reader(struct storage *st);
 
+const struct exemplar_reader *storage_exemplars(struct storage *st);
+const struct metadata_reader *storage_metadata(struct storage *st);
+
 /* Takes effect at the next turn of the `compact` thread. 0 is no limit. */
 void storage_set_retention(struct storage *st, dur_ms time, uint64_t bytes);
 
@@ -119,7 +123,12 @@ struct storage_stats {
     unix_ms min_time,
         max_time; /* of samples in the head; INT64_MAX, INT64_MIN when there is none */
 
+    /* in memory besides the head: metadata is of families, the newest 65536 of at most 32 MiB */
+    uint64_t exemplars, exemplar_series, exemplars_max;
+    uint64_t metadata_families, metadata_bytes;
+
     /* counters since the start */
+    uint64_t exemplars_appended, exemplars_out_of_order;
     uint64_t appended, out_of_order, duplicate, out_of_bounds, too_old, too_new, unknown_ref;
     uint64_t series_created, series_removed;
     uint64_t cuts, cuts_failed;     /* blocks cut from the head */

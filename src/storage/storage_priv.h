@@ -36,12 +36,16 @@ struct storage {
     struct head head;
     struct log log;
     struct committer committer;
+    struct exemplars exemplars;
+    struct families families;
     struct views views;
     struct damage_face damage;
     bool opening;       /* storage_open() is at work, alone */
     struct buf *report; /* while it is; or NULL */
     struct sample_sink sink;
     struct series_reader reader;
+    struct exemplar_reader exemplar_reader;
+    struct metadata_reader metadata_reader;
 
     struct lock turn; /* one turn of the background work at a time; taken before all other locks */
     uint64_t next_block;    /* turn */
