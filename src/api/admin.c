@@ -12,6 +12,7 @@ static int refuse(struct answer *a)
     return api_fail(a, API_UNAVAILABLE, "admin APIs disabled");
 }
 
+/* As Prometheus: {a=""} is everything without an a, but {} is nothing. */
 static int delete_all(const struct request *r, const struct selectors *s, unix_ms from, unix_ms to,
                       struct answer *a)
 {
@@ -20,7 +21,7 @@ static int delete_all(const struct request *r, const struct selectors *s, unix_m
         size_t n;
         const struct matcher *const *ms = selectors_get(s, i, &n);
 
-        if (storage_delete(r->api->storage, ms, n, from, to, &err) < 0)
+        if (n > 0 && storage_delete(r->api->storage, ms, n, from, to, &err) < 0)
             return api_fail(a, API_INTERNAL, "%s", err.msg);
     }
     return 0;
@@ -36,7 +37,7 @@ int api_delete_series(const struct request *r, struct answer *a)
     if (!http_param(r->http, "match[]", 0).p)
         return api_fail(a, API_BAD_DATA, "no match[] parameter provided");
     if (api_param_time(r, "start", API_TIME_MIN, &from, a) < 0 ||
-        api_param_time(r, "end", API_TIME_MAX, &to, a) < 0 || api_param_selectors(r, &s, a) < 0)
+        api_param_time(r, "end", API_TIME_MAX, &to, a) < 0 || api_param_any_selectors(r, &s, a) < 0)
         return -1;
     a->no_data = true;
     return delete_all(r, &s, from, to, a);

@@ -96,6 +96,9 @@ struct selectors {
 
 /* All match[] parameters. What it got before it failed is in *ret, too. */
 int api_param_selectors(const struct request *r, struct selectors *ret, struct answer *a);
+
+/* The same, but such as every label set fulfils are allowed. */
+int api_param_any_selectors(const struct request *r, struct selectors *ret, struct answer *a);
 void selectors_deinit(struct selectors *s);
 
 /* The matchers of selector i. */

@@ -134,7 +134,8 @@ static bool selects_something(const struct selectors *s, size_t i)
     return false;
 }
 
-int api_param_selectors(const struct request *r, struct selectors *ret, struct answer *a)
+static int read_selectors(const struct request *r, bool all_allowed, struct selectors *ret,
+                          struct answer *a)
 {
     struct str text;
 
@@ -147,12 +148,22 @@ int api_param_selectors(const struct request *r, struct selectors *ret, struct a
         if (promql_parse_selector(text, &expr, &err) < 0)
             return invalid(a, "match[]", &err);
         *VEC_PUSH(ret->exprs, ret->n, ret->cap) = expr;
-        if (!selects_something(ret, ret->n - 1))
+        if (!all_allowed && !selects_something(ret, ret->n - 1))
             return api_fail(a, API_BAD_DATA,
                             "invalid parameter \"match[]\": match[] must contain at least one "
                             "non-empty matcher");
     }
     return 0;
+}
+
+int api_param_selectors(const struct request *r, struct selectors *ret, struct answer *a)
+{
+    return read_selectors(r, false, ret, a);
+}
+
+int api_param_any_selectors(const struct request *r, struct selectors *ret, struct answer *a)
+{
+    return read_selectors(r, true, ret, a);
 }
 
 /* ---- label names in a path ----------------------------------------------------------------- */

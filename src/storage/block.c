@@ -65,6 +65,15 @@ void block_unref(struct block *b)
     free(b);
 }
 
+uint64_t block_age(const struct block *b)
+{
+    uint64_t least = b->number;
+
+    for (uint32_t i = 0; i < b->info.n_parents; i++)
+        least = b->info.parents[i] < least ? b->info.parents[i] : least;
+    return least;
+}
+
 /* Returns true to the one thread that checked. */
 static bool check_index(struct block *b, struct section_damage *ret)
 {

@@ -48,6 +48,9 @@ int block_open(const char *path, uint64_t number, const struct damage_face *dama
 struct block *block_ref(struct block *b);
 void block_unref(struct block *b);
 
+/* The least number of the blocks that it comes from, or its own. */
+uint64_t block_age(const struct block *b);
+
 /* Has to be called before any of the following. */
 void block_prepare(struct block *b);
 

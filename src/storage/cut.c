@@ -346,7 +346,8 @@ static int cut_one(struct storage *st, unix_ms from, unix_ms to, struct err *err
             (unsigned long long)blocks[i]->info.series);
     free(blocks);
     st->cuts++;
-    st->trim_due = st->image_due = true;
+    st->trim_due = true;
+    st->image_due = true;
     return 0;
 }
 

@@ -146,6 +146,9 @@ int storage_delete(struct storage *st, const struct matcher *const *ms, size_t n
         return 0;
     if (st->image_due || st->log_suspect)
         r = storage_write_image(st, err);
+    if (r ==
+        0) /* a block that is replaced may come back at a start, but its tombstones would not */
+        r = storage_sweep(st, err);
     if (r < 0)
         return err_in(err, r, "delete series");
     d.view = view_take(&st->views);

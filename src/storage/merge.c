@@ -218,16 +218,26 @@ static int write_series(struct merge *m, struct block_writer *w, struct err *err
 
 /* ---- the block ----------------------------------------------------------------------------- */
 
+/* Besides its parents it names the oldest block that it comes from: that is its place among late
+ * blocks (view.c), so that of two samples at one time the same one is shown as before. */
 static struct block_info info_of(const struct merge *m)
 {
-    struct block_info info = {.flags = m->n == 1 ? m->sources[0].block->info.flags : 0};
+    struct block_info info = {.flags = m->sources[0].block->info.flags};
+    uint64_t age = UINT64_MAX;
+    bool named = false;
 
     for (size_t i = 0; i < m->n; i++) {
         const struct block *b = m->sources[i].block;
 
         info.level = b->info.level > info.level ? b->info.level : info.level;
+        info.flags &= b->info.flags;
         info.parents[info.n_parents++] = b->number;
+        age = block_age(b) < age ? block_age(b) : age;
     }
+    for (size_t i = 0; i < m->n; i++)
+        named = named || info.parents[i] == age;
+    if (!named)
+        info.parents[info.n_parents++] = age;
     info.level += m->n > 1;
     return info;
 }

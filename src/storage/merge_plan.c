@@ -11,7 +11,8 @@
  *  3. A block that is of the middle range at least and has lost one series in twenty is written anew.
  *
  * Blocks that reach into the time of the head are let alone: a merged block must not say that the
- * head was cut later than it was (retention.c).
+ * head was cut later than it was (retention.c). But late ones among themselves, as imports are, make
+ * a late one, which says nothing of that.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -70,10 +71,15 @@ static size_t cluster_end(const struct candidates *c, size_t i, unix_ms *ret_max
 
 static bool may_merge(const struct candidates *c, size_t from, size_t to)
 {
-    for (size_t i = from; i < to; i++)
-        if (c->v[i]->unmergeable || c->v[i]->info.max_time >= c->cut)
+    bool late = true, before_head = true;
+
+    for (size_t i = from; i < to; i++) {
+        if (c->v[i]->unmergeable)
             return false;
-    return to - from <= BLOCK_PARENTS_MAX;
+        late = late && c->v[i]->info.flags & BLOCK_LATE;
+        before_head = before_head && c->v[i]->info.max_time < c->cut;
+    }
+    return (late || before_head) && to - from <= MERGE_BLOCKS_MAX;
 }
 
 static size_t take(const struct candidates *c, size_t from, size_t to, struct block **out)
@@ -224,7 +230,7 @@ int merge_pause(struct storage *st, struct merge_pace *pace, struct section_writ
 int storage_merge(struct storage *st, struct err *err)
 {
     struct merge_pace pace = {.rests = !st->o.manual, .worked_since = now_ms()};
-    struct block *parents[BLOCK_PARENTS_MAX];
+    struct block *parents[MERGE_BLOCKS_MAX];
     struct view *v;
     size_t n;
     int r = 0;
@@ -250,6 +256,7 @@ int storage_merge(struct storage *st, struct err *err)
 int storage_clean_tombstones(struct storage *st, struct err *err)
 {
     struct merge_pace pace = {0};
+    struct err one = {0};
     struct view *v = view_take(&st->views);
     int r;
 
@@ -257,10 +264,15 @@ int storage_clean_tombstones(struct storage *st, struct err *err)
         WITH_LOCK(&st->turn);
         r = storage_sweep(st, err);
     }
-    for (size_t i = 0; i < v->n_blocks && r == 0; i++)
+    for (size_t i = 0; i < v->n_blocks && (r == 0 || r == -EBADMSG); i++)
         if (v->stones[i]) {
+            int k = merge_blocks(st, &v->blocks[i], 1, &pace, &one);
+
+            if (k < 0) { /* one that is damaged keeps no other from being cleaned */
+                r = k;
+                *err = one;
+            }
             pace.synced = 0;
-            r = merge_blocks(st, &v->blocks[i], 1, &pace, err);
         }
     view_give(v);
     if (r == 0) {

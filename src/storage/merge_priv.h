@@ -14,6 +14,9 @@
 #define MERGE_WORK_MS    50
 #define MERGE_SYNC_BYTES ((uint64_t)16 << 20)
 
+/* One place is left for the oldest block that the parents come from. */
+#define MERGE_BLOCKS_MAX (BLOCK_PARENTS_MAX - 1)
+
 struct merge_pace {
     bool rests;           /* else it goes on: somebody waits for it */
     int64_t worked_since; /* monotonic ms */
@@ -30,7 +33,7 @@ int merge_blocks(struct storage *st, struct block *const *parents, size_t n,
 int merge_pause(struct storage *st, struct merge_pace *pace, struct section_writer *w,
                 struct err *err);
 
-/* merge_plan.c. The blocks to be merged next, in `out` (of BLOCK_PARENTS_MAX); 0: none. */
+/* merge_plan.c. The blocks to be merged next, in `out` (of MERGE_BLOCKS_MAX); 0: none. */
 size_t merge_choose(const struct view *v, dur_ms retention, struct block **out);
 
 #endif

@@ -6,6 +6,7 @@
  *
  * It is made under a temporary name and renamed: it is there as a whole or not at all.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -37,6 +38,16 @@ static void snapshot_deinit(struct snapshot *s)
     buf_free(&s->dir);
 }
 
+static void add_parent(const struct storage *st, struct buf *out)
+{
+    const char *slash = strrchr(st->dir, '/');
+
+    if (slash)
+        buf_addf(out, "%.*s/" SNAPSHOTS, (int)(slash - st->dir), st->dir);
+    else
+        buf_addf(out, SNAPSHOTS);
+}
+
 /* <data>/tsdb makes <data>/snapshots/<time>-<random>/tsdb. */
 static int name_all(struct snapshot *s, struct err *err)
 {
@@ -51,10 +62,7 @@ static int name_all(struct snapshot *s, struct err *err)
     gmtime_r(&now, &tm);
     strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm);
     buf_addf(&s->name, "%s-%016llx", text, (unsigned long long)id);
-    if (slash)
-        buf_addf(&s->parent, "%.*s/" SNAPSHOTS, (int)(slash - s->st->dir), s->st->dir);
-    else
-        buf_addf(&s->parent, SNAPSHOTS);
+    add_parent(s->st, &s->parent);
     buf_addf(&s->root, "%s/%s" TEMPORARY_SUFFIX, s->parent.p, s->name.p);
     buf_addf(&s->dir, "%s/%s", s->root.p, slash ? slash + 1 : s->st->dir);
     return 0;
@@ -131,6 +139,29 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
+static void remove_tree(const char *path)
+{
+    (void)nftw(path, remove_one, WALK_FDS, FTW_DEPTH | FTW_PHYS);
+}
+
+void storage_sweep_snapshots(const struct storage *st)
+{
+    CLEANUP(buf_free) struct buf parent = {0}, path = {0};
+    const struct dirent *e;
+    DIR *d;
+
+    add_parent(st, &parent);
+    d = opendir(parent.p);
+    while (d && (e = readdir(d)))
+        if (str_has_suffix(str_c(e->d_name), STR(TEMPORARY_SUFFIX))) {
+            buf_reset(&path);
+            buf_addf(&path, "%s/%s", parent.p, e->d_name);
+            remove_tree(path.p);
+        }
+    if (d)
+        closedir(d);
+}
+
 static int make(struct snapshot *s, struct err *err)
 {
     static const char *const folders[] = {STORAGE_FOLDER_LOG, STORAGE_FOLDER_HEAD,
@@ -188,7 +219,7 @@ int storage_snapshot(struct storage *st, bool skip_head, struct buf *ret_name, s
     if (r == 0)
         r = install(&s, err);
     if (r < 0) {
-        nftw(s.root.p, remove_one, WALK_FDS, FTW_DEPTH | FTW_PHYS);
+        remove_tree(s.root.p);
         return err_in(err, r, "snapshot");
     }
     buf_add_str(ret_name, buf_str(&s.name));

@@ -434,6 +434,8 @@ int storage_open(const char *dir, const struct storage_options *o, struct storag
     if (r == 0)
         r = lock_dir(st, err);
     if (r == 0)
+        storage_sweep_snapshots(st);
+    if (r == 0)
         r = storage_open_blocks(st, err);
     if (r == 0)
         r = storage_load_stones(st, err);

@@ -106,6 +106,9 @@ int storage_merge(struct storage *st, struct err *err);
  * it may be the one that says so. */
 int storage_sweep(struct storage *st, struct err *err);
 
+/* snapshot.c; at the start. Removes what is left of snapshots that were not completed. */
+void storage_sweep_snapshots(const struct storage *st);
+
 /* storage.c, for long works of the `compact` thread. */
 bool storage_wait(struct storage *st, dur_ms ms); /* true: the storage closes */
 bool storage_is_stopping(struct storage *st);

@@ -92,12 +92,13 @@ static int compare_blocks(const void *pa, const void *pb)
 {
     const struct block *a = *(struct block *const *)pa, *b = *(struct block *const *)pb;
     bool late_a = a->info.flags & BLOCK_LATE, late_b = b->info.flags & BLOCK_LATE;
+    uint64_t age_a = block_age(a), age_b = block_age(b);
 
     if (late_a != late_b)
         return late_a - late_b;
     if (!late_a && a->info.min_time != b->info.min_time)
         return a->info.min_time < b->info.min_time ? -1 : 1;
-    return a->number < b->number ? -1 : a->number > b->number;
+    return age_a < age_b ? -1 : age_a > age_b;
 }
 
 /* What is deleted of blocks goes with them. */

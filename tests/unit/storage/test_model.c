@@ -10,6 +10,7 @@
 
 #define SERIES_MAX 48
 #define KEPT_MAX   3
+#define TICK       (37 * SECOND)
 
 struct model_series {
     struct label_set *labels;
@@ -106,9 +107,11 @@ static void commit_some(struct world *w)
     bool late;
 
     ask_for_refs(w);
-    w->clock += dice_below(&w->dice, 4) * 37 * SECOND;
+    w->clock += dice_below(&w->dice, 4) * TICK;
     for (size_t i = 0; i < n; i++) {
-        unix_ms back = dice_below(&w->dice, 8) == 0 ? (unix_ms)dice_below(&w->dice, 3 * HOUR) : 0;
+        unix_ms back = dice_below(&w->dice, 8) == 0 /* to a time where there may be a sample */
+                           ? (unix_ms)dice_below(&w->dice, 3 * HOUR / TICK) * TICK
+                           : 0;
 
         place[i] = dice_below(&w->dice, w->n_series);
         rows[i] = (struct sample_row){w->series[place[i]].ref,
@@ -360,7 +363,7 @@ static void step(struct world *w)
     case 5: new_series(w); break;
     case 6: keep(w); break;
     case 7: look_at_kept(w); break;
-    case 8: w->clock += (unix_ms)dice_below(&w->dice, 40 * MINUTE); break;
+    case 8: w->clock += (unix_ms)dice_below(&w->dice, 40 * MINUTE / TICK) * TICK; break;
     case 9: delete_some(w); break;
     case 10:
     case 11:
