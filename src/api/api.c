@@ -188,6 +188,9 @@ static const struct route {
     {"admin/tsdb/snapshot", NULL, api_snapshot, NULL, api_snapshot},
 };
 
+/* Behind /api/tocsin/v1/, with answers in Prometheus' envelope. */
+static const struct route explain_query = {"explain", api_explain_query, api_explain_query, NULL};
+
 static const struct route label_values = {"label/<name>/values", api_label_values, NULL, NULL};
 
 /* The <name> of label/<name>/values; .p NULL: the path is not of that form. */
@@ -248,10 +251,10 @@ void api_allow_origin(struct http_exchange *x)
     http_header_out(x, "Access-Control-Expose-Headers", "Date");
 }
 
-static void answer_v1(struct request *r, struct str path)
+/* NULL: there is no such path. */
+static void answer_route(struct request *r, const struct route *route)
 {
     struct str method = http_method(r->http);
-    const struct route *route;
     api_handler *handler;
 
     if (str_eq(method, STR("OPTIONS"))) {
@@ -259,11 +262,6 @@ static void answer_v1(struct request *r, struct str path)
         http_reply(r->http, 204, NULL, NULL);
         return;
     }
-    if (str_eq(path, STR("write"))) {
-        api_write(r);
-        return;
-    }
-    route = find_route(path, &r->label);
     if (!route) {
         api_not_found(r->http);
         return;
@@ -279,6 +277,14 @@ static void answer_v1(struct request *r, struct str path)
     }
 }
 
+static void answer_v1(struct request *r, struct str path)
+{
+    if (str_eq(path, STR("write")) && !str_eq(http_method(r->http), STR("OPTIONS")))
+        api_write(r);
+    else
+        answer_route(r, find_route(path, &r->label));
+}
+
 static void handle(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
@@ -292,6 +298,8 @@ static void handle(struct http_exchange *x, void *arg)
         am_answer(&r, str_n(path.p + am_prefix.len, path.len - am_prefix.len));
     else if (str_eq(path, STR(EXPLAIN_PATH)))
         explain_answer(&r);
+    else if (str_eq(path, STR(EXPLAIN_QUERY_PATH)))
+        answer_route(&r, &explain_query);
     else if (str_has_prefix(path, prefix))
         answer_v1(&r, str_n(path.p + prefix.len, path.len - prefix.len));
     else if (!plain_answer(&r))

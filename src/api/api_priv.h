@@ -117,7 +117,7 @@ void api_add_result(struct buf *out, const struct promql_result *r, size_t n);
 
 /* ---- handlers ------------------------------------------------------------------------------ */
 
-api_handler api_query, api_query_range, api_query_exemplars, api_format_query,
+api_handler api_query, api_query_range, api_explain_query, api_query_exemplars, api_format_query,
     api_parse_query;                                  /* query.c */
 api_handler api_series, api_labels, api_label_values; /* series.c */
 api_handler api_targets, api_scrape_pools;            /* targets.c */
@@ -138,7 +138,8 @@ void api_not_ready(struct http_exchange *x);
 void api_allow_origin(struct http_exchange *x);
 
 void am_answer(struct request *r, struct str path); /* behind /api/v2/: am.c */
-#define EXPLAIN_PATH "/api/tocsin/v1/alerts/explain"
+#define EXPLAIN_PATH       "/api/tocsin/v1/alerts/explain"
+#define EXPLAIN_QUERY_PATH "/api/tocsin/v1/explain"
 void explain_answer(const struct request *r); /* explain.c */
 
 /* Everything outside /api/v1: true when it answered (plain.c). `quick` are those that the I/O

@@ -265,6 +265,33 @@ int api_query_range(const struct request *r, struct answer *a)
     return 0;
 }
 
+/* As query, or as query_range if there is a start or an end; but what it cost is the answer. */
+int api_explain_query(const struct request *r, struct answer *a)
+{
+    CLEANUP(promql_expr_freep) struct promql_expr *expr = NULL;
+    CLEANUP(promql_result_freep) struct promql_result *result = NULL;
+    bool range = api_param(r, "start").len > 0 || api_param(r, "end").len > 0;
+    struct promql_options o;
+    struct err err = {0};
+    unix_ms start, end;
+    dur_ms step = 0;
+    mono_ns waited;
+    int status;
+
+    if ((range ? read_range(r, &start, &end, &step, a)
+               : api_param_time(r, "time", clock_unix_ms(), &start, a)) < 0 ||
+        query_options(r, &o, a) < 0 || parse(r, &expr, a) < 0 || take_turn(r, &o, &waited, a) < 0)
+        return -1;
+    o.explain = true;
+    status = range ? promql_range(expr, &r->api->reader, &o, start, end, step, &result, &err)
+                   : promql_instant(expr, &r->api->reader, &o, start, &result, &err);
+    gate_leave(r->gate);
+    if (status < 0)
+        return query_failed(&err, a);
+    promql_plan_json(result, &a->w);
+    return 0;
+}
+
 /* None are kept, so that after the checks none are found. */
 int api_query_exemplars(const struct request *r, struct answer *a)
 {

@@ -7,11 +7,7 @@
 #include "app/flags.h"
 #include "base/buf.h"
 #include "base/json.h"
-#include "base/quote.h"
 #include "model/label_set.h"
-#include "net/http_client.h"
-
-#define ANSWER_MAX (64u << 20) /* bytes; what a person reads on a terminal is far below */
 
 struct query_options {
     const char *url;
@@ -47,14 +43,6 @@ static const struct flag_set query_flags = {
     .tail_en = "Exit codes: 0 answered, 1 not answered or refused, 2 wrong flags.",
     .tail_zh = "退出码：0 已应答，1 无应答或被拒绝，2 参数有误。",
 };
-
-static void add_param(struct buf *url, const char *name, const char *value)
-{
-    if (!*value)
-        return;
-    buf_addf(url, "%c%s=", strchr(url->p, '?') ? '&' : '?', name);
-    quote_add_url(url, str_c(value));
-}
 
 static bool add_label(struct str name, const struct json *value, void *arg)
 {
@@ -106,41 +94,11 @@ static void print_result(const struct json *data)
     }
 }
 
-static int print_answer(struct str body, bool raw, int status)
-{
-    CLEANUP(json_doc_freep)
-    struct json *doc = NULL;
-    struct err err = {0};
-
-    if (raw) {
-        fwrite(body.p, 1, body.len, stdout);
-        putchar('\n');
-        return status == 200 ? EXIT_OK : EXIT_FAILED;
-    }
-    if (json_doc_parse(body, &doc, &err) < 0) {
-        fprintf(stderr,
-                say("tocsin: HTTP status %d, not an API answer: %s\n",
-                    "tocsin：HTTP 状态 %d，不是 API 应答：%s\n"),
-                status, err.msg);
-        return EXIT_FAILED;
-    }
-    if (!str_eq(json_text(json_get(doc, "status")), STR("success"))) {
-        struct str words = json_text(json_get(doc, "error"));
-
-        fprintf(stderr, "tocsin: %.*s\n", STR_ARG(words));
-        return EXIT_FAILED;
-    }
-    print_result(json_get(doc, "data"));
-    return EXIT_OK;
-}
-
 int command_query(int argc, char **argv)
 {
     struct query_options o = {0};
     CLEANUP(buf_free)
     struct buf url = {0};
-    struct http_response answer = {0};
-    struct err err = {0};
     bool range;
     int code, n = command_flags(&query_flags, argc, argv, &o, &code);
 
@@ -154,21 +112,10 @@ int command_query(int argc, char **argv)
     }
     range = *o.start || *o.end;
     buf_addf(&url, "%s/api/v1/%s", o.url, range ? "query_range" : "query");
-    add_param(&url, "query", argv[0]);
-    add_param(&url, "time", range ? "" : o.time);
-    add_param(&url, "start", o.start);
-    add_param(&url, "end", o.end);
-    add_param(&url, "step", range ? o.step : "");
-    if (http_fetch(&(struct http_request){.method = "GET",
-                                          .url = url.p,
-                                          .timeout = o.timeout,
-                                          .max_body = ANSWER_MAX,
-                                          .accept_gzip = true},
-                   &answer, &err) < 0) {
-        command_complain(&err);
-        return EXIT_FAILED;
-    }
-    code = print_answer(buf_str(&answer.body), strcmp(o.output, "json") == 0, answer.status);
-    http_response_deinit(&answer);
-    return code;
+    command_add_param(&url, "query", argv[0]);
+    command_add_param(&url, "time", range ? "" : o.time);
+    command_add_param(&url, "start", o.start);
+    command_add_param(&url, "end", o.end);
+    command_add_param(&url, "step", range ? o.step : "");
+    return command_ask(url.p, o.timeout, strcmp(o.output, "json") == 0, print_result);
 }

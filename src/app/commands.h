@@ -6,6 +6,10 @@
 #ifndef TOCSIN_APP_COMMANDS_H
 #define TOCSIN_APP_COMMANDS_H
 
+#include <stdbool.h>
+
+#include "model/duration.h"
+
 enum exit_code {
     EXIT_OK = 0,
     EXIT_FAILED = 1, /* it was tried and did not work; a check found something wrong */
@@ -16,6 +20,7 @@ int command_rules(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
+int command_promql(int argc, char **argv);
 int command_query(int argc, char **argv);
 int command_route(int argc, char **argv);
 int command_test(int argc, char **argv);
@@ -25,13 +30,22 @@ int command_version(int argc, char **argv);
 /* Below `tsdb`, each in a file of its own. */
 int command_tsdb_verify(int argc, char **argv);
 
-struct flag_set;
+struct buf;
 struct err;
+struct flag_set;
+struct json;
 
 /* Parses the flags of a command. Returns the number of plain arguments left in argv; or -1 with
  * *ret_code set when the command is over: help was asked for, or something was wrong and has been
  * said. */
 int command_flags(const struct flag_set *set, int argc, char **argv, void *options, int *ret_code);
+
+/* Adds a parameter to a URL; nothing when value is "". */
+void command_add_param(struct buf *url, const char *name, const char *value);
+
+/* Gets the answer of a Prometheus API: raw prints it as it came, else its "data" goes to print().
+ * Returns the exit code; what is wrong has been said. */
+int command_ask(const char *url, dur_ms timeout, bool raw, void print(const struct json *data));
 
 /* Says "tocsin: <words>" on standard error. */
 void command_complain(const struct err *err);

@@ -16,6 +16,8 @@ static const struct command {
 } commands[] = {
     {"serve", command_serve, "watch, store, evaluate, notify", "运行：采集、存储、评估、通知"},
     {"check", command_check, "check configuration and rule files", "检查配置与规则文件"},
+    {"promql", command_promql, "format an expression, or tell what it costs",
+     "格式化 PromQL 表达式，或说明其开销"},
     {"query", command_query, "ask a running server a PromQL expression",
      "向运行中的服务查询 PromQL 表达式"},
     {"explain", command_explain, "why an alert is told or is not", "一条告警为什么通知或没有通知"},

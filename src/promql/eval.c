@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "promql/eval_priv.h"
+#include "promql/explain.h"
 
 #define CHECK_EVERY                                                                                \
     16384 /* steps of work between two looks at the clock: some tens of microseconds */
@@ -128,8 +129,8 @@ static int vector_of(struct eval *e, const struct promql_node *node, const struc
     }
 }
 
-int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid,
-                struct vec **ret, struct err *err)
+static int vector_over(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                       struct vec **ret, struct err *err)
 {
     struct counting counting;
     struct vec *once;
@@ -146,6 +147,18 @@ int eval_vector(struct eval *e, const struct promql_node *node, const struct gri
         return r;
     *ret = vec_repeat(e, once, grid);
     return 0;
+}
+
+int eval_vector(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                struct vec **ret, struct err *err)
+{
+    mono_ns began = 0;
+    struct promql_plan_node *p = explain_begin(e, node, grid, &began);
+    int r = vector_over(e, node, grid, ret, err);
+
+    if (r == 0)
+        *ret = explain_vector(e, p, began, *ret);
+    return r;
 }
 
 /* ---- scalars */
@@ -182,8 +195,8 @@ static int scalar_of(struct eval *e, const struct promql_node *node, const struc
     }
 }
 
-int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid,
-                double **ret, struct err *err)
+static int scalar_over(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                       double **ret, struct err *err)
 {
     struct counting counting;
     double *once;
@@ -204,15 +217,34 @@ int eval_scalar(struct eval *e, const struct promql_node *node, const struct gri
     return 0;
 }
 
+int eval_scalar(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                double **ret, struct err *err)
+{
+    mono_ns began = 0;
+    struct promql_plan_node *p = explain_begin(e, node, grid, &began);
+    int r = scalar_over(e, node, grid, ret, err);
+
+    explain_end(e, p, began);
+    return r;
+}
+
 /* ---- range vectors */
 
 int eval_ranges(struct eval *e, const struct promql_node *node, const struct grid *grid,
                 struct ranges **ret, struct err *err)
 {
+    struct promql_plan_node *p;
+    mono_ns began = 0;
+    int r;
+
     node = promql_unparen((struct promql_node *)node);
-    if (node->kind == NODE_MATRIX)
-        return eval_matrix(e, node, grid, ret, err);
-    if (node->kind == NODE_SUBQUERY)
-        return eval_subquery(e, node, grid, ret, err);
-    return err_set(err, -EINVAL, "expected a range vector, got %s", promql_type_text(node->type));
+    if (node->kind != NODE_MATRIX && node->kind != NODE_SUBQUERY)
+        return err_set(err, -EINVAL, "expected a range vector, got %s",
+                       promql_type_text(node->type));
+    p = explain_begin(e, node, grid, &began);
+    r = node->kind == NODE_MATRIX ? eval_matrix(e, node, grid, ret, err)
+                                  : eval_subquery(e, node, grid, ret, err);
+    if (r == 0)
+        *ret = explain_ranges(e, p, began, *ret);
+    return r;
 }

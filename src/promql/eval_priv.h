@@ -198,6 +198,7 @@ struct eval {
     const struct label_set **labels; /* references to be given back at the end */
     size_t n_labels, cap_labels;
 
+    struct explain *explain;  /* NULL: nobody asks what it costs */
     struct counting counting; /* of the selectors and range functions that are set up now */
     size_t steps;             /* of the query */
 

@@ -53,6 +53,7 @@ struct promql_options {
     bool type_and_unit_labels; /* feature type-and-unit-labels: rate() looks at __type__ */
     bool per_step_stats;       /* feature promql-per-step-stats: count the samples of each step */
     struct promql_crew *crew;  /* range queries may use its threads; NULL: only the caller's */
+    bool explain;              /* the result gets a plan; slower by some clock readings a series */
     const atomic_bool *cancel; /* becomes true from outside: stop; NULL: nobody will */
 };
 
@@ -84,6 +85,16 @@ struct promql_stats {
     mono_ns total, select, read, sort; /* of the time: finding series, getting samples, ordering */
 };
 
+/* What a node of the expression cost. In order of evaluation, parents before their arguments. */
+struct promql_plan_node {
+    const struct promql_node *node;
+    unsigned depth;  /* 0: the whole expression */
+    size_t steps;    /* at which it was evaluated; 1: once for all */
+    size_t series;   /* 0 for scalars */
+    uint64_t values; /* samples of a range selector or subquery, values of an instant vector */
+    mono_ns took;    /* with all below it */
+};
+
 /*
  * type       what is set
  * SCALAR     series[0] with one point and no labels
@@ -100,6 +111,9 @@ struct promql_result {
     struct promql_annotation *annotations; /* without doubles */
     size_t n_annotations;
     struct promql_stats stats;
+    struct promql_plan_node *
+        *plan; /* with `explain`: nodes of the expression, which must be alive to show them */
+    size_t n_plan;
     struct arena arena; /* owns all but the label sets, of which each series holds one reference */
 };
 
@@ -121,6 +135,11 @@ int promql_range(const struct promql_expr *expr, const struct series_reader *rea
                  struct promql_result **ret, struct err *err);
 void promql_result_free(struct promql_result *result);
 DEFINE_FREEP(promql_result, struct promql_result)
+
+/* A JSON object: what was touched in all, and "nodes" with depth, kind, expr, steps, series, values,
+ * seconds and ownSeconds. For results with a plan. */
+struct json_writer;
+void promql_plan_json(const struct promql_result *r, struct json_writer *w);
 
 /* A standing question: keeps its memory from one evaluation to the next. expr must outlive it. */
 struct promql_query;

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "model/label_set.h"
 #include "promql/annotations.h"
+#include "promql/explain.h"
 #include "promql/query_priv.h"
 
 #define BYTES_PER_SAMPLE 24 /* a value, its share of bookkeeping, and a copy in the result */
@@ -302,6 +303,15 @@ static void take_notes(struct notes *notes, struct promql_result *result)
     result->n_annotations = notes->n;
 }
 
+static void take_plan(struct explain *x, struct promql_result *result)
+{
+    result->n_plan = x->n;
+    result->plan = arena_array(&result->arena, x->n ? x->n : 1, sizeof(struct promql_plan_node *));
+    if (x->n)
+        memcpy(result->plan, x->nodes, x->n * sizeof(struct promql_plan_node *));
+    mem_freep(&x->nodes);
+}
+
 /* What the columns hold may belong to what was selected: it goes first. */
 static void eval_deinit(struct eval *e, struct promql_query *q)
 {
@@ -338,6 +348,7 @@ int query_run(struct promql_query *q, const struct series_reader *reader, const 
 {
     CLEANUP(promql_result_freep) struct promql_result *result = mem_zalloc(sizeof *result);
     struct notes notes = {.arena = &result->arena};
+    struct explain explain = {.arena = &result->arena};
     mono_ns began = clock_mono_ns();
     struct eval e = {
         .expr = q->expr,
@@ -353,6 +364,7 @@ int query_run(struct promql_query *q, const struct series_reader *reader, const 
         .buckets = q->buckets,
         .counting = {.times = 1},
         .steps = grid->n,
+        .explain = q->opts.explain ? &explain : NULL,
     };
     int r;
 
@@ -370,6 +382,7 @@ int query_run(struct promql_query *q, const struct series_reader *reader, const 
     result->time = grid->start;
     r = evaluate(&e, grid, result, err);
     take_notes(&notes, result);
+    take_plan(&explain, result);
     notes_deinit(&notes);
     result->stats.bytes_peak = q->arena.used + result->arena.used;
     result->stats.total = clock_mono_ns() - began;
@@ -413,7 +426,7 @@ int promql_query_range(struct promql_query *q, const struct series_reader *reade
     if ((uint64_t)(end - grid.start) / (uint64_t)grid.step >= q->opts.max_samples)
         return eval_too_many(err);
     grid.n = (size_t)((end - grid.start) / grid.step) + 1;
-    if (query_run_split(q, reader, &grid, end, ret, &status, err))
+    if (!q->opts.explain && query_run_split(q, reader, &grid, end, ret, &status, err))
         return status;
     return query_run(q, reader, &grid, grid.start, end, false, ret, err);
 }

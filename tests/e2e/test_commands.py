@@ -1,7 +1,10 @@
 """The command line as a new user meets it: help, exit codes, messages, reload."""
 
+import json
+import re
 import signal
 import subprocess
+import time
 
 from harness import PATIENCE, Page, Sink, main
 
@@ -16,7 +19,7 @@ RULES = "groups: [{name: g, rules: [{alert: A, expr: 'a > 1'}, {record: 'b:sum',
 
 
 def test_help_and_version(world):
-    for command in ([], ["serve"], ["check"], ["query"], ["version"]):
+    for command in ([], ["serve"], ["check"], ["promql"], ["query"], ["version"]):
         answer = world.run(*command, "--help")
         assert answer.returncode == 0 and "tocsin" in answer.stdout, answer
     chinese = subprocess.run([world.binary, "serve", "--help"], capture_output=True, text=True, env={"LANG": "zh_CN.UTF-8"})
@@ -60,6 +63,47 @@ def test_features_are_switched_on_for_queries_and_rules(world):
     world.start(names, "--enable-feature=old-ui")
     assert "old-ui" in world.log() and "no effect" in world.log(), world.log()
     assert world.value("mad_over_time(vector(1)[1m * 2:])") == 0
+
+
+def test_promql_format_breaks_long_expressions_and_checks(world):
+    text = "sum by (job) (rate(http_requests_total{code=~'5..'}[5m])) / sum by (job) (rate(http_requests_total[5m])) > 0.05"
+    answer = world.run("promql", "format", text)
+    assert answer.returncode == 0 and answer.stdout.startswith("    sum by (job) (") and "\n  /\n" in answer.stdout, answer
+    file = world.write("x.promql", answer.stdout)
+    assert world.run("promql", "format", "--check", file).returncode == 0
+    assert world.run("promql", "format", file).stdout == answer.stdout
+    assert world.run("promql", "format", "--check", text).returncode == 1
+    answer = world.run("promql", "format", "sum(")
+    assert answer.returncode == 2 and "1:5: parse error" in answer.stderr, answer
+    assert world.run("promql", "format", "mad_over_time(a[5m])").returncode == 2
+    assert world.run("promql", "format", "--enable-feature=promql-experimental-functions", "mad_over_time(a[5m])").returncode == 0
+    assert world.run("promql", "format").returncode == 2
+    assert world.run("promql", "forma", "1").returncode == 2
+
+
+def test_promql_explain_tells_what_each_part_costs(world):
+    page = Page("a 1\n")
+    world.write("tocsin.yml", "scrape_configs: [{job_name: app, scrape_interval: 1s, scrape_timeout: 1s, static_configs: "
+                "[{targets: ['127.0.0.1:%d']}]}]\n" % page.port)
+    world.start()
+    world.wait("a sample", lambda: world.value("a") == 1)
+    answer = world.run("promql", "explain", "--url=" + world.url, "sum(a) + 1")
+    lines = answer.stdout.splitlines()
+    assert answer.returncode == 0 and lines[0] == "operator: sum(a) + 1", answer
+    assert "    selector: a" in lines and re.search(r"(?m)^ {8}1 series, 1 values, 1 steps, [0-9.]+ ms, of these", answer.stdout), answer
+    assert re.fullmatch(r"in all: 1 series and 1 samples read, 1 series in the result, [0-9.]+ ms, [0-9]+ bytes of memory",
+                        lines[-1]), answer
+    now = int(time.time())
+    answer = world.run("promql", "explain", "--url=" + world.url, "--output=json", "--start=%d" % (now - 5), "--end=%d" % now,
+                       "--step=1s", "sum(a @ end())")
+    nodes = json.loads(answer.stdout)["data"]["nodes"]
+    assert [(n["depth"], n["kind"], n["steps"]) for n in nodes] == [(0, "aggregation", 1), (1, "selector", 1)], nodes
+    chinese = subprocess.run([world.binary, "promql", "explain", "--url=" + world.url, "a"], capture_output=True, text=True,
+                             timeout=PATIENCE, env={"LANG": "zh_CN.UTF-8"})
+    assert chinese.stdout.startswith("选择器：a\n") and "合计：读取 1 条序列" in chinese.stdout, chinese
+    answer = world.run("promql", "explain", "--url=" + world.url, "sum(a")
+    assert answer.returncode == 1 and "unclosed left parenthesis" in answer.stderr, answer
+    assert world.status("/api/tocsin/v1/explain?query=a", "PUT") == 405
 
 
 def test_serve_refuses_a_bad_configuration(world):

@@ -229,6 +229,14 @@ static const struct exchange refusals[] = {
     {"/api/v1/query_exemplars", "query=up;start=x",
      BAD("invalid parameter \\\"start\\\": invalid time value for 'start': cannot parse "
          "\\\"x\\\" to a valid timestamp")},
+    /* what it costs */
+    {"/api/tocsin/v1/explain", "query=up + (",
+     BAD("invalid parameter \\\"query\\\": 1:7: parse error: unclosed left parenthesis")},
+    {"/api/tocsin/v1/explain", "query=up;time=x",
+     BAD("invalid parameter \\\"time\\\": invalid time value for 'time': cannot parse \\\"x\\\" to "
+         "a valid timestamp")},
+    {"/api/tocsin/v1/explain", "query=up;end=1;step=1",
+     BAD("invalid parameter \\\"start\\\": cannot parse \\\"\\\" to a valid timestamp")},
     /* evaluation */
     {Q, "query=label_replace(temp, \"room\", \"x\", \"\", \"\");time=1700000060.500", 422,
      "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"vector cannot contain metrics "
