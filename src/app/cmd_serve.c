@@ -6,6 +6,7 @@
 
 #include "app/serve.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 int command_serve(int argc, char **argv)
 {
@@ -29,6 +30,7 @@ int command_serve(int argc, char **argv)
         return EXIT_USAGE;
     }
     log_configure(level, strcmp(o.log_format, "json") == 0 ? LOG_JSON : LOG_LOGFMT);
+    mem_few_arenas();
     code = serve(&o, &err);
     if (code != EXIT_OK)
         log_event(LOG_ERROR, "stopped", "error", err.msg, NULL);

@@ -4,6 +4,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#ifdef __GLIBC__ /* told by those above */
+#include <malloc.h>
+#endif
 
 #include "base/must.h"
 
@@ -76,4 +80,25 @@ void *mem_grow(void *items, size_t *cap, size_t size)
     items = mem_resize(items, more, size);
     *cap = more;
     return items;
+}
+
+#define ARENAS_LEAST 2
+#define ARENAS_MOST  8
+
+void mem_few_arenas(void)
+{
+#ifdef __GLIBC__
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    mallopt(M_ARENA_MAX, cores < ARENAS_LEAST  ? ARENAS_LEAST
+                         : cores > ARENAS_MOST ? ARENAS_MOST
+                                               : (int)cores);
+#endif
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

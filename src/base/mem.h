@@ -18,6 +18,13 @@ char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t len); /* zero-terminated copy of len bytes */
 void mem_freep(void *pp);                     /* for CLEANUP(mem_freep) on any pointer */
 
+/* What malloc keeps of freed memory, when the C library lets that be said. Each arena holds back some
+ * of its own, and by default there are eight for a core: too many for a process that is to be small
+ * (to be called before the first thread starts). And the system gets the free pages of all arenas
+ * back when a large work is done: it takes milliseconds. */
+void mem_few_arenas(void);
+void mem_give_back(void);
+
 /*
  * Makes room for one more element in a growing array: `VEC_PUSH(v->items, v->n, v->cap)` yields a
  * pointer to the new, zeroed last element. Capacity doubles from 8.

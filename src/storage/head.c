@@ -267,6 +267,10 @@ series_id head_add_pairs(struct head *h, series_id id, const pair_no *pairs, siz
     s->first_t = TIME_NONE_MIN;
     for (size_t i = 0; i < n; i++)
         *VEC_PUSH(row->labels, row->n_labels, row->cap_labels) = pairs[i];
+    if ((id & (ROW_SERIES - 1)) == ROW_SERIES - 1) { /* none comes after the last of a row */
+        row->labels = mem_resize(row->labels, row->n_labels, sizeof *row->labels);
+        row->cap_labels = row->n_labels;
+    }
     row->live++;
     h->n_series++;
     h->next_id = id + 1;

@@ -93,7 +93,7 @@ void head_add_sealed(struct head *h, struct series *s, const struct sealed *chun
 {
     size_t size = sizeof *chunk + chunk->len;
     uint8_t class;
-    pool_ref ref = pool_get(h->pool, size, &class);
+    pool_ref ref = pool_get(h->pool, size, POOL_LASTING, &class);
     struct sealed *copy = (struct sealed *)(void *)pool_at(h->pool, ref);
 
     memcpy(copy, chunk, size);
@@ -160,7 +160,7 @@ static void make_room(struct head *h, struct series *s, size_t more)
 
     if (s->open && pool_class_bytes(s->tip.piece_class) >= need)
         return;
-    ref = pool_get(h->pool, need, &class);
+    ref = pool_get(h->pool, need, POOL_BRIEF, &class);
     if (s->open) {
         memcpy(pool_at(h->pool, ref), pool_at(h->pool, s->open), s->tip.len);
         pool_put(h->pool, s->open, s->tip.piece_class);
@@ -309,7 +309,7 @@ void head_add_open(struct head *h, struct series *s, const uint8_t *bytes)
 {
     uint8_t class;
 
-    s->open = pool_get(h->pool, s->tip.len, &class);
+    s->open = pool_get(h->pool, s->tip.len, POOL_BRIEF, &class);
     s->tip.piece_class = class;
     memcpy(pool_at(h->pool, s->open), bytes, s->tip.len);
     h->n_chunks++;

@@ -15,8 +15,9 @@
 #define UNITS_LOG2  (PAGE_SHIFT - UNIT_SHIFT)
 #define UNITS       (1u << UNITS_LOG2)               /* of a page */
 #define RANGE_MAX   ((size_t)1 << (32 + UNIT_SHIFT)) /* 64 GiB: what handles can name */
-#define RANGE_LEAST ((size_t)1 << 28) /* where the system forbids more addresses (ulimit -v) */
-#define GROW_PAGES  32u               /* made usable at a time */
+#define RANGE_LEAST ((size_t)1 << 28)  /* where the system forbids more addresses (ulimit -v) */
+#define GROW_PAGES  32u                /* made usable at a time */
+#define CLASSES     ARRAY_LEN(classes) /* of one lifetime */
 
 /* Sizes in units. Steps of a sixth to a half: what is left unused is a seventh on the average. */
 static const uint16_t classes[] = {1,  2,  3,  4,  5,  6,  7,  8,   10,  12,
@@ -38,9 +39,9 @@ struct pool {
     struct page *pages; /* grows; only the thread that changes the pool looks at it */
     uint32_t n_pages;   /* made so far; page 0 is not used, so that no handle is 0 */
     size_t cap_pages;
-    uint32_t usable; /* pages that may be written to */
-    uint32_t idle;   /* list of pages without slots */
-    uint32_t open[ARRAY_LEN(classes)];
+    uint32_t usable;                       /* pages that may be written to */
+    uint32_t idle;                         /* list of pages without slots */
+    uint32_t open[2 * ARRAY_LEN(classes)]; /* of brief pieces, then of lasting ones */
     size_t bytes;
 };
 
@@ -71,7 +72,12 @@ void pool_free(struct pool *p)
     free(p);
 }
 
-static uint8_t class_of(size_t size)
+static uint16_t class_units(uint8_t class)
+{
+    return classes[class % CLASSES];
+}
+
+static uint8_t class_of(size_t size, enum pool_life life)
 {
     size_t units = (size + (1u << UNIT_SHIFT) - 1) >> UNIT_SHIFT;
     uint8_t c = 0;
@@ -79,12 +85,12 @@ static uint8_t class_of(size_t size)
     must(size <= POOL_PIECE_MAX);
     while (classes[c] < units)
         c++;
-    return c;
+    return (uint8_t)(life * CLASSES + c);
 }
 
 size_t pool_class_bytes(uint8_t class)
 {
-    return (size_t)classes[class] << UNIT_SHIFT;
+    return (size_t)class_units(class) << UNIT_SHIFT;
 }
 
 static void list_add(struct pool *p, uint32_t no)
@@ -149,12 +155,12 @@ static uint16_t *slot_link(const struct pool *p, uint32_t no, uint32_t unit)
 
 static bool page_is_full(const struct page *g)
 {
-    return g->free == 0 && g->fresh + classes[g->class] > UNITS;
+    return g->free == 0 && g->fresh + class_units(g->class) > UNITS;
 }
 
-pool_ref pool_get(struct pool *p, size_t size, uint8_t *ret_class)
+pool_ref pool_get(struct pool *p, size_t size, enum pool_life life, uint8_t *ret_class)
 {
-    uint8_t class = class_of(size);
+    uint8_t class = class_of(size, life);
     uint32_t no = p->open[class] ? p->open[class] : page_new(p, class);
     struct page *g = &p->pages[no];
     uint32_t unit;
@@ -164,7 +170,7 @@ pool_ref pool_get(struct pool *p, size_t size, uint8_t *ret_class)
         g->free = *slot_link(p, no, unit);
     } else {
         unit = g->fresh;
-        g->fresh = (uint16_t)(g->fresh + classes[class]);
+        g->fresh = (uint16_t)(g->fresh + class_units(class));
     }
     g->used++;
     if (page_is_full(g))

@@ -24,12 +24,16 @@ typedef uint32_t pool_ref; /* 0 is none */
 
 struct pool;
 
+/* Pieces that go soon lie in pages of their own: among lasting ones, each would leave a hole in a
+ * page that cannot be given back. */
+enum pool_life { POOL_BRIEF, POOL_LASTING };
+
 struct pool *pool_new(void);
 void pool_free(struct pool *p);
 
 /* A piece of at least `size` bytes, not zeroed; its class goes to *ret_class and has to be given
  * back. */
-pool_ref pool_get(struct pool *p, size_t size, uint8_t *ret_class);
+pool_ref pool_get(struct pool *p, size_t size, enum pool_life life, uint8_t *ret_class);
 void pool_put(struct pool *p, pool_ref ref, uint8_t class);
 size_t pool_class_bytes(uint8_t class); /* bytes that a piece of the class has */
 uint8_t *pool_at(const struct pool *p, pool_ref ref);

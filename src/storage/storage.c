@@ -190,6 +190,7 @@ static int compact(struct storage *st, struct err *ret_err)
             r = k;
             *ret_err = err;
         }
+        mem_give_back(); /* the tables of the image and, before one, of blocks; series removed */
     }
     k = work_done(st, WORK_RETENTION, storage_retain(st, &err), &err);
     if (k < 0 && r == 0) {

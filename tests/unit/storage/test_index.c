@@ -118,7 +118,8 @@ static void pieces_do_not_overlap_and_memory_comes_back(void **state)
         } else {
             pieces[i].size = 1 + dice_below(&d, i % 50 == 0 ? POOL_PIECE_MAX : 200);
             pieces[i].mark = (uint8_t)round;
-            pieces[i].ref = pool_get(p, pieces[i].size, &pieces[i].class);
+            pieces[i].ref = pool_get(p, pieces[i].size, i % 2 ? POOL_BRIEF : POOL_LASTING,
+                                     &pieces[i].class);
             assert_true(pieces[i].ref != 0 && pool_class_bytes(pieces[i].class) >= pieces[i].size);
             memset(pool_at(p, pieces[i].ref), pieces[i].mark, pieces[i].size);
         }
@@ -127,6 +128,25 @@ static void pieces_do_not_overlap_and_memory_comes_back(void **state)
         if (pieces[i].ref)
             pool_put(p, pieces[i].ref, pieces[i].class);
     assert_int_equal(pool_bytes(p), 0);
+    pool_free(p);
+}
+
+static void a_lasting_piece_keeps_no_page_of_brief_ones(void **state)
+{
+    enum { PIECES = 20000, BYTES = 64, ONE_LASTS_IN = 50 };
+    struct pool *p = pool_new();
+    pool_ref *brief = mem_array(PIECES, sizeof *brief);
+    uint8_t class = 0, lasting;
+
+    for (size_t i = 0; i < PIECES; i++) {
+        brief[i] = pool_get(p, BYTES, POOL_BRIEF, &class);
+        if (i % ONE_LASTS_IN == 0)
+            pool_get(p, BYTES, POOL_LASTING, &lasting);
+    }
+    for (size_t i = 0; i < PIECES; i++)
+        pool_put(p, brief[i], class);
+    assert_true(pool_bytes(p) < 2 * PIECES / ONE_LASTS_IN * BYTES);
+    free(brief);
     pool_free(p);
 }
 
@@ -244,6 +264,7 @@ int main(void)
         cmocka_unit_test(sets_do_what_sets_do),
         cmocka_unit_test(foreign_lists_are_checked),
         cmocka_unit_test(pieces_do_not_overlap_and_memory_comes_back),
+        cmocka_unit_test(a_lasting_piece_keeps_no_page_of_brief_ones),
         cmocka_unit_test(matchers_find_what_looking_at_every_series_finds),
     };
 
