@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "storage/file_ops_priv.h"
 
 #define SERIES 3
@@ -20,13 +22,44 @@ struct world {
     struct label_set *labels[SERIES];
     struct file_ops ops;
     bool keeps_blocks; /* removing one fails */
+
+    bool watched; /* before each call that changes a file it is looked what a kill would leave */
+    int hours, gap_from, gap_to;
+    unsigned moments;
 };
+
+static void look_at_copy(struct world *w);
 
 static int unlink_or_fail(void *self, const char *path)
 {
     struct world *w = self;
 
+    look_at_copy(w);
     return w->keeps_blocks && strstr(path, "/blocks/") ? -EIO : file_ops_system.unlink(NULL, path);
+}
+
+static int watched_create(void *self, const char *path)
+{
+    look_at_copy(self);
+    return file_ops_system.create(NULL, path);
+}
+
+static int watched_write(void *self, int fd, const void *p, size_t n, uint64_t at)
+{
+    look_at_copy(self);
+    return file_ops_system.write(NULL, fd, p, n, at);
+}
+
+static int watched_rename(void *self, const char *from, const char *to)
+{
+    look_at_copy(self);
+    return file_ops_system.rename(NULL, from, to);
+}
+
+static int watched_sync_dir(void *self, const char *path)
+{
+    look_at_copy(self);
+    return file_ops_system.sync_dir(NULL, path);
 }
 
 static void world_init(struct world *w)
@@ -38,6 +71,10 @@ static void world_init(struct world *w)
     w->dir = buf_take(&dir);
     w->ops.self = w;
     w->ops.unlink = unlink_or_fail;
+    w->ops.create = watched_create;
+    w->ops.write = watched_write;
+    w->ops.rename = watched_rename;
+    w->ops.sync_dir = watched_sync_dir;
     w->o.files = &w->ops;
     for (int i = 0; i < SERIES; i++) {
         char text[2] = {(char)('0' + i), '\0'};
@@ -94,6 +131,29 @@ static void expect(struct storage *st, int hours, int gap_from, int gap_to)
     s->reader->release(s);
 }
 
+static void look_at_copy(struct world *w)
+{
+    struct storage_options o = w->o;
+    struct buf report = {0};
+    struct storage *st;
+    char *copy;
+
+    if (!w->watched)
+        return;
+    w->moments++;
+    o.files = NULL;
+    copy = folder_new();
+    folder_copy(w->dir, copy);
+    for (int i = 0; i < 2; i++) {
+        st = must_open(copy, &o, &report);
+        expect(st, w->hours, w->gap_from, w->gap_to);
+        must_close(st);
+    }
+    assert_int_equal(report.len, 0);
+    folder_remove(copy);
+    free(copy);
+}
+
 static void delete_minutes(struct world *w, int from, int to)
 {
     CLEANUP(matcher_freep) struct matcher *m = NULL;
@@ -139,6 +199,47 @@ static void small_blocks_become_larger_ones_that_take_less(void **state)
     assert_true(after.blocks <= before.blocks / 2);
     assert_true(after.block_bytes < before.block_bytes);
     expect(w.st, 20, 0, 0);
+    world_deinit(&w);
+}
+
+static void a_kill_at_any_moment_of_a_merge_loses_and_doubles_nothing(void **state)
+{
+    struct world w;
+
+    world_init(&w);
+    storage_set_retention(w.st, 20 * HOUR + 19, 0);
+    fill(&w, 0, 11);
+    delete_minutes(&w, 30, 200);
+    storage_set_retention(w.st, 0, 0);
+    w.hours = 11;
+    w.gap_from = 30;
+    w.gap_to = 200;
+    w.watched = true;
+    must_tick(w.st);
+    assert_true(stats_of(w.st).merges > 0);
+    assert_true(w.moments > 6); /* file, its name, folder, parents */
+    must_clean(&w);
+    w.watched = false;
+    expect(w.st, 11, 30, 200);
+    world_deinit(&w);
+}
+
+static void a_kill_at_any_moment_of_cleaning_brings_nothing_back(void **state)
+{
+    struct world w;
+
+    world_init(&w);
+    storage_set_retention(w.st, 20 * HOUR + 19, 0);
+    fill(&w, 0, 11);
+    delete_minutes(&w, 30, 200);
+    w.hours = 11;
+    w.gap_from = 30;
+    w.gap_to = 200;
+    w.watched = true;
+    must_clean(&w);
+    assert_true(w.moments > 8);
+    w.watched = false;
+    expect(w.st, 11, 30, 200);
     world_deinit(&w);
 }
 
@@ -222,6 +323,117 @@ static void a_sample_that_comes_after_the_delete_is_shown(void **state)
     world_deinit(&w);
 }
 
+/* ---- imports ------------------------------------------------------------------------------- */
+
+static void import(struct storage *from, struct storage *to)
+{
+    char *out = folder_new();
+    struct prom_counts exported = {0}, imported = {0};
+    struct buf names = {0};
+    struct err err = {0};
+    struct str rest;
+
+    if (prom_export(from,
+                    &(struct prom_export_options){.out = out, .from = INT64_MIN, .to = INT64_MAX},
+                    &exported, &names, &err) < 0)
+        fail_msg("export: %s", err.msg);
+    for (rest = buf_str(&names); rest.len > 0;) {
+        struct str name = str_cut(&rest, '\n');
+        char path[512];
+
+        snprintf(path, sizeof path, "%s/%.*s", out, STR_ARG(name));
+        if (prom_import_block(to, path, &imported, &err) < 0)
+            fail_msg("import: %s", err.msg);
+    }
+    buf_free(&names);
+    folder_remove(out);
+    free(out);
+}
+
+/* All of one storage, and over it other values of series 0. */
+static void import_twice(struct storage *to)
+{
+    struct world first, second;
+
+    world_init(&first);
+    fill(&first, 0, 10);
+    import(first.st, to);
+    world_deinit(&first);
+    world_init(&second);
+    for (int m = 0; m < 10 * 60; m++)
+        put(second.st, ref_of(second.st, second.labels[0]), T0 + m * MINUTE, -m);
+    import(second.st, to);
+    world_deinit(&second);
+}
+
+static void imports_that_overlap_become_one_also_without_anything_else(void **state)
+{
+    struct storage_stats before, after;
+    struct world w;
+
+    world_init(&w);
+    import_twice(w.st);
+    before = stats_of(w.st);
+    expect(w.st, 10, 0, 0);
+    must_tick(w.st);
+    after = stats_of(w.st);
+    assert_true(after.merges > 0);
+    assert_true(after.blocks < before.blocks);
+    expect(w.st, 10, 0, 0);
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    expect(w.st, 10, 0, 0);
+    must_tick(w.st);
+    assert_int_equal(put(w.st, ref_of(w.st, w.labels[0]), T0 + 1, 1), SAMPLE_STORED); /* no cut */
+    world_deinit(&w);
+}
+
+static void cleaning_leaves_blocks_that_overlap_in_their_order(void **state)
+{
+    struct world w;
+
+    world_init(&w);
+    import_twice(w.st);
+    for (int i = 0; i < 2; i++) { /* of the first import only; what is seen of series 0 is its */
+        delete_minutes(&w, 20 * i, 20 * i + 20);
+        must_clean(&w);
+        expect(w.st, 10, 0, 20 * i + 20);
+    }
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    expect(w.st, 10, 0, 40);
+    must_tick(w.st);
+    expect(w.st, 10, 0, 40);
+    world_deinit(&w);
+}
+
+/* ---- snapshots ----------------------------------------------------------------------------- */
+
+static void remains_of_a_snapshot_go_at_the_start(void **state)
+{
+    struct buf path = {0}, whole = {0};
+    struct err err = {0};
+    struct world w;
+
+    world_init(&w);
+    fill(&w, 0, 1);
+    if (storage_snapshot(w.st, false, &whole, &err) < 0)
+        fail_msg("snapshot: %s", err.msg);
+    buf_addf(&path, "%s/snapshots/20060102T150405Z-0123456789abcdef.tmp/tsdb/log", w.folder);
+    assert_int_equal(file_make_dirs(path.p, &err), 0);
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    buf_reset(&path);
+    buf_addf(&path, "%s/snapshots/20060102T150405Z-0123456789abcdef.tmp", w.folder);
+    assert_int_equal(access(path.p, F_OK), -1);
+    buf_reset(&path);
+    buf_addf(&path, "%s/snapshots/%s/tsdb", w.folder, whole.p);
+    assert_int_equal(access(path.p, F_OK), 0);
+    buf_free(&path);
+    buf_free(&whole);
+    world_deinit(&w);
+}
+
 static void expect_snapshot(struct world *w, const char *name, int hours, int gap_from, int gap_to,
                             bool with_head)
 {
@@ -272,9 +484,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_blocks_become_larger_ones_that_take_less),
+        cmocka_unit_test(a_kill_at_any_moment_of_a_merge_loses_and_doubles_nothing),
+        cmocka_unit_test(a_kill_at_any_moment_of_cleaning_brings_nothing_back),
         cmocka_unit_test(parents_that_cannot_be_removed_are_not_seen_twice),
         cmocka_unit_test(cleaning_makes_blocks_without_what_is_deleted),
         cmocka_unit_test(a_sample_that_comes_after_the_delete_is_shown),
+        cmocka_unit_test(imports_that_overlap_become_one_also_without_anything_else),
+        cmocka_unit_test(cleaning_leaves_blocks_that_overlap_in_their_order),
+        cmocka_unit_test(remains_of_a_snapshot_go_at_the_start),
         cmocka_unit_test(a_snapshot_is_a_storage_of_its_own),
     };
 
