@@ -347,7 +347,7 @@ int storage_verify(const char *dir, void (*found)(void *arg, const struct storag
                    void *arg, struct storage_verified *ret, struct err *err)
 {
     struct verify v = {.dir = dir, .found = found, .arg = arg, .counts = ret};
-    int fd, r;
+    int fd = -1, r;
 
     *ret = (struct storage_verified){0};
     r = share_lock(dir, &fd, err);

@@ -108,9 +108,10 @@ static int faulty_link(void *self, const char *from, const char *to)
 /* ---- the life ------------------------------------------------------------------------------ */
 
 #define SERIES 5
-#define STEPS  (4 * 60) /* minutes: enough for a cut */
+#define STEPS  (4 * 60)
+#define STEP   (3 * MINUTE) /* twelve hours: enough for cuts, and for blocks to be merged */
 
-/* After these steps the series that is deleted from loses what it has from `from` minutes on; the
+/* After these steps the series that is deleted from loses what it has from `from` steps on; the
  * second delete is one of blocks and head. */
 #define DELETES       2
 #define DELETE_SERIES 4
@@ -182,7 +183,7 @@ static void life_step(struct life *l, int step)
     int r;
 
     for (int i = 0; i < SERIES; i++)
-        rows[i] = (struct sample_row){ref_of(l->st, l->labels[i]), T0 + step * MINUTE, step + i,
+        rows[i] = (struct sample_row){ref_of(l->st, l->labels[i]), T0 + step * STEP, step + i,
                                       NULL};
     r = commit(l->st, rows, SERIES, COMMIT_ALL_OR_NOTHING, NULL, &err);
     if (r < 0) {
@@ -203,7 +204,7 @@ static void life_delete(struct life *l, int k)
 
     assert_int_equal(matcher_new(MATCH_EQ, STR("i"), STR("4"), &m, NULL), 0);
     l->deleted[k] = storage_delete(l->st, (const struct matcher *const *)&m, 1,
-                                   T0 + delete_at[k].from * MINUTE, T0 + delete_at[k].to * MINUTE,
+                                   T0 + delete_at[k].from * STEP, T0 + delete_at[k].to * STEP,
                                    &err) == 0;
     l->may_be_deleted[k] = true;
 }
@@ -258,7 +259,7 @@ static void look(struct life *l, struct storage *st, bool more_allowed)
 
         read_series(s, i, INT64_MIN, INT64_MAX, &c);
         for (int step = 0; step <= STEPS; step++) {
-            bool there = k < c.n && c.times[k] == T0 + step * MINUTE;
+            bool there = k < c.n && c.times[k] == T0 + step * STEP;
 
             if (there && is_deleted(l->deleted, i, step))
                 fail_msg("call %u: step %d is deleted and is there", l->faulty.fail_at, step);
@@ -325,6 +326,8 @@ static unsigned live_and_look(unsigned n, enum fault_kind kind, int error, dur_m
     live(&l);
     calls = l.faulty.calls;
     if (l.st) {
+        storage_stats(l.st, &stats);
+        assert_true(n > 0 || stats.merges > 0);
         look(&l, l.st, false); /* while it lives */
         look_at_snapshot(&l, forever);
         assert_true(forever || l.refused <= 1);
@@ -356,8 +359,8 @@ static void fail_every_call(enum fault_kind kind, int error, dur_ms fsync_interv
     unsigned all = live_and_look(0, FAIL_ONCE, error, fsync_interval);
 
     assert_true(all > 100);
-    /* The calls after the first hundred are much alike: every fifth of them. */
-    for (unsigned n = 1; n <= all; n += n < 100 ? 1 : 5)
+    /* The calls after the first hundred are much alike: every ninth of them. */
+    for (unsigned n = 1; n <= all; n += n < 100 ? 1 : 9)
         live_and_look(n, kind, error, fsync_interval);
 }
 

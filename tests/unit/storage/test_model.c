@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Storage against a model that anybody can see to be right: per series a sorted array. Random
- * commits with good and bad rows, cuts, images, deletes, merges, clean and unclean restarts, old selections
- * kept open; answers are equal all the time.
+ * commits of floats and histograms with good and bad rows, staleness markers, cuts, images, deletes, merges, clean and unclean restarts, old selections
+ * kept open, snapshots; answers are equal all the time.
  */
 #include "tests/unit/storage/storage_fixture.h"
 
 #include <string.h>
+
+#include "model/histogram.h"
+#include "model/sample.h"
 
 #define SERIES_MAX 48
 #define KEPT_MAX   3
@@ -41,6 +44,74 @@ struct world {
     unix_ms newest; /* of all in order; INT64_MIN: none */
     struct kept kept[KEPT_MAX];
 };
+
+/* ---- histograms ---------------------------------------------------------------------------- */
+
+/* One series in five has histograms. Which one it is, is a number: the model keeps that in the place
+ * of a value, the histogram has it as its sum. */
+#define HISTOGRAM_ONE_IN 5
+#define HISTOGRAMS       600
+
+struct made {
+    struct histogram h;
+    struct histogram_span spans[2];
+    double counts[4], bounds[3];
+};
+
+static bool has_histograms(size_t place)
+{
+    return place % HISTOGRAM_ONE_IN == HISTOGRAM_ONE_IN - 1;
+}
+
+/* Of whole counts, of others, with own bounds; layouts change now and then. */
+static void make_histogram(struct made *m, double number)
+{
+    bool stale = is_stale(number);
+    int k = stale ? 0 : (int)number, kind = k / 100 % 3;
+    uint32_t n = kind == 2 ? 4 : 3;
+
+    *m = (struct made){.spans = {{k / 50 % 2, 1}, {2, 2}}, .bounds = {0.5, 1, 2.5}};
+    for (uint32_t i = 0; i < n; i++)
+        m->counts[i] = k * (i + 1) + (kind == 1 ? 0.25 : 0);
+    m->h = (struct histogram){.schema = kind == 2 ? HISTOGRAM_CUSTOM_SCHEMA : k / 300,
+                              .hint = RESET_GAUGE,
+                              .zero_threshold = kind == 2 ? 0 : 1e-3,
+                              .zero_count = kind == 2 ? 0 : k,
+                              .count = 20.0 * k + 1,
+                              .sum = number,
+                              .n_positive_spans = kind == 2 ? 1 : 2,
+                              .n_positive = n,
+                              .n_bounds = kind == 2 ? 3 : 0,
+                              .positive_spans = m->spans,
+                              .positive = m->counts,
+                              .bounds = m->bounds};
+    if (kind == 2)
+        m->spans[0] = (struct histogram_span){0, 4};
+}
+
+/* What the model has for a sample that was read. */
+static double number_of(const struct columns *c, size_t i)
+{
+    const struct histogram *h = c->histograms ? c->histograms[i] : NULL;
+    struct made m;
+
+    if (!h || is_stale(h->sum))
+        return h ? h->sum : c->values[i];
+    make_histogram(&m, h->sum);
+    assert_int_equal(h->schema, m.h.schema);
+    assert_int_equal(h->hint, RESET_GAUGE);
+    assert_true(h->zero_threshold == m.h.zero_threshold && h->zero_count == m.h.zero_count);
+    assert_true(h->count == m.h.count);
+    assert_int_equal(h->n_negative, 0);
+    assert_int_equal(h->n_positive, m.h.n_positive);
+    assert_int_equal(h->n_positive_spans, m.h.n_positive_spans);
+    assert_int_equal(h->n_bounds, m.h.n_bounds);
+    assert_memory_equal(h->positive, m.counts, h->n_positive * sizeof *h->positive);
+    assert_memory_equal(h->positive_spans, m.spans, h->n_positive_spans * sizeof *m.spans);
+    if (h->n_bounds > 0)
+        assert_memory_equal(h->bounds, m.bounds, h->n_bounds * sizeof *h->bounds);
+    return h->sum;
+}
 
 /* ---- the model ----------------------------------------------------------------------------- */
 
@@ -100,6 +171,7 @@ static void new_series(struct world *w)
 static void commit_some(struct world *w)
 {
     struct sample_row rows[96];
+    struct made made[96];
     enum sample_verdict want[96], got[96];
     size_t place[96], n = 1 + dice_below(&w->dice, 96);
     unix_ms newest = w->newest, first_newest;
@@ -121,9 +193,17 @@ static void commit_some(struct world *w)
             w->series[place[i]].has_last) /* two kinds of series there are most of */
             rows[i].v = double_of_bits(w->series[place[i]].last_bits) +
                         (place[i] % 2 && dice_below(&w->dice, 20) == 0);
+        if (has_histograms(place[i]))
+            rows[i].v = (double)dice_below(&w->dice, HISTOGRAMS);
+        if (dice_below(&w->dice, 20) == 0)
+            rows[i].v = stale_nan();
         if (dice_below(&w->dice, 10) == 0 && w->series[place[i]].has_last) {
             rows[i].t = w->series[place[i]].last_t;
             rows[i].v = double_of_bits(w->series[place[i]].last_bits);
+        }
+        if (has_histograms(place[i])) {
+            make_histogram(&made[i], rows[i].v);
+            rows[i].h = &made[i].h;
         }
     }
     first_newest = newest == INT64_MIN ? rows[0].t : newest;
@@ -168,7 +248,7 @@ static void compare_samples(const struct sample *want, size_t n, const struct co
     if (got->n != n)
         fail_msg("%s: %zu samples, should be %zu", what, got->n, n);
     for (size_t i = 0; i < n; i++)
-        if (got->times[i] != want[i].t || double_bits(got->values[i]) != double_bits(want[i].v))
+        if (got->times[i] != want[i].t || double_bits(number_of(got, i)) != double_bits(want[i].v))
             fail_msg("%s: sample %zu differs", what, i);
 }
 
@@ -181,7 +261,7 @@ static bool matches(const struct model_series *s, enum matcher_type type, const 
     return matcher_matches_set(m, s->labels);
 }
 
-static void query(struct world *w)
+static void query_in(struct world *w, struct storage *st)
 {
     static const struct {
         enum matcher_type type;
@@ -202,7 +282,7 @@ static void query(struct world *w)
         from = INT64_MIN;
         to = INT64_MAX;
     }
-    s = pick(w->st, questions[q].type, questions[q].name, questions[q].value, from, to);
+    s = pick(st, questions[q].type, questions[q].name, questions[q].value, from, to);
     for (size_t i = 0; i < s->n; i++) {
         struct model_series *m;
         size_t place = 0, low = 0, high;
@@ -232,6 +312,33 @@ static void query(struct world *w)
     }
     columns_deinit(&c);
     s->reader->release(s);
+}
+
+static void query(struct world *w)
+{
+    query_in(w, w->st);
+}
+
+/* A snapshot answers as the storage does at this moment. */
+static void snapshot(struct world *w)
+{
+    struct storage_options o = w->o;
+    struct buf name = {0}, path = {0};
+    struct err err = {0};
+    struct storage *st;
+
+    if (storage_snapshot(w->st, false, &name, &err) < 0)
+        fail_msg("snapshot: %s", err.msg);
+    buf_addf(&path, "%s/snapshots/%s/tsdb", w->dir, name.p);
+    st = must_open(path.p, &o, NULL);
+    for (int i = 0; i < 8; i++)
+        query_in(w, st);
+    must_close(st);
+    buf_reset(&path);
+    buf_addf(&path, "%s/snapshots", w->dir);
+    folder_remove(path.p);
+    buf_free(&path);
+    buf_free(&name);
 }
 
 /* ---- deletes ------------------------------------------------------------------------------- */
@@ -304,7 +411,7 @@ static void keep(struct world *w)
         k->counts[i] = c.n;
         k->samples[i] = mem_array(c.n, sizeof **k->samples);
         for (size_t j = 0; j < c.n; j++)
-            k->samples[i][j] = (struct sample){c.times[j], c.values[j]};
+            k->samples[i][j] = (struct sample){c.times[j], number_of(&c, j)};
     }
     columns_deinit(&c);
 }
@@ -323,6 +430,15 @@ static void look_at_kept(struct world *w)
 
 /* ---- restarts ------------------------------------------------------------------------------ */
 
+/* In a folder of the folder: snapshots are made beside it. */
+static struct storage *open_in(struct world *w, struct buf *report)
+{
+    CLEANUP(buf_free) struct buf path = {0};
+
+    buf_addf(&path, "%s/tsdb", w->dir);
+    return must_open(path.p, &w->o, report);
+}
+
 static void reopen(struct world *w, bool clean)
 {
     struct buf report = {0};
@@ -338,7 +454,7 @@ static void reopen(struct world *w, bool clean)
         w->dir = w->other;
         w->other = dir;
     }
-    w->st = must_open(w->dir, &w->o, &report);
+    w->st = open_in(w, &report);
     assert_string_equal(report.p ? report.p : "", "");
     buf_free(&report);
     for (size_t i = 0; i < w->n_series; i++)
@@ -349,6 +465,8 @@ static void step(struct world *w)
 {
     if (dice_below(&w->dice, 60) == 0)
         clean(w);
+    if (dice_below(&w->dice, 100) == 0)
+        snapshot(w);
     switch (dice_below(&w->dice, 40)) {
     case 0: reopen(w, true); break;
     case 1: reopen(w, false); break;
@@ -384,7 +502,7 @@ static void run(uint64_t seed, dur_ms window, int steps)
     w.o.out_of_order_window = window;
     for (int i = 0; i < 12; i++)
         new_series(&w);
-    w.st = must_open(w.dir, &w.o, NULL);
+    w.st = open_in(&w, NULL);
     for (int i = 0; i < steps; i++)
         step(&w);
     for (size_t i = 0; i < KEPT_MAX; i++)
