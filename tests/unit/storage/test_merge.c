@@ -26,6 +26,7 @@ struct world {
     bool watched; /* before each call that changes a file it is looked what a kill would leave */
     int hours, gap_from, gap_to;
     unsigned moments;
+    uint64_t blocks; /* there are no more of them at any moment */
 };
 
 static void look_at_copy(struct world *w);
@@ -131,6 +132,23 @@ static void expect(struct storage *st, int hours, int gap_from, int gap_to)
     s->reader->release(s);
 }
 
+static struct storage_stats stats_of(struct storage *st)
+{
+    struct storage_stats s;
+
+    storage_stats(st, &s);
+    return s;
+}
+
+static void watch(struct world *w, int hours, int gap_from, int gap_to)
+{
+    w->watched = true;
+    w->hours = hours;
+    w->gap_from = gap_from;
+    w->gap_to = gap_to;
+    w->blocks = stats_of(w->st).blocks;
+}
+
 static void look_at_copy(struct world *w)
 {
     struct storage_options o = w->o;
@@ -147,6 +165,7 @@ static void look_at_copy(struct world *w)
     for (int i = 0; i < 2; i++) {
         st = must_open(copy, &o, &report);
         expect(st, w->hours, w->gap_from, w->gap_to);
+        assert_true(stats_of(st).blocks <= w->blocks);
         must_close(st);
     }
     assert_int_equal(report.len, 0);
@@ -163,14 +182,6 @@ static void delete_minutes(struct world *w, int from, int to)
     if (storage_delete(w->st, (const struct matcher *const *)&m, 1, T0 + from * MINUTE,
                        T0 + to * MINUTE - 1, &err) < 0)
         fail_msg("delete: %s", err.msg);
-}
-
-static struct storage_stats stats_of(struct storage *st)
-{
-    struct storage_stats s;
-
-    storage_stats(st, &s);
-    return s;
 }
 
 static void must_clean(struct world *w)
@@ -211,10 +222,7 @@ static void a_kill_at_any_moment_of_a_merge_loses_and_doubles_nothing(void **sta
     fill(&w, 0, 11);
     delete_minutes(&w, 30, 200);
     storage_set_retention(w.st, 0, 0);
-    w.hours = 11;
-    w.gap_from = 30;
-    w.gap_to = 200;
-    w.watched = true;
+    watch(&w, 11, 30, 200);
     must_tick(w.st);
     assert_true(stats_of(w.st).merges > 0);
     assert_true(w.moments > 6); /* file, its name, folder, parents */
@@ -232,10 +240,7 @@ static void a_kill_at_any_moment_of_cleaning_brings_nothing_back(void **state)
     storage_set_retention(w.st, 20 * HOUR + 19, 0);
     fill(&w, 0, 11);
     delete_minutes(&w, 30, 200);
-    w.hours = 11;
-    w.gap_from = 30;
-    w.gap_to = 200;
-    w.watched = true;
+    watch(&w, 11, 30, 200);
     must_clean(&w);
     assert_true(w.moments > 8);
     w.watched = false;
