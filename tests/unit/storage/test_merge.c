@@ -26,10 +26,13 @@ struct world {
     bool watched; /* before each call that changes a file it is looked what a kill would leave */
     int hours, gap_from, gap_to;
     unsigned moments;
+    bool deletes_next; /* when the next block is begun */
+    unsigned syncs;
     uint64_t blocks; /* there are no more of them at any moment */
 };
 
 static void look_at_copy(struct world *w);
+static void delete_minutes(struct world *w, int from, int to);
 
 static int unlink_or_fail(void *self, const char *path)
 {
@@ -41,7 +44,13 @@ static int unlink_or_fail(void *self, const char *path)
 
 static int watched_create(void *self, const char *path)
 {
-    look_at_copy(self);
+    struct world *w = self;
+
+    look_at_copy(w);
+    if (w->deletes_next && strstr(path, "/blocks/")) {
+        w->deletes_next = false;
+        delete_minutes(w, 30, 200);
+    }
     return file_ops_system.create(NULL, path);
 }
 
@@ -49,6 +58,12 @@ static int watched_write(void *self, int fd, const void *p, size_t n, uint64_t a
 {
     look_at_copy(self);
     return file_ops_system.write(NULL, fd, p, n, at);
+}
+
+static int counted_sync(void *self, int fd)
+{
+    ((struct world *)self)->syncs++;
+    return file_ops_system.sync(NULL, fd);
 }
 
 static int watched_rename(void *self, const char *from, const char *to)
@@ -74,6 +89,7 @@ static void world_init(struct world *w)
     w->ops.unlink = unlink_or_fail;
     w->ops.create = watched_create;
     w->ops.write = watched_write;
+    w->ops.sync = counted_sync;
     w->ops.rename = watched_rename;
     w->ops.sync_dir = watched_sync_dir;
     w->o.files = &w->ops;
@@ -280,6 +296,37 @@ static void parents_that_cannot_be_removed_are_not_seen_twice(void **state)
     assert_string_equal(stats.problem, "");
     assert_true(stats.merges > 0);
     expect(w.st, 20, 30, 200);
+    world_deinit(&w);
+}
+
+static void what_is_deleted_during_a_merge_does_not_come_back(void **state)
+{
+    struct world w;
+
+    world_init(&w);
+    storage_set_retention(w.st, 20 * HOUR + 19, 0);
+    fill(&w, 0, 11);
+    storage_set_retention(w.st, 0, 0);
+    w.deletes_next = true;
+    must_tick(w.st);
+    assert_false(w.deletes_next);
+    assert_true(stats_of(w.st).merges > 0); /* it was begun once more */
+    expect(w.st, 11, 30, 200);
+    must_clean(&w);
+    expect(w.st, 11, 30, 200);
+    world_deinit(&w);
+}
+
+static void a_delete_is_on_the_disk_before_it_returns(void **state)
+{
+    struct world w;
+    unsigned before;
+
+    world_init(&w);
+    fill(&w, 0, 1);
+    before = w.syncs;
+    delete_minutes(&w, 0, 10); /* of the head: in the log */
+    assert_int_equal(w.syncs, before + 1);
     world_deinit(&w);
 }
 
@@ -492,6 +539,8 @@ int main(void)
         cmocka_unit_test(a_kill_at_any_moment_of_a_merge_loses_and_doubles_nothing),
         cmocka_unit_test(a_kill_at_any_moment_of_cleaning_brings_nothing_back),
         cmocka_unit_test(parents_that_cannot_be_removed_are_not_seen_twice),
+        cmocka_unit_test(what_is_deleted_during_a_merge_does_not_come_back),
+        cmocka_unit_test(a_delete_is_on_the_disk_before_it_returns),
         cmocka_unit_test(cleaning_makes_blocks_without_what_is_deleted),
         cmocka_unit_test(a_sample_that_comes_after_the_delete_is_shown),
         cmocka_unit_test(imports_that_overlap_become_one_also_without_anything_else),
