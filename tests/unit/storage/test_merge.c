@@ -26,6 +26,7 @@ struct world {
     bool watched; /* before each call that changes a file it is looked what a kill would leave */
     int hours, gap_from, gap_to;
     unsigned moments;
+    bool no_images;    /* making one fails */
     bool deletes_next; /* when the next block is begun */
     unsigned syncs;
     uint64_t blocks; /* there are no more of them at any moment */
@@ -47,6 +48,8 @@ static int watched_create(void *self, const char *path)
     struct world *w = self;
 
     look_at_copy(w);
+    if (w->no_images && strstr(path, "/head/"))
+        return -EIO;
     if (w->deletes_next && strstr(path, "/blocks/")) {
         w->deletes_next = false;
         delete_minutes(w, 30, 200);
@@ -189,14 +192,20 @@ static void look_at_copy(struct world *w)
     free(copy);
 }
 
-static void delete_minutes(struct world *w, int from, int to)
+static int try_delete(struct world *w, int from, int to, struct err *err)
 {
     CLEANUP(matcher_freep) struct matcher *m = NULL;
-    struct err err = {0};
 
     assert_int_equal(matcher_new(MATCH_EQ, STR("i"), STR("1"), &m, NULL), 0);
-    if (storage_delete(w->st, (const struct matcher *const *)&m, 1, T0 + from * MINUTE,
-                       T0 + to * MINUTE - 1, &err) < 0)
+    return storage_delete(w->st, (const struct matcher *const *)&m, 1, T0 + from * MINUTE,
+                          T0 + to * MINUTE - 1, err);
+}
+
+static void delete_minutes(struct world *w, int from, int to)
+{
+    struct err err = {0};
+
+    if (try_delete(w, from, to, &err) < 0)
         fail_msg("delete: %s", err.msg);
 }
 
@@ -327,6 +336,47 @@ static void a_delete_is_on_the_disk_before_it_returns(void **state)
     before = w.syncs;
     delete_minutes(&w, 0, 10); /* of the head: in the log */
     assert_int_equal(w.syncs, before + 1);
+    world_deinit(&w);
+}
+
+/* Replay tells late samples that are in blocks by the image: without it a delete would not hold. */
+static void nothing_is_deleted_while_an_image_is_due_and_cannot_be_written(void **state)
+{
+    struct world w;
+    struct err err = {0};
+
+    world_init(&w);
+    fill(&w, 0, 2);
+    for (int m = 120; m < 300; m++)
+        for (int i = 0; i < SERIES; i++)
+            put(w.st, ref_of(w.st, w.labels[i]), T0 + m * MINUTE, m * 10 + i);
+    w.no_images = true;
+    assert_int_equal(storage_tick(w.st, &err), -EIO); /* it has cut, though */
+    assert_int_equal(try_delete(&w, 30, 60, &err), -EIO);
+    expect(w.st, 5, 0, 0);
+    w.no_images = false;
+    delete_minutes(&w, 30, 60);
+    expect(w.st, 5, 30, 60);
+    world_deinit(&w);
+}
+
+static void a_second_delete_covers_what_came_late_after_the_first(void **state)
+{
+    struct world w;
+
+    world_init(&w);
+    w.o.out_of_order_window = 10 * HOUR;
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    fill(&w, 0, 1);
+    for (int k = 0; k < 3; k++) {
+        delete_minutes(&w, 0, 600);
+        for (int m = 20; m < 59; m++)
+            put(w.st, ref_of(w.st, w.labels[1]), T0 + m * MINUTE, m * 10 + 1);
+    }
+    delete_minutes(&w, 0, 600);
+    fill(&w, 1, 2);
+    expect(w.st, 2, 0, 60);
     world_deinit(&w);
 }
 
@@ -541,6 +591,8 @@ int main(void)
         cmocka_unit_test(parents_that_cannot_be_removed_are_not_seen_twice),
         cmocka_unit_test(what_is_deleted_during_a_merge_does_not_come_back),
         cmocka_unit_test(a_delete_is_on_the_disk_before_it_returns),
+        cmocka_unit_test(nothing_is_deleted_while_an_image_is_due_and_cannot_be_written),
+        cmocka_unit_test(a_second_delete_covers_what_came_late_after_the_first),
         cmocka_unit_test(cleaning_makes_blocks_without_what_is_deleted),
         cmocka_unit_test(a_sample_that_comes_after_the_delete_is_shown),
         cmocka_unit_test(imports_that_overlap_become_one_also_without_anything_else),
