@@ -380,6 +380,34 @@ static void a_second_delete_covers_what_came_late_after_the_first(void **state)
     world_deinit(&w);
 }
 
+/* Its number is not given to another block, of which the same would be deleted. */
+static void what_was_deleted_of_a_block_goes_with_it(void **state)
+{
+    struct selection *s;
+    struct columns c = {0};
+    struct world w;
+
+    world_init(&w);
+    fill(&w, 0, 10);
+    delete_minutes(&w, 0, 6000);
+    storage_set_retention(w.st, 0, 1);
+    must_tick(w.st);
+    assert_int_equal(stats_of(w.st).blocks, 0);
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    fill(&w, 10, 20);
+    assert_true(stats_of(w.st).blocks > 0);
+    must_close(w.st);
+    w.st = must_open(w.dir, &w.o, NULL);
+    s = pick(w.st, MATCH_EQ, "i", "1", T0 + 10 * HOUR, INT64_MAX);
+    assert_int_equal(s->n, 1);
+    read_series(s, 0, T0 + 10 * HOUR, INT64_MAX, &c);
+    assert_int_equal(c.n, 10 * 60);
+    columns_deinit(&c);
+    s->reader->release(s);
+    world_deinit(&w);
+}
+
 static void cleaning_makes_blocks_without_what_is_deleted(void **state)
 {
     struct world w;
@@ -593,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_delete_is_on_the_disk_before_it_returns),
         cmocka_unit_test(nothing_is_deleted_while_an_image_is_due_and_cannot_be_written),
         cmocka_unit_test(a_second_delete_covers_what_came_late_after_the_first),
+        cmocka_unit_test(what_was_deleted_of_a_block_goes_with_it),
         cmocka_unit_test(cleaning_makes_blocks_without_what_is_deleted),
         cmocka_unit_test(a_sample_that_comes_after_the_delete_is_shown),
         cmocka_unit_test(imports_that_overlap_become_one_also_without_anything_else),
