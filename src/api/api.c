@@ -173,6 +173,8 @@ static const struct route {
     {"series", api_series, api_series, series_delete},
     {"labels", api_labels, api_labels, NULL},
     {"targets", api_targets, NULL, NULL},
+    {"targets/metadata", api_targets_metadata, NULL, NULL},
+    {"metadata", api_metadata, NULL, NULL},
     {"scrape_pools", api_scrape_pools, NULL, NULL},
     {"rules", api_rules, NULL, NULL},
     {"alerts", api_alerts, NULL, NULL},

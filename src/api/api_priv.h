@@ -7,7 +7,7 @@
  *     values    numbers, times, label sets as JSON
  *     result    what PromQL found as JSON
  *     gate     how many queries at a time
- *     query series rules targets status    the handlers of /api/v1
+ *     query series rules targets metadata status    the handlers of /api/v1
  *     am am_alerts am_silences    Alertmanager's /api/v2, with answers of its own (am_priv.h)
  *     plain     what lies outside of /api/v1
  *     metrics   /metrics
@@ -121,6 +121,7 @@ api_handler api_query, api_query_range, api_explain_query, api_query_exemplars, 
     api_parse_query;                                  /* query.c */
 api_handler api_series, api_labels, api_label_values; /* series.c */
 api_handler api_targets, api_scrape_pools;            /* targets.c */
+api_handler api_targets_metadata, api_metadata;       /* metadata.c */
 api_handler api_rules, api_alerts;                    /* rules.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,
     api_status_tsdb, api_status_walreplay, api_alertmanagers; /* status.c */

@@ -218,6 +218,7 @@ static struct seen *look(struct scrape *s, size_t *ret_n)
         all[i] = (struct seen){watched_target_ref(w->shown), w->status};
         if (w->status.last_error)
             all[i].status.last_error = mem_strdup(w->status.last_error);
+        page_metadata_ref(all[i].status.metadata);
     }
     *ret_n = s->n;
     return all;
@@ -237,9 +238,12 @@ void scrape_each(struct scrape *s, void (*cb)(const struct target_status *st, vo
                                    .health = st->health,
                                    .last_error = st->last_error ? st->last_error : "",
                                    .last_scrape = st->last_scrape,
-                                   .last_duration = st->last_duration},
+                                   .last_duration = st->last_duration,
+                                   .metadata = st->metadata ? st->metadata->v : NULL,
+                                   .n_metadata = st->metadata ? st->metadata->n : 0},
            arg);
         watched_target_unref(all[i].target);
+        page_metadata_unref(st->metadata);
         free(st->last_error);
     }
     free(all);

@@ -68,9 +68,11 @@ enum target_health { TARGET_UNKNOWN, TARGET_UP, TARGET_DOWN };
 struct target_status {
     const struct target *target;
     enum target_health health;
-    const char *last_error; /* "" when there is none */
-    unix_ms last_scrape;    /* 0: never */
-    double last_duration;   /* seconds */
+    const char *last_error;                 /* "" when there is none */
+    unix_ms last_scrape;                    /* 0: never */
+    double last_duration;                   /* seconds */
+    const struct metric_metadata *metadata; /* of its last good page, in the order of that */
+    size_t n_metadata;
 };
 
 /* Calls cb for every target as it stands now, in the order of the list. Any thread; no lock is held

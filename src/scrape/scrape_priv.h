@@ -5,6 +5,7 @@
  *     scraper.c      one target's memory, from page to batch
  *     watch.c        one target being watched: ticks, session, state; on its loop
  *     scrape.c       threads, and which targets are watched
+ *     page_metadata.c  what the comments of a page say
  *     http_source.c  the page source of JOB_HTTP
  */
 #ifndef TOCSIN_SCRAPE_SCRAPE_PRIV_H
@@ -12,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/thread.h"
 #include "scrape/scrape.h"
 
@@ -21,6 +23,27 @@
  * it, and those that it does not have end on its first page. What a text means is asked anew, since
  * relabelling and limits may differ. `from` is good for scraper_free() only. */
 void scraper_inherit(struct scraper *s, struct scraper *from);
+
+/* What the last good page of it said; borrowed, NULL when there is none. */
+struct page_metadata *scraper_metadata(const struct scraper *s);
+
+/* ---- page_metadata.c ----------------------------------------------------------------------- */
+
+/* What the HELP, TYPE and UNIT lines of a page say. Counted, immutable. */
+struct page_metadata {
+    atomic_uint refs;
+    struct metric_metadata *v; /* in the order in which the page names the families, each once */
+    size_t n;
+    struct arena texts;
+};
+
+/* Adds what is no sample of a page to a hash that is 0 before the first: pages that say the same have
+ * the same one, and need not be read for it. */
+void page_metadata_note(uint64_t *hash, const struct exposition_entry *line);
+
+struct page_metadata *page_metadata_new(struct str page, enum exposition_format format);
+struct page_metadata *page_metadata_ref(struct page_metadata *p); /* NULL is fine */
+void page_metadata_unref(struct page_metadata *p);                /* the same */
 
 /* ---- http_source.c ------------------------------------------------------------------------- */
 
@@ -56,6 +79,7 @@ struct watch_status {
     char *last_error; /* NULL: none */
     unix_ms last_scrape;
     double last_duration;
+    struct page_metadata *metadata; /* a reference, or NULL */
 };
 
 /*

@@ -51,6 +51,9 @@ struct scraper {
     struct entry *first; /* of the last page */
     struct map former;   /* by reference: what the forebear had and no page of ours yet */
     series_ref reports[REPORTS];
+    struct page_metadata *metadata; /* of the last good page; NULL: it said nothing */
+    uint64_t metadata_hash;
+    bool metadata_told; /* to storage */
 
     /* of the page being taken */
     struct sample_row *rows;
@@ -90,6 +93,7 @@ void scraper_free(struct scraper *s)
     if (!s)
         return;
     forget_entries(s);
+    page_metadata_unref(s->metadata);
     free(s->rows);
     free(s->verdicts);
     free(s);
@@ -120,6 +124,9 @@ void scraper_inherit(struct scraper *s, struct scraper *from)
     move_living(&from->entries, &s->former);
     move_living(&from->former, &s->former);
     from->first = NULL;
+    s->metadata = TAKE(from->metadata);
+    s->metadata_hash = from->metadata_hash;
+    s->metadata_told = from->metadata_told;
     memcpy(s->reports, from->reports, sizeof s->reports);
 }
 
@@ -271,6 +278,23 @@ static void add_row(struct scraper *s, series_ref ref, unix_ms t, double v)
     *VEC_PUSH(s->rows, s->n_rows, s->cap_rows) = (struct sample_row){.ref = ref, .t = t, .v = v};
 }
 
+/* Metadata is read in a second turn, and only when it is not that of the last page. */
+static void take_metadata(struct scraper *s, struct str page, enum exposition_format format,
+                          uint64_t hash)
+{
+    if (hash == s->metadata_hash)
+        return;
+    page_metadata_unref(s->metadata);
+    s->metadata = hash ? page_metadata_new(page, format) : NULL;
+    s->metadata_hash = hash;
+    s->metadata_told = false;
+}
+
+struct page_metadata *scraper_metadata(const struct scraper *s)
+{
+    return s->metadata;
+}
+
 /* Rows of the page's samples; nothing is stored yet. */
 static int read_page(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
                      struct scrape_outcome *o, struct err *err)
@@ -279,14 +303,17 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
     struct exposition_reader r;
     struct exposition_entry line;
     struct entry *previous = NULL;
+    uint64_t metadata = 0;
     int status;
 
     exposition_reader_init(&r, page, format);
     while ((status = exposition_next(&r, &line, err)) == 0 && line.kind != EXPOSITION_END) {
         bool is_new;
 
-        if (line.kind != EXPOSITION_SERIES)
+        if (line.kind != EXPOSITION_SERIES) {
+            page_metadata_note(&metadata, &line);
             continue;
+        }
         o->scraped++;
         status = find_entry(s, &r, &line, previous, &previous, &is_new, err);
         if (status < 0)
@@ -303,6 +330,8 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
         add_row(s, previous->ref, line.has_time && job->honor_timestamps ? line.time : now,
                 line.value);
     }
+    if (status == 0)
+        take_metadata(s, page, format, metadata);
     return status;
 }
 
@@ -389,8 +418,18 @@ static bool forget_unknown(struct scraper *s)
 
 static int commit(struct scraper *s, struct err *err)
 {
+    struct sample_batch b;
+    int r;
+
     s->verdicts = mem_resize(s->verdicts, s->n_rows, sizeof *s->verdicts);
-    return s->sink.commit(s->sink.self, s->rows, s->n_rows, COMMIT_SKIP_BAD, s->verdicts, err);
+    b = (struct sample_batch){.rows = s->rows, .n_rows = s->n_rows};
+    if (s->metadata && !s->metadata_told) {
+        b.metadata = s->metadata->v;
+        b.n_metadata = s->metadata->n;
+    }
+    r = sample_sink_commit_batch(&s->sink, &b, COMMIT_SKIP_BAD, s->verdicts, NULL, err);
+    s->metadata_told |= r == 0;
+    return r;
 }
 
 static void begin(struct scraper *s, struct scrape_outcome *o)

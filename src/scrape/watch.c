@@ -76,11 +76,13 @@ static enum target_health set_status(struct watch *w, const struct scrape_outcom
     enum target_health before = w->status.health;
 
     free(w->status.last_error);
+    page_metadata_unref(w->status.metadata);
     w->status = (struct watch_status){
         .health = o->err.code ? TARGET_DOWN : TARGET_UP,
         .last_error = o->err.code ? mem_strdup(o->err.msg) : NULL,
         .last_scrape = w->stamp,
         .last_duration = duration,
+        .metadata = page_metadata_ref(scraper_metadata(w->scraper)),
     };
     return before;
 }
@@ -220,6 +222,7 @@ void watch_free(struct watch *w)
     scraper_free(w->scraper);
     watched_target_unref(w->target);
     watched_target_unref(w->shown);
+    page_metadata_unref(w->status.metadata);
     free(w->status.last_error);
     free(w);
 }

@@ -81,6 +81,78 @@ static void targets_are_told_by_pool_and_state(void **state)
     assert_exchanges(*state, answers, ARRAY_LEN(answers), false);
 }
 
+/* ---- metadata ------------------------------------------------------------------------------ */
+
+#define OWN_TARGET "\"target\":{\"instance\":\"me\",\"job\":\"own\"}"
+#define SCRAPES    "\"type\":\"counter\",\"help\":\"Pages asked for.\",\"unit\":\"\""
+#define OLD        "\"old_seconds\":[{\"type\":\"gauge\",\"unit\":\"seconds\",\"help\":\"Gone.\"}]"
+#define TM         "/api/v1/targets/metadata"
+#define MM         "/api/v1/metadata"
+
+static const struct exchange metadata_answers[] = {
+    {TM, "metric=tocsin_scrapes_total", OK("[{" OWN_TARGET "," SCRAPES "}]")},
+    {TM, "metric=tocsin_scrapes_total;match_target={job=\"own\"}",
+     OK("[{" OWN_TARGET "," SCRAPES "}]")},
+    {TM, "match_target={job=\"other\"}", OK("[]")},
+    {TM, "limit=0", OK("[]")},
+    {TM, "limit=x", BAD("limit must be a number")},
+    {TM, "metric=nothing", OK("[]")},
+    {MM, "metric=tocsin_scrapes_total",
+     OK("{\"tocsin_scrapes_total\":[{\"type\":\"counter\",\"unit\":\"\",\"help\":\"Pages asked "
+        "for.\"}]}")},
+    {MM, "metric=old_seconds", OK("{" OLD "}")}, /* what storage remembers */
+    {MM, "limit=1;limit_per_metric=1",
+     OK("{\"a_metric\":[{\"type\":\"unknown\",\"unit\":\"\","
+        "\"help\":\"\"}]}")},
+    {MM, "limit_per_metric=x", BAD("limit_per_metric must be a number")},
+    {MM, "limit=0", OK("{}")},
+    {MM, "metric=nothing", OK("{}")},
+};
+
+static void put_old_metadata(struct site *s)
+{
+    const struct metric_metadata old[] = {
+        {STR("old_seconds"), METRIC_GAUGE, STR("Gone."), STR("seconds")},
+        {STR("a_metric"), METRIC_UNKNOWN, STR(""), STR("")},
+        /* a target tells it otherwise: that counts */
+        {STR("tocsin_scrapes_total"), METRIC_GAUGE, STR("Once it was."), STR("")},
+    };
+    const struct sample_batch b = {.metadata = old, .n_metadata = ARRAY_LEN(old)};
+    struct err err = {0};
+
+    site_must(
+        sample_sink_commit_batch(storage_sink(s->storage), &b, COMMIT_SKIP_BAD, NULL, NULL, &err),
+        &err);
+}
+
+static void note_up(const struct target_status *st, void *arg)
+{
+    *(bool *)arg |= st->health == TARGET_UP;
+}
+
+static void metadata_comes_from_targets_and_what_none_has_from_storage(void **state)
+{
+    struct site *s = *state;
+    CLEANUP(buf_free) struct buf yaml = {0};
+    bool up = false;
+
+    put_old_metadata(s);
+    buf_addf(&yaml,
+             "scrape_configs:\n"
+             "- job_name: own\n"
+             "  scrape_interval: 100ms\n"
+             "  scrape_timeout: 90ms\n"
+             "  static_configs: [{targets: ['127.0.0.1:%d'], labels: {instance: me}}]\n",
+             api_port(s->api, 0));
+    site_watch(s, yaml.p);
+    for (int i = 0; i < 200 && !up; i++) {
+        usleep(50000);
+        scrape_each(s->scrape, note_up, &up);
+    }
+    assert_true(up);
+    assert_exchanges(s, metadata_answers, ARRAY_LEN(metadata_answers), false);
+}
+
 /* ---- globalUrl ----------------------------------------------------------------------------- */
 
 /* OWN stands for the port that we listen on. */
@@ -212,6 +284,7 @@ int main(void)
         cmocka_unit_test(targets_are_told_by_pool_and_state),
         cmocka_unit_test(a_loopback_url_is_told_as_others_reach_it),
         cmocka_unit_test(health_and_error_come_from_the_last_scrape),
+        cmocka_unit_test(metadata_comes_from_targets_and_what_none_has_from_storage),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -24,6 +24,7 @@ struct sink {
     struct sink_series *series;
     size_t n, cap;
     struct buf stored; /* "name{labels} value @time\n" */
+    struct buf told;   /* metadata: "name type 'help' 'unit'\n" */
     series_ref first_known;
     size_t asked; /* calls of series() */
     size_t commits;
@@ -86,9 +87,24 @@ static inline int sink_commit(void *self, const struct sample_row *rows, size_t 
     return 0;
 }
 
+static inline int sink_commit_batch(void *self, const struct sample_batch *b,
+                                    enum commit_flags flags, enum sample_verdict *verdicts,
+                                    size_t *ret_exemplars, struct err *err)
+{
+    struct sink *s = self;
+    int r = sink_commit(self, b->rows, b->n_rows, flags, verdicts, err);
+
+    for (size_t i = 0; r == 0 && i < b->n_metadata; i++)
+        buf_addf(&s->told, STR_FMT " %s '" STR_FMT "' '" STR_FMT "'\n",
+                 STR_ARG(b->metadata[i].family), metric_type_name(b->metadata[i].type),
+                 STR_ARG(b->metadata[i].help), STR_ARG(b->metadata[i].unit));
+    return r;
+}
+
 static inline struct sample_sink sink_port(struct sink *s)
 {
-    return (struct sample_sink){.self = s, .series = sink_ask, .commit = sink_commit};
+    return (struct sample_sink){
+        .self = s, .series = sink_ask, .commit = sink_commit, .commit_batch = sink_commit_batch};
 }
 
 static inline void sink_forget(struct sink *s)
@@ -102,6 +118,7 @@ static inline void sink_free(struct sink *s)
         free(s->series[i].text);
     free(s->series);
     buf_free(&s->stored);
+    buf_free(&s->told);
 }
 
 #endif

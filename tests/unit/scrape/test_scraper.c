@@ -482,6 +482,65 @@ static void a_refused_commit_is_an_error_of_the_scrape(void **state)
     assert_has(&w, "a{job=\"j\"} 2 @2000");
 }
 
+/* ---- metadata ------------------------------------------------------------------------------ */
+
+static void assert_told(struct world *w, const char *expected)
+{
+    assert_string_equal(w->sink.told.p ? w->sink.told.p : "", expected);
+    buf_reset(&w->sink.told);
+}
+
+static void what_a_page_says_of_its_metrics_is_told_when_it_changes(void **state)
+{
+    static const char first[] =
+        "# HELP a one\\ntwo\n# TYPE a counter\na 1\n# TYPE b untyped\nb 1\n";
+    WORLD();
+
+    take(&w, first, 1000);
+    assert_told(&w, "a counter 'one\ntwo' ''\nb unknown '' ''\n");
+    take(&w, "# HELP a one\\ntwo\n# TYPE a counter\na 2\n# a comment\n# TYPE b untyped\nb 7\n",
+         2000);
+    assert_told(&w, "");
+    take(&w, "# HELP a one\\ntwo\n# TYPE a gauge\na 1\n# TYPE b untyped\nb 1\n", 3000);
+    assert_told(&w, "a gauge 'one\ntwo' ''\nb unknown '' ''\n");
+    take(&w, "a 1\n", 4000);
+    assert_told(&w, "");
+    assert_null(scraper_metadata(w.scraper));
+}
+
+static void metadata_that_storage_refused_is_told_again(void **state)
+{
+    WORLD();
+
+    w.sink.broken = true;
+    take(&w, "# TYPE a gauge\na 1\n", 1000);
+    assert_told(&w, "");
+    w.sink.broken = false;
+    take(&w, "# TYPE a gauge\na 1\n", 2000);
+    assert_told(&w, "a gauge '' ''\n");
+}
+
+static void a_bad_page_and_a_lost_one_leave_the_metadata(void **state)
+{
+    WORLD();
+
+    take(&w, "# TYPE a gauge\na 1\n", 1000);
+    take(&w, "# TYPE b gauge\nb nonsense\n", 2000);
+    lose(&w, 3000);
+    assert_int_equal(scraper_metadata(w.scraper)->n, 1);
+    assert_true(str_eq(scraper_metadata(w.scraper)->v[0].family, STR("a")));
+}
+
+static void openmetrics_tells_units(void **state)
+{
+    WORLD();
+
+    scraper_take(w.scraper, STR("# TYPE a_seconds histogram\n# UNIT a_seconds seconds\n# EOF\n"),
+                 EXPOSITION_OPENMETRICS, 1000, DURATION_NS, &w.o);
+    assert_int_equal(w.o.err.code, 0);
+    assert_told(&w, "a_seconds histogram '' 'seconds'\n");
+}
+
 /* ---- ticks --------------------------------------------------------------------------------- */
 
 static void ticks_lie_at_the_offset_of_the_target_within_each_interval(void **state)
@@ -532,6 +591,10 @@ int main(void)
         cmocka_unit_test(references_that_storage_forgot_are_got_anew_within_the_page),
         cmocka_unit_test(up_is_not_lost_when_storage_forgot_and_the_target_is_down),
         cmocka_unit_test(a_refused_commit_is_an_error_of_the_scrape),
+        cmocka_unit_test(what_a_page_says_of_its_metrics_is_told_when_it_changes),
+        cmocka_unit_test(metadata_that_storage_refused_is_told_again),
+        cmocka_unit_test(a_bad_page_and_a_lost_one_leave_the_metadata),
+        cmocka_unit_test(openmetrics_tells_units),
         cmocka_unit_test(ticks_lie_at_the_offset_of_the_target_within_each_interval),
     };
 
