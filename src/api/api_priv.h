@@ -115,6 +115,10 @@ void api_kv_duration(struct json_writer *w, const char *key, dur_ms d); /* "1m30
 /* The first n elements of the result, which may have fewer. */
 void api_add_result(struct buf *out, const struct promql_result *r, size_t n);
 
+/* {"seriesLabels": ..., "exemplars": [...]} */
+void api_add_exemplars(struct json_writer *w, const struct label_set *series,
+                       const struct exemplar *exemplars, size_t n);
+
 /* ---- handlers ------------------------------------------------------------------------------ */
 
 api_handler api_query, api_query_range, api_explain_query, api_query_exemplars, api_format_query,

@@ -8,9 +8,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "api/api_priv.h"
+#include "base/mem.h"
 #include "base/num.h"
+#include "storage/storage.h"
 
 #define POINTS_MAX      11000 /* of one series of a range query */
 #define ANNOTATIONS_MAX 10    /* warnings, and infos, that an answer shows */
@@ -292,11 +295,35 @@ int api_explain_query(const struct request *r, struct answer *a)
     return 0;
 }
 
-/* None are kept, so that after the checks none are found. */
+struct selected {
+    struct matcher_list *lists;
+    size_t n, cap;
+};
+
+static int take_selector(struct promql_node *node, struct promql_node *const *parents,
+                         size_t n_parents, void *arg)
+{
+    struct selected *s = arg;
+
+    if (node->kind == NODE_VECTOR)
+        *VEC_PUSH(s->lists, s->n, s->cap) = (struct matcher_list){
+            (const struct matcher *const *)node->vector.matchers, node->vector.n_matchers};
+    return 0;
+}
+
+static void add_exemplars(const struct label_set *series, const struct exemplar *exemplars,
+                          size_t n, void *writer)
+{
+    api_add_exemplars(writer, series, exemplars, n);
+}
+
+/* Of every series that a selector of the expression means, whatever the expression does with it. */
 int api_query_exemplars(const struct request *r, struct answer *a)
 {
     CLEANUP(promql_expr_freep) struct promql_expr *expr = NULL;
     struct err err = {0};
+    const struct exemplar_reader *reader;
+    struct selected s = {0};
     unix_ms start, end;
 
     if (api_param_time(r, "start", API_TIME_MIN, &start, a) < 0 ||
@@ -306,8 +333,12 @@ int api_query_exemplars(const struct request *r, struct answer *a)
         return api_fail(a, API_BAD_DATA, "end timestamp must not be before start timestamp");
     if (promql_parse(api_param(r, "query"), &r->api->features, &expr, &err) < 0)
         return api_fail(a, API_BAD_DATA, "%s", err.msg);
+    reader = storage_exemplars(r->api->storage);
+    promql_walk(expr->root, take_selector, &s);
     json_array_begin(&a->w);
+    reader->each(reader->self, s.lists, s.n, start, end, add_exemplars, &a->w);
     json_array_end(&a->w);
+    free(s.lists);
     return 0;
 }
 

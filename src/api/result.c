@@ -148,3 +148,33 @@ void api_add_result(struct buf *out, const struct promql_result *r, size_t n)
     }
     buf_add_byte(out, ']');
 }
+
+/* ---- exemplars ----------------------------------------------------------------------------- */
+
+static void add_exemplar(struct json_writer *w, const struct exemplar *e)
+{
+    CLEANUP(buf_free) struct buf value = {0}, time = {0};
+
+    add_quoted(&value, e->v);
+    add_seconds(&time, e->t);
+    json_object_begin(w);
+    api_kv_labels(w, "labels", e->labels);
+    json_key_c(w, "value");
+    json_raw(w, buf_str(&value));
+    json_key_c(w, "timestamp");
+    json_raw(w, buf_str(&time));
+    json_object_end(w);
+}
+
+void api_add_exemplars(struct json_writer *w, const struct label_set *series,
+                       const struct exemplar *exemplars, size_t n)
+{
+    json_object_begin(w);
+    api_kv_labels(w, "seriesLabels", series);
+    json_key_c(w, "exemplars");
+    json_array_begin(w);
+    for (size_t i = 0; i < n; i++)
+        add_exemplar(w, &exemplars[i]);
+    json_array_end(w);
+    json_object_end(w);
+}

@@ -153,6 +153,7 @@ static int open_storage(struct server *s, struct err *err)
     o.fsync_interval = s->options->fsync_interval;
     o.kept_free = DISK_KEPT_FREE;
     o.out_of_order_window = s->config->out_of_order_time_window;
+    o.exemplars_max = s->features.exemplar_storage ? s->config->max_exemplars : 0;
     o.on_event = log_storage_event;
     buf_addf(&path, "%s/tsdb", s->options->data_path);
     r = storage_open(path.p, &o, &s->storage, &report, err);

@@ -3,9 +3,13 @@
 
 /* ---- runtime, storage ---------------------------------------------------------------------- */
 
-/* All keys of these two are idle. */
+/* All its keys are idle. */
 static const struct block runtime_block = {.name = "runtime"};
-static const struct block exemplars_block = {.name = "exemplars"};
+
+static const struct field exemplars_fields[] = {
+    COUNT("max_exemplars", struct config, max_exemplars),
+};
+static const struct block exemplars_block = {.name = "exemplars", FIELDS(exemplars_fields)};
 
 static const struct field tsdb_fields[] = {
     DURATION("out_of_order_time_window", struct config, out_of_order_time_window),

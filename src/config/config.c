@@ -9,6 +9,8 @@
 #include "base/must.h"
 #include "config/config_priv.h"
 
+#define MAX_EXEMPLARS_DEFAULT 100000
+
 struct config_owned {
     struct config_owned *next; /* in the arena, like itself */
     enum owned_kind kind;
@@ -67,6 +69,7 @@ static struct config *config_new(const char *path, struct str folder)
     struct config *c = mem_zalloc(sizeof *c);
 
     c->refs = 1;
+    c->max_exemplars = MAX_EXEMPLARS_DEFAULT;
     arena_init(&c->arena, CONFIG_ARENA_MAX);
     c->path = arena_strdup(&c->arena, str_c(path));
     c->folder = arena_strdup(&c->arena, folder);

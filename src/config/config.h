@@ -309,6 +309,7 @@ struct config {
     struct config_scrape *scrapes;
     size_t n_scrapes;
     dur_ms out_of_order_time_window; /* storage.tsdb */
+    uint64_t max_exemplars;          /* storage.exemplars; only with their feature */
 
     struct config_route
         *route; /* NULL: there is no alertmanager part; alerts are evaluated and shown only */

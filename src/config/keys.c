@@ -28,8 +28,6 @@ static field_reader read_smarthost;
 
 static const struct idle_key idle_keys[] = {
     {"runtime", KEY("gogc", FIELD_COUNT), NULL, PROM, "there is no garbage collector to set"},
-    {"exemplars", KEY("max_exemplars", FIELD_COUNT), NULL, PROM,
-     "Prometheus too keeps exemplars only behind a feature flag"},
 
     {"global", KEY("scrape_protocols", FIELD_TEXTS), NULL, PROM,
      "the answer's Content-Type decides"},

@@ -87,6 +87,7 @@ struct sample_sink {
      * minds that. *ret_exemplars (or NULL) is how many were taken. */
     int (*commit_batch)(void *self, const struct sample_batch *b, enum commit_flags flags,
                         enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err);
+    bool keeps_exemplars; /* false: the sender need not read them */
 };
 
 static inline int sample_sink_commit_batch(const struct sample_sink *s,

@@ -59,6 +59,8 @@ struct scraper {
     struct sample_row *rows;
     size_t n_rows, cap_rows;
     enum sample_verdict *verdicts;
+    struct exemplar_row *exemplars; /* each with a reference to its labels */
+    size_t n_exemplars, cap_exemplars;
 
     size_t usual_rows; /* of the last page */
 };
@@ -88,11 +90,21 @@ static void forget_entries(struct scraper *s)
     s->first = NULL;
 }
 
+static void drop_exemplars(struct scraper *s)
+{
+    for (size_t i = 0; i < s->n_exemplars; i++)
+        label_set_unref(s->exemplars[i].labels);
+    mem_freep(&s->exemplars);
+    s->exemplars = NULL;
+    s->n_exemplars = s->cap_exemplars = 0;
+}
+
 void scraper_free(struct scraper *s)
 {
     if (!s)
         return;
     forget_entries(s);
+    drop_exemplars(s);
     page_metadata_unref(s->metadata);
     free(s->rows);
     free(s->verdicts);
@@ -278,6 +290,22 @@ static void add_row(struct scraper *s, series_ref ref, unix_ms t, double v)
     *VEC_PUSH(s->rows, s->n_rows, s->cap_rows) = (struct sample_row){.ref = ref, .t = t, .v = v};
 }
 
+/* One whose labels are bad is left out: its sample is good all the same. */
+static void add_exemplar(struct scraper *s, const struct exposition_reader *r,
+                         const struct exposition_entry *line, series_ref ref, unix_ms t)
+{
+    struct label_builder b = {0};
+
+    if (exposition_exemplar_labels(r, line, &b, NULL) == 0)
+        *VEC_PUSH(s->exemplars, s->n_exemplars, s->cap_exemplars) = (struct exemplar_row){
+            .ref = ref,
+            .labels = label_builder_build(&b),
+            .t = line->exemplar_has_time ? line->exemplar_time : t,
+            .has_time = line->exemplar_has_time,
+            .v = line->exemplar_value};
+    label_builder_deinit(&b);
+}
+
 /* Metadata is read in a second turn, and only when it is not that of the last page. */
 static void take_metadata(struct scraper *s, struct str page, enum exposition_format format,
                           uint64_t hash)
@@ -309,6 +337,7 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
     exposition_reader_init(&r, page, format);
     while ((status = exposition_next(&r, &line, err)) == 0 && line.kind != EXPOSITION_END) {
         bool is_new;
+        unix_ms t;
 
         if (line.kind != EXPOSITION_SERIES) {
             page_metadata_note(&metadata, &line);
@@ -327,8 +356,10 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
         if (job->sample_limit && o->kept > job->sample_limit)
             return err_set(err, -E2BIG, "sample limit exceeded");
         previous->on = s->page;
-        add_row(s, previous->ref, line.has_time && job->honor_timestamps ? line.time : now,
-                line.value);
+        t = line.has_time && job->honor_timestamps ? line.time : now;
+        add_row(s, previous->ref, t, line.value);
+        if (line.has_exemplar && s->sink.keeps_exemplars)
+            add_exemplar(s, &r, &line, previous->ref, t);
     }
     if (status == 0)
         take_metadata(s, page, format, metadata);
@@ -422,7 +453,10 @@ static int commit(struct scraper *s, struct err *err)
     int r;
 
     s->verdicts = mem_resize(s->verdicts, s->n_rows, sizeof *s->verdicts);
-    b = (struct sample_batch){.rows = s->rows, .n_rows = s->n_rows};
+    b = (struct sample_batch){.rows = s->rows,
+                              .n_rows = s->n_rows,
+                              .exemplars = s->exemplars,
+                              .n_exemplars = s->n_exemplars};
     if (s->metadata && !s->metadata_told) {
         b.metadata = s->metadata->v;
         b.n_metadata = s->metadata->n;
@@ -437,6 +471,7 @@ static void begin(struct scraper *s, struct scrape_outcome *o)
     *o = (struct scrape_outcome){0};
     s->page++;
     s->n_rows = 0;
+    drop_exemplars(s);
     if (!s->rows && s->usual_rows) {
         s->cap_rows = s->usual_rows;
         s->rows = mem_array(s->cap_rows, sizeof *s->rows);
@@ -449,6 +484,7 @@ static void give_back_rows(struct scraper *s)
 {
     s->usual_rows = s->n_rows;
     s->n_rows = s->cap_rows = 0;
+    drop_exemplars(s);
     mem_freep(&s->rows);
     mem_freep(&s->verdicts);
     s->rows = NULL;

@@ -148,6 +148,7 @@ unused_here static void site_start_storage(struct site *s)
     struct err err = {0};
 
     storage_options_default(&o);
+    o.exemplars_max = 100;
     o.manual = true;
     o.retention_time = 0;
     o.now = site_now;

@@ -351,12 +351,53 @@ static void a_query_of_a_client_that_went_away_is_stopped(void **state)
     reply_free(&r);
 }
 
+/* ---- exemplars ----------------------------------------------------------------------------- */
+
+#define QE "/api/v1/query_exemplars"
+#define X1 "{\"labels\":{\"id\":\"<1>\"},\"value\":\"20\",\"timestamp\":1700000000}"
+#define X2 "{\"labels\":{\"id\":\"2\"},\"value\":\"1e+21\",\"timestamp\":1700000060.005}"
+#define XA "{\"seriesLabels\":" A ",\"exemplars\":["
+#define XB "{\"seriesLabels\":" B ",\"exemplars\":["
+
+static const struct exchange exemplar_answers[] = {
+    {QE, "query=rate(temp{room=\"a\"}[5m])", OK("[" XA X1 "]}]")},
+    {QE, "query=temp{room=\"a\"} > on() nothing", OK("[" XA X1 "]}]")},
+    {QE, "query=temp{room!=\"a\"};start=1700000060", OK("[" XB X2 "]}]")},
+    {QE, "query=temp;start=1700000060.006", OK("[]")},
+    {QE, "query=1", OK("[]")},
+    {QE, "query=up", OK("[]")},
+    {QE, "query=up;start=2;end=1", BAD("end timestamp must not be before start timestamp")},
+};
+
+static void put_exemplar(struct site *s, const char *room, const char *id, unix_ms t, double v)
+{
+    const struct sample_sink *sink = storage_sink(s->storage);
+    const struct label ls[] = {{STR("__name__"), STR("temp")}, {STR("room"), str_c(room)}};
+    const struct label of[] = {{STR("id"), str_c(id)}};
+    CLEANUP(label_set_unrefp) const struct label_set *series = label_set_new(ls, 2);
+    CLEANUP(label_set_unrefp) const struct label_set *labels = label_set_new(of, 1);
+    struct exemplar_row e = {.labels = labels, .t = t, .has_time = true, .v = v};
+    const struct sample_batch b = {.exemplars = &e, .n_exemplars = 1};
+    struct err err = {0};
+
+    site_must(sink->series(sink->self, series, &e.ref, &err), &err);
+    site_must(sample_sink_commit_batch(sink, &b, COMMIT_SKIP_BAD, NULL, NULL, &err), &err);
+}
+
+static void exemplars_are_those_of_all_selectors_of_an_expression(void **state)
+{
+    put_exemplar(*state, "a", "<1>", T0, 20);
+    put_exemplar(*state, "<b>&", "2", T0 + 60005, 1e21);
+    assert_exchanges(*state, exemplar_answers, ARRAY_LEN(exemplar_answers), false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_prometheus_to_the_byte),
         cmocka_unit_test(refusals_have_prometheus_words),
         cmocka_unit_test(without_a_time_it_is_now),
+        cmocka_unit_test(exemplars_are_those_of_all_selectors_of_an_expression),
         cmocka_unit_test(statistics_come_when_asked_for),
         cmocka_unit_test(ten_warnings_are_shown_the_others_counted),
         cmocka_unit_test(a_query_that_takes_too_long_is_a_timeout),

@@ -98,6 +98,13 @@ static inline int sink_commit_batch(void *self, const struct sample_batch *b,
         buf_addf(&s->told, STR_FMT " %s '" STR_FMT "' '" STR_FMT "'\n",
                  STR_ARG(b->metadata[i].family), metric_type_name(b->metadata[i].type),
                  STR_ARG(b->metadata[i].help), STR_ARG(b->metadata[i].unit));
+    for (size_t i = 0; r == 0 && i < b->n_exemplars; i++) {
+        const struct exemplar_row *e = &b->exemplars[i];
+
+        buf_addf(&s->told, "%s # ", sink_text(s, e->ref));
+        label_set_print(e->labels, &s->told);
+        buf_addf(&s->told, " %g @%lld%s\n", e->v, (long long)e->t, e->has_time ? " own" : "");
+    }
     return r;
 }
 

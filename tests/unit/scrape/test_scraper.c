@@ -541,6 +541,28 @@ static void openmetrics_tells_units(void **state)
     assert_told(&w, "a_seconds histogram '' 'seconds'\n");
 }
 
+static void exemplars_are_committed_with_the_samples_when_the_sink_keeps_them(void **state)
+{
+    static const char page[] = "a_bucket{le=\"1\"} 1 # {id=\"x\"} 0.5 1.5\n"
+                               "a_bucket{le=\"2\"} 2 # {} 1.5\n# EOF\n";
+
+    for (int kept = 0; kept < 2; kept++) {
+        struct world w = {.job = {.honor_timestamps = true}};
+        struct sample_sink port = sink_port(&w.sink);
+
+        begin(&w);
+        scraper_free(w.scraper);
+        port.keeps_exemplars = kept;
+        w.scraper = scraper_new(&w.target, &port);
+        scraper_take(w.scraper, str_c(page), EXPOSITION_OPENMETRICS, 7000, DURATION_NS, &w.o);
+        assert_int_equal(w.o.err.code, 0);
+        assert_told(&w, kept ? "a_bucket{job=\"j\", le=\"1\"} # {id=\"x\"} 0.5 @1500 own\n"
+                               "a_bucket{job=\"j\", le=\"2\"} # {} 1.5 @7000\n"
+                             : "");
+        end(&w);
+    }
+}
+
 /* ---- ticks --------------------------------------------------------------------------------- */
 
 static void ticks_lie_at_the_offset_of_the_target_within_each_interval(void **state)
@@ -595,6 +617,7 @@ int main(void)
         cmocka_unit_test(metadata_that_storage_refused_is_told_again),
         cmocka_unit_test(a_bad_page_and_a_lost_one_leave_the_metadata),
         cmocka_unit_test(openmetrics_tells_units),
+        cmocka_unit_test(exemplars_are_committed_with_the_samples_when_the_sink_keeps_them),
         cmocka_unit_test(ticks_lie_at_the_offset_of_the_target_within_each_interval),
     };
 
