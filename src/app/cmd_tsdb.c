@@ -54,13 +54,13 @@ static const struct flag export_flags[] = {
 static const struct flag_set tsdb_set = {
     .usage_en =
         "tocsin tsdb import [flags] BLOCK...\ntocsin tsdb export [flags] --output=FOLDER\n"
-        "tocsin tsdb verify DIR\n\n"
+        "tocsin tsdb verify DIR\ntocsin tsdb repair [--dry-run] DIR\n\n"
         "Takes over samples from Prometheus, and hands samples over to it, as blocks of its\n"
-        "database; looks for damage. tocsin must not run on the data directory meanwhile.\n"
+        "database; looks for damage, repairs it. tocsin must not run on the data directory meanwhile.\n"
         "`tocsin tsdb import --help` and so on say more.",
     .usage_zh = "tocsin tsdb import [参数] 数据块...\ntocsin tsdb export [参数] --output=目录\n"
-                "tocsin tsdb verify 目录\n\n"
-                "以 Prometheus 数据块的形式导入或导出样本；检查损坏。\n"
+                "tocsin tsdb verify 目录\ntocsin tsdb repair [--dry-run] 目录\n\n"
+                "以 Prometheus 数据块的形式导入或导出样本；检查并修复损坏。\n"
                 "期间 tocsin 不得在该数据目录上运行。\n"
                 "详见 `tocsin tsdb import --help` 等。",
     .tail_en = EXIT_CODES_EN,
@@ -334,6 +334,7 @@ static const struct {
     {"import", import},
     {"export", export},
     {"verify", command_tsdb_verify},
+    {"repair", command_tsdb_repair},
 };
 
 int command_tsdb(int argc, char **argv)
@@ -345,8 +346,9 @@ int command_tsdb(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
     if (command_flags(&tsdb_set, argc, argv, NULL, &code) < 0)
         return code;
-    fputs(say("tocsin: expected `tsdb import|export|verify`; `tocsin tsdb --help` says more\n",
-              "tocsin：用法是 `tsdb import|export|verify`，详见 `tocsin tsdb --help`\n"),
-          stderr);
+    fputs(
+        say("tocsin: expected `tsdb import|export|verify|repair`; `tocsin tsdb --help` says more\n",
+            "tocsin：用法是 `tsdb import|export|verify|repair`，详见 `tocsin tsdb --help`\n"),
+        stderr);
     return EXIT_USAGE;
 }

@@ -25,8 +25,9 @@
 struct source {
     struct block *block;
     const struct stones *deleted;
-    uint32_t *pairs; /* number in the new block + 1 by number in this one; 0: in no series */
-    uint32_t next;   /* ordinal of the next series */
+    uint32_t *pairs;  /* number in the new block + 1 by number in this one; 0: in no series */
+    bool *unreadable; /* by ordinal; NULL: none is */
+    uint32_t next;    /* ordinal of the next series */
     bool at_end;
     uint64_t hash; /* of the series at hand */
     uint32_t at;   /* its ordinal */
@@ -42,11 +43,27 @@ struct merge {
     struct label *labels; /* of the new block; texts are those of the parents */
     size_t n_labels, cap_labels;
     struct merge_pace *pace;
+    bool lenient;
 };
 
 static bool is_shown(const struct source *s, uint32_t ordinal)
 {
-    return block_shows(s->block, ordinal, INT64_MIN, INT64_MAX, stones_of(s->deleted, ordinal));
+    return !(s->unreadable && s->unreadable[ordinal]) &&
+           block_shows(s->block, ordinal, INT64_MIN, INT64_MAX, stones_of(s->deleted, ordinal));
+}
+
+/* Of a damaged block those series go on whose labels are what they were: block_label_set() holds them
+ * against their hash. */
+static void mark_unreadable(struct source *s)
+{
+    s->unreadable = mem_array((size_t)s->block->info.series, sizeof *s->unreadable);
+    for (uint32_t i = 0; i < s->block->info.series; i++) {
+        struct label_set *labels = NULL;
+        uint64_t hash;
+
+        s->unreadable[i] = !block_label_set(s->block, i, &hash, &labels);
+        label_set_unref(labels);
+    }
 }
 
 /* Marks the pairs that series have which go on. -EBADMSG: a block that is damaged stays as it is. */
@@ -59,6 +76,8 @@ static int mark_pairs(struct source *s, struct err *err)
         struct block_entry e;
         uint64_t pair = 0;
 
+        if (s->unreadable && s->unreadable[i])
+            continue;
         if (!block_entry(s->block, i, &e))
             return err_set(err, -EBADMSG, "a series is not readable");
         if (!is_shown(s, i))
@@ -276,8 +295,11 @@ static int merge_begin(struct merge *m, struct block *const *parents, size_t n, 
                                                      .deleted = m->view->stones[i]};
     for (size_t i = 0; i < m->n && r == 0; i++) {
         block_prepare(m->sources[i].block);
-        r = m->sources[i].block->index_lost ? err_set(err, -EBADMSG, "its index is damaged")
-                                            : mark_pairs(&m->sources[i], err);
+        if (m->lenient)
+            mark_unreadable(&m->sources[i]);
+        r = m->sources[i].block->index_lost && !m->lenient
+                ? err_set(err, -EBADMSG, "its index is damaged")
+                : mark_pairs(&m->sources[i], err);
         if (r < 0) {
             m->sources[i].block->unmergeable = true;
             err_in(err, r, "block %08llu", (unsigned long long)m->sources[i].block->number);
@@ -288,8 +310,10 @@ static int merge_begin(struct merge *m, struct block *const *parents, size_t n, 
 
 static void merge_deinit(struct merge *m)
 {
-    for (size_t i = 0; i < m->n; i++)
+    for (size_t i = 0; i < m->n; i++) {
         free(m->sources[i].pairs);
+        free(m->sources[i].unreadable);
+    }
     free(m->sources);
     free(m->labels);
     view_give(m->view);
@@ -355,10 +379,10 @@ static void throw_away(struct storage *st, struct block *b)
     block_unref(b);
 }
 
-int merge_blocks(struct storage *st, struct block *const *parents, size_t n,
+int merge_blocks(struct storage *st, struct block *const *parents, size_t n, bool lenient,
                  struct merge_pace *pace, struct err *err)
 {
-    CLEANUP(merge_deinit) struct merge m = {.st = st, .pace = pace};
+    CLEANUP(merge_deinit) struct merge m = {.st = st, .pace = pace, .lenient = lenient};
     struct block *block = NULL;
     uint64_t number;
     int r;

@@ -247,7 +247,7 @@ int storage_merge(struct storage *st, struct err *err)
         n = merge_choose(v, st->retention_time, parents);
         pace.synced = 0;
         if (n > 0)
-            r = merge_blocks(st, parents, n, &pace, err);
+            r = merge_blocks(st, parents, n, false, &pace, err);
         view_give(v);
     } while (n > 0 && r == 0 && !storage_is_stopping(st));
     return r;
@@ -266,7 +266,7 @@ int storage_clean_tombstones(struct storage *st, struct err *err)
     }
     for (size_t i = 0; i < v->n_blocks && (r == 0 || r == -EBADMSG); i++)
         if (v->stones[i]) {
-            int k = merge_blocks(st, &v->blocks[i], 1, &pace, &one);
+            int k = merge_blocks(st, &v->blocks[i], 1, false, &pace, &one);
 
             if (k < 0) { /* one that is damaged keeps no other from being cleaned */
                 r = k;

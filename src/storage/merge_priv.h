@@ -25,8 +25,9 @@ struct merge_pace {
 };
 
 /* Merges blocks, or writes one anew without what is deleted. Not under the turn. What could not be
- * published since the blocks have changed meanwhile is no error. */
-int merge_blocks(struct storage *st, struct block *const *parents, size_t n,
+ * published since the blocks have changed meanwhile is no error. Chunks that are damaged are left
+ * out; a block whose index is damaged is -EBADMSG, or, when lenient, gives what can be read. */
+int merge_blocks(struct storage *st, struct block *const *parents, size_t n, bool lenient,
                  struct merge_pace *pace, struct err *err);
 
 /* merge_plan.c. Called after each series. -ECANCELED when the storage closes. */

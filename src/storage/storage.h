@@ -219,6 +219,31 @@ bool storage_part_is_damage(enum storage_part part);
 int storage_verify(const char *dir, void (*found)(void *arg, const struct storage_find *f),
                    void *arg, struct storage_verified *ret, struct err *err);
 
+/* What repairing does about a damaged file. */
+enum storage_repair_act {
+    REPAIR_REWRITE,   /* a block, the tombstones: written anew with what can be read */
+    REPAIR_LEAVE_OUT, /* a file that cannot be used: out of the way */
+    REPAIR_IMAGE,     /* log, image: what can be read goes into a new image */
+    REPAIR_EMPTY,     /* the lock file */
+    REPAIR_ACTS
+};
+
+struct storage_repair {
+    bool dry_run; /* only tell */
+    void (*found)(void *arg, const struct storage_find *f);
+    void (*act)(void *arg, const char *file, enum storage_repair_act what);
+    void *arg;
+};
+
+/*
+ * Verifies; keeps the damaged files below <dir>/damaged/<time>; brings the folder into a state that
+ * verifies clean and has all that can be read. The path of what is kept is added to ret_kept.
+ * *ret is what was found before, *ret_after what is found afterwards (the same after a dry run).
+ * -EBUSY when a process has it open, -EPROTONOSUPPORT when a file is of a newer program.
+ */
+int storage_repair(const char *dir, const struct storage_repair *o, struct storage_verified *ret,
+                   struct storage_verified *ret_after, struct buf *ret_kept, struct err *err);
+
 /* ---- interchange with Prometheus ------------------------------------------------------------- */
 
 /* Byte tables: docs/formats/prometheus-blocks.md. */

@@ -9,10 +9,11 @@
 #include "storage/storage.h"
 #include "storage/view_priv.h"
 
-#define STORAGE_FOLDER_LOG    "log"
-#define STORAGE_FOLDER_HEAD   "head"
-#define STORAGE_FOLDER_BLOCKS "blocks"
-#define STORAGE_FOLDER_STONES "tombstones"
+#define STORAGE_FOLDER_DAMAGED "damaged" /* what repairing has put aside; nobody reads it */
+#define STORAGE_FOLDER_LOG     "log"
+#define STORAGE_FOLDER_HEAD    "head"
+#define STORAGE_FOLDER_BLOCKS  "blocks"
+#define STORAGE_FOLDER_STONES  "tombstones"
 
 /* What can fail for want of a disk, each on its own. */
 enum storage_work {

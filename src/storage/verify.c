@@ -13,13 +13,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "storage/log_priv.h"
-#include "storage/log_record_priv.h"
 #include "storage/section_file_priv.h"
 #include "storage/storage_priv.h"
-
-/* A segment is full at LOG_SEGMENT_BYTES, and its last record may go beyond. */
-#define SEGMENT_BYTES_MAX ((size_t)LOG_SEGMENT_BYTES + LOG_RECORD_MAX + 64)
 
 bool storage_part_is_damage(enum storage_part part)
 {
@@ -63,13 +58,23 @@ static void any_deleted(void *self, uint32_t id, unix_ms from, unix_ms to)
 {
 }
 
+static void any_exemplar(void *self, const struct logged_exemplar *e)
+{
+}
+
+static void any_metadata(void *self, const struct metric_metadata *m)
+{
+}
+
 /* Its sections are read to their ends, though nobody wants what they say. */
 static bool record_makes_sense(const uint8_t *p, size_t len)
 {
     static const struct log_visitor v = {.series = any_series,
                                          .sample = any_sample,
                                          .histogram = any_histogram,
-                                         .deleted = any_deleted};
+                                         .deleted = any_deleted,
+                                         .exemplar = any_exemplar,
+                                         .metadata = any_metadata};
 
     return log_record_visit(p, len, &v);
 }
@@ -276,7 +281,8 @@ static int check_log(struct verify *v, uint64_t first, struct err *err)
 static int check_others(struct verify *v, struct err *err)
 {
     static const char *const known[] = {STORAGE_FOLDER_LOG, STORAGE_FOLDER_HEAD,
-                                        STORAGE_FOLDER_BLOCKS, STORAGE_FOLDER_STONES};
+                                        STORAGE_FOLDER_BLOCKS, STORAGE_FOLDER_STONES,
+                                        STORAGE_FOLDER_DAMAGED};
     struct dirent **names = NULL;
     int n = scandir(v->dir, &names, no_dots, alphasort);
 

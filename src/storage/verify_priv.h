@@ -8,7 +8,12 @@
 #ifndef TOCSIN_STORAGE_VERIFY_PRIV_H
 #define TOCSIN_STORAGE_VERIFY_PRIV_H
 
+#include "storage/log_priv.h"
+#include "storage/log_record_priv.h"
 #include "storage/storage.h"
+
+/* A segment is full at LOG_SEGMENT_BYTES, and its last record may go beyond. */
+#define SEGMENT_BYTES_MAX ((size_t)LOG_SEGMENT_BYTES + LOG_RECORD_MAX + 64)
 
 struct verify {
     const char *dir;
