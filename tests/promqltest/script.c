@@ -49,6 +49,11 @@ static bool begins_with(struct str word, const char *lower)
     return word.len >= strlen(lower) && strncasecmp(word.p, lower, strlen(lower)) == 0;
 }
 
+static int unknown_command(struct str word, struct err *err)
+{
+    return err_set(err, -EINVAL, "unknown command \"" STR_FMT "\"", STR_ARG(word));
+}
+
 static int read_time(struct str word, dur_ms *ret, struct err *err)
 {
     int r = duration_parse(word.p, word.len, ret, err);
@@ -112,11 +117,13 @@ static int read_load(struct script *s, struct str first, struct memory_reader *s
                      struct err *err)
 {
     CLEANUP(descs_deinit) struct descs descs = {0};
-    bool native = same_word(next_word(&first), "load_with_nhcb");
+    struct str word = next_word(&first);
+    bool native = same_word(word, "load_with_nhcb");
     struct series_desc *desc;
     struct str line;
     dur_ms step;
-    int r = read_time(first, &step, err);
+    int r = native || same_word(word, "load") ? read_time(first, &step, err)
+                                              : unknown_command(word, err);
 
     while (next_line(s, &line) && line.len) {
         if (r < 0)
@@ -165,7 +172,7 @@ static int read_kind(struct eval_block *b, struct str word, struct err *err)
     else if (same_word(word, "eval_info"))
         expect_note(b, LEVEL_INFO, (struct expectation){0});
     else
-        return err_set(err, -EINVAL, "unknown command \"" STR_FMT "\"", STR_ARG(word));
+        return unknown_command(word, err);
     return 0;
 }
 
@@ -273,7 +280,12 @@ static int read_answer(struct eval_block *b, struct str line, struct err *err)
     if (same_word(word, "expect"))
         return read_expect(b, rest, err);
     if (begins_with(word, "expected_fail_")) {
-        b->failure.how = same_word(word, "expected_fail_message") ? EXPECT_TEXT : EXPECT_REGEX;
+        if (same_word(word, "expected_fail_message"))
+            b->failure.how = EXPECT_TEXT;
+        else if (same_word(word, "expected_fail_regexp"))
+            b->failure.how = EXPECT_REGEX;
+        else
+            return unknown_command(word, err);
         b->failure.text = rest;
         return b->fail ? 1 : err_set(err, -EINVAL, "expected_fail_* without eval_fail");
     }
@@ -329,5 +341,5 @@ int script_next(struct script *s, enum block_kind *ret_kind, struct memory_reade
     *ret_kind = BLOCK_EVAL;
     if (begins_with(word, "eval"))
         return read_eval(s, line, ret, err);
-    return err_set(err, -EINVAL, "unknown command \"" STR_FMT "\"", STR_ARG(line));
+    return unknown_command(word, err);
 }
