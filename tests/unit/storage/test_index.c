@@ -150,6 +150,68 @@ static void a_lasting_piece_keeps_no_page_of_brief_ones(void **state)
     pool_free(p);
 }
 
+/* ---- series that come and go --------------------------------------------------------------- */
+
+#define CHURN_SERIES      2000
+#define CHURN_GENERATIONS 12
+#define CHURN_SETTLED     4 /* generations: from then on nothing may grow */
+
+static void push_generation(struct storage *st, int generation)
+{
+    static series_ref refs[CHURN_SERIES];
+    static struct sample_row rows[CHURN_SERIES];
+    const struct sample_sink *sink = storage_sink(st);
+    unix_ms begin = T0 + generation * 2 * HOUR;
+    struct err err = {0};
+
+    for (int i = 0; i < CHURN_SERIES; i++) {
+        char pod[32], path[32];
+        struct label l[] = {
+            {STR("__name__"), STR("churned")}, {STR("path"), STR_NONE}, {STR("pod"), STR_NONE}};
+
+        snprintf(pod, sizeof pod, "pod-%05d-%d", generation, i / 10);
+        snprintf(path, sizeof path, "/path/%d", i % 10);
+        l[1].value = str_c(path);
+        l[2].value = str_c(pod);
+        CLEANUP(label_set_unrefp)
+        const struct label_set *labels = label_set_new(l, ARRAY_LEN(l));
+        assert_int_equal(sink->series(sink->self, labels, &refs[i], &err), 0);
+    }
+    for (unix_ms t = begin; t < begin + 2 * HOUR; t += 5 * MINUTE) {
+        for (int i = 0; i < CHURN_SERIES; i++)
+            rows[i] = (struct sample_row){refs[i], t, (double)(t / SECOND % 977 * (i + 1)), NULL};
+        assert_int_equal(
+            sink->commit(sink->self, rows, CHURN_SERIES, COMMIT_ALL_OR_NOTHING, NULL, &err), 0);
+    }
+    must_tick(st);
+}
+
+static void series_that_come_and_go_leave_nothing_in_memory(void **state)
+{
+    struct storage_options o = manual_options();
+    struct storage_stats settled = {0}, now;
+    char *dir = folder_new();
+    struct storage *st = must_open(dir, &o, NULL);
+
+    for (int g = 0; g < CHURN_GENERATIONS; g++) {
+        push_generation(st, g);
+        storage_stats(st, &now);
+        if (g == CHURN_SETTLED)
+            settled = now;
+    }
+    assert_true(now.cuts > settled.cuts && now.series_removed > settled.series_removed);
+    assert_int_equal(now.series, settled.series);
+    assert_int_equal(now.symbols, settled.symbols);
+    assert_int_equal(now.label_pairs, settled.label_pairs);
+    assert_int_equal(now.chunks, settled.chunks);
+    assert_in_range(now.image_bytes, 1, settled.image_bytes + settled.image_bytes / 50);
+    /* Pages of the pool may be mixed more than they were: as many as when two generations met. */
+    assert_in_range(now.head_bytes, 1, settled.head_bytes * 3 / 2);
+    must_close(st);
+    folder_remove(dir);
+    free(dir);
+}
+
 /* ---- matchers ------------------------------------------------------------------------------ */
 
 #define SERIES 600
@@ -265,6 +327,7 @@ int main(void)
         cmocka_unit_test(foreign_lists_are_checked),
         cmocka_unit_test(pieces_do_not_overlap_and_memory_comes_back),
         cmocka_unit_test(a_lasting_piece_keeps_no_page_of_brief_ones),
+        cmocka_unit_test(series_that_come_and_go_leave_nothing_in_memory),
         cmocka_unit_test(matchers_find_what_looking_at_every_series_finds),
     };
 
