@@ -10,7 +10,31 @@
  * Results can be large: this writes into the buffer directly.
  */
 #include "api/api_priv.h"
+#include "base/mem.h"
+#include "base/must.h"
 #include "base/num.h"
+
+#define TIME_PIECE_MAX 24 /* bytes of [T," with the longest T there is */
+#define VALUES_KEY     ",\"values\":["
+#define POINT_MAX      (TIME_PIECE_MAX + NUM_SAMPLE_MAX + 3)
+#define POINTS_AT_ONCE 64   /* for which room is made together */
+#define STEPS_KEPT     4096 /* times whose text is kept; more would fall out of the cache anyhow */
+
+/* ---- points -------------------------------------------------------------------------------- */
+
+/* A time as it begins a point. All series of a range have the same times, or nearly. */
+struct step {
+    unix_ms t;
+    size_t len;                /* 0: no time yet */
+    char text[TIME_PIECE_MAX]; /* [T," */
+};
+
+/* What is written, and the text of the times that were written last, by the place in a series. */
+struct writer {
+    struct buf *out;
+    struct step *steps;
+    size_t n_steps; /* a power of two */
+};
 
 /* Seconds; three decimals unless they are all zero. */
 static void add_seconds(struct buf *out, unix_ms t)
@@ -29,6 +53,41 @@ static void add_seconds(struct buf *out, unix_ms t)
     }
 }
 
+static void set_step(struct step *s, unix_ms t)
+{
+    CLEANUP(buf_free) struct buf text = {0};
+
+    buf_add_byte(&text, '[');
+    add_seconds(&text, t);
+    buf_add_c(&text, ",\"");
+    must(text.len <= sizeof s->text);
+    s->t = t;
+    s->len = text.len;
+    memcpy(s->text, text.p, text.len);
+}
+
+/* There are POINT_MAX bytes at p; returns where the point ends. */
+static char *put_point(const struct writer *w, size_t place, unix_ms t, double v, char *p)
+{
+    struct step *s = &w->steps[place & (w->n_steps - 1)];
+
+    if (s->t != t || s->len == 0)
+        set_step(s, t);
+    memcpy(p, s->text, sizeof s->text); /* all of it, which takes no call */
+    p += s->len;
+    p += num_format_sample(v, p);
+    *p++ = '"';
+    *p++ = ']';
+    return p;
+}
+
+static void add_point(const struct writer *w, unix_ms t, double v)
+{
+    char text[POINT_MAX];
+
+    buf_add(w->out, text, (size_t)(put_point(w, 0, t, v, text) - text));
+}
+
 static void add_quoted(struct buf *out, double v)
 {
     buf_add_byte(out, '"');
@@ -36,14 +95,7 @@ static void add_quoted(struct buf *out, double v)
     buf_add_byte(out, '"');
 }
 
-static void add_point(struct buf *out, unix_ms t, double v)
-{
-    buf_add_byte(out, '[');
-    add_seconds(out, t);
-    buf_add_byte(out, ',');
-    add_quoted(out, v);
-    buf_add_byte(out, ']');
-}
+/* ---- histograms ---------------------------------------------------------------------------- */
 
 /* 0: (lower, upper]; 1: [lower, upper); 2: open; 3: closed at both ends. */
 static int bucket_rule(const struct hist_bucket *b)
@@ -88,51 +140,97 @@ static void add_histogram(struct buf *out, unix_ms t, const struct histogram *h)
     buf_add_c(out, "}]");
 }
 
+/* ---- series -------------------------------------------------------------------------------- */
+
 static bool is_histogram(const struct promql_series *s, size_t i)
 {
     return s->histograms && s->histograms[i];
 }
 
-/* Those of a series that are histograms, or those that are none. */
-static void add_points(struct buf *out, const struct promql_series *s, bool histograms)
+/* Those of a series that are no histograms. */
+static void add_floats(const struct writer *w, const struct promql_series *s)
+{
+    struct buf *out = w->out;
+    bool any = false;
+
+    for (size_t from = 0; from < s->n; from += POINTS_AT_ONCE) {
+        size_t end = s->n - from < POINTS_AT_ONCE ? s->n : from + POINTS_AT_ONCE;
+        char *p = buf_room(out, POINTS_AT_ONCE * POINT_MAX + sizeof VALUES_KEY);
+
+        for (size_t i = from; i < end; i++) {
+            if (is_histogram(s, i))
+                continue;
+            if (!any)
+                p = (char *)memcpy(p, VALUES_KEY, strlen(VALUES_KEY)) + strlen(VALUES_KEY);
+            else
+                *p++ = ',';
+            p = put_point(w, i, s->times[i], s->values[i], p);
+            any = true;
+        }
+        out->len = (size_t)(p - out->p);
+    }
+    if (any)
+        buf_add_byte(out, ']');
+}
+
+static void add_histograms(struct buf *out, const struct promql_series *s)
 {
     bool any = false;
 
-    for (size_t i = 0; i < s->n; i++) {
-        if (is_histogram(s, i) != histograms)
+    for (size_t i = 0; s->histograms && i < s->n; i++) {
+        if (!s->histograms[i])
             continue;
-        buf_add_c(out, any ? "," : histograms ? ",\"histograms\":[" : ",\"values\":[");
-        if (histograms)
-            add_histogram(out, s->times[i], s->histograms[i]);
-        else
-            add_point(out, s->times[i], s->values[i]);
+        buf_add_c(out, any ? "," : ",\"histograms\":[");
+        add_histogram(out, s->times[i], s->histograms[i]);
         any = true;
     }
     if (any)
         buf_add_byte(out, ']');
 }
 
-static void add_series(struct buf *out, const struct promql_series *s, bool matrix)
+static void add_series(const struct writer *w, const struct promql_series *s, bool matrix)
 {
+    struct buf *out = w->out;
+
     buf_add_c(out, "{\"metric\":");
     label_set_add_json(s->labels, out);
     if (matrix) {
-        add_points(out, s, false);
-        add_points(out, s, true);
+        add_floats(w, s);
+        add_histograms(out, s);
     } else if (is_histogram(s, 0)) {
         buf_add_c(out, ",\"histogram\":");
         add_histogram(out, s->times[0], s->histograms[0]);
     } else {
         buf_add_c(out, ",\"value\":");
-        add_point(out, s->times[0], s->values[0]);
+        add_point(w, s->times[0], s->values[0]);
     }
     buf_add_byte(out, '}');
 }
 
+/* ---- the result ---------------------------------------------------------------------------- */
+
+/* Enough for the longest series. */
+static size_t steps_needed(const struct promql_result *r)
+{
+    size_t most = 1, n = 1;
+
+    for (size_t i = 0; i < r->n; i++)
+        if (r->series[i].n > most)
+            most = r->series[i].n;
+    while (n < most && n < STEPS_KEPT)
+        n *= 2;
+    return n;
+}
+
 void api_add_result(struct buf *out, const struct promql_result *r, size_t n)
 {
+    size_t n_steps = steps_needed(r);
+    CLEANUP(mem_freep) struct step *steps = mem_zalloc(n_steps * sizeof *steps);
+    struct writer w = {.out = out, .steps = steps, .n_steps = n_steps};
+
+    must(out->max == 0); /* points are written past it */
     if (r->type == PROMQL_SCALAR) {
-        add_point(out, r->time, r->series[0].values[0]);
+        add_point(&w, r->time, r->series[0].values[0]);
         return;
     }
     buf_add_byte(out, '[');
@@ -144,7 +242,7 @@ void api_add_result(struct buf *out, const struct promql_result *r, size_t n)
     for (size_t i = 0; i < n && i < r->n; i++) {
         if (i)
             buf_add_byte(out, ',');
-        add_series(out, &r->series[i], r->type == PROMQL_MATRIX);
+        add_series(&w, &r->series[i], r->type == PROMQL_MATRIX);
     }
     buf_add_byte(out, ']');
 }

@@ -31,6 +31,20 @@ static const unsigned char special[256] = {
     [0 ... 0x1f] = 1, ['"'] = 1, ['\\'] = 1, [0x80 ... 0xff] = 1, ['<'] = 2, ['>'] = 2, ['&'] = 2,
 };
 
+/* Without a branch and a table, so that the compiler makes steps of many bytes of it. Text beyond
+ * ASCII may have what must be escaped. */
+bool json_is_plain(struct str s)
+{
+    unsigned char found = 0;
+
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        found |= (unsigned char)((c < 0x20) | (c >= 0x80) | (c == '"') | (c == '\\'));
+    }
+    return !found;
+}
+
 void json_add_string(struct buf *out, struct str s, enum json_flags flags)
 {
     unsigned char mask = flags & JSON_HTML_SAFE ? 3 : 1;

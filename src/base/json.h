@@ -48,6 +48,9 @@ void json_kv_bool(struct json_writer *w, const char *key, bool v);
 /* Only the string with its quotes, for callers that write the rest themselves. */
 void json_add_string(struct buf *out, struct str s, enum json_flags flags);
 
+/* Whether JSON_PLAIN escapes nothing in s: it can be copied between quotes. */
+bool json_is_plain(struct str s);
+
 /*
  * Reading. A struct json is one value of a parsed document; it lives as long as the document. The
  * accessors are total: of a value that is absent (NULL) or of another type they give NULL, STR_NONE, 0 or

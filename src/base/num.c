@@ -13,6 +13,9 @@
  * others. */
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
 
+/* A decimal of no more than 15 digits is told from its neighbours by a double. */
+#define DECIMAL_MAX 1e15
+
 static size_t copy(char *out, const char *text)
 {
     size_t len = strlen(text);
@@ -26,17 +29,35 @@ static size_t format_special(double v, char *out)
     return copy(out, isnan(v) ? "NaN" : v < 0 ? "-Inf" : "+Inf");
 }
 
+/* The digits of 00 ... 99. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
+/* The last n digits of v, with zeroes in front, n > 0. */
+static void put_digits(uint64_t v, size_t n, char *out)
+{
+    for (; n >= 2; n -= 2, v /= 100)
+        memcpy(out + n - 2, pairs + v % 100 * 2, 2);
+    if (n > 0)
+        out[0] = (char)('0' + v % 10);
+}
+
+static size_t digit_count(uint64_t v)
+{
+    size_t n = 1;
+
+    for (; v >= 10000; v /= 10000)
+        n += 4;
+    return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
 static size_t format_u64(uint64_t v, char *out)
 {
-    char digits[20];
-    size_t n = 0;
+    size_t n = digit_count(v);
 
-    do {
-        digits[n++] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v > 0);
-    for (size_t i = 0; i < n; i++)
-        out[i] = digits[n - 1 - i];
+    put_digits(v, n, out);
     return n;
 }
 
@@ -63,15 +84,58 @@ static size_t format_large(double v, char *out)
     return (size_t)(p + d.exponent + 1 - out);
 }
 
+/* Whether size is whole / scale, of no more than 15 digits. */
+static bool is_decimal(double size, double scale, uint64_t *ret_whole)
+{
+    double scaled = size * scale;
+
+    if (!(scaled < DECIMAL_MAX))
+        return false;
+    *ret_whole = (uint64_t)(scaled + 0.5);
+    return (double)*ret_whole / scale == size;
+}
+
+/*
+ * A short decimal, as most measured values are: returns 0 when v is none. Whole and scale are exact
+ * as doubles, so their quotient is the double nearest to the decimal: the decimal reads back equal.
+ * Decimals of 15 digits and less are all different doubles, so no other one that is as short does.
+ */
+static size_t format_decimal(double v, char *out)
+{
+    size_t places = 3, n = signbit(v) ? 1 : 0;
+    double size = fabs(v);
+    uint64_t m, scale = 1000;
+
+    if (!is_decimal(size, 1e3, &m)) {
+        if (!is_decimal(size, 1e6, &m))
+            return 0;
+        places = 6;
+        scale = 1000000;
+    }
+    out[0] = '-'; /* or what comes next, when there is no sign */
+    n += format_u64(m / scale, out + n);
+    out[n++] = '.';
+    put_digits(m % scale, places, out + n);
+    n += places;
+    while (out[n - 1] == '0')
+        n--;
+    return n;
+}
+
 size_t num_format_f(double v, char *out)
 {
+    size_t n;
+
     double size = fabs(v);
 
     if (!isfinite(v))
         return format_special(v, out);
     if (size >= EXACT_MAX)
         return format_large(v, out);
-    return v == trunc(v) ? format_whole(v, out) : num_shortest_fixed(v, out);
+    if (v == trunc(v))
+        return format_whole(v, out);
+    n = format_decimal(v, out);
+    return n ? n : num_shortest_fixed(v, out);
 }
 
 size_t num_format_e(double v, char *out)

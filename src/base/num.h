@@ -23,6 +23,7 @@ size_t num_format_e(double v, char *out); /* 'e': always an exponent of two digi
 size_t num_format_short(double v, char *out);
 
 /* The HTTP API's sample values: 'f', but 'e' when abs < 1e-6 or >= 1e21 (and not 0). */
+#define NUM_SAMPLE_MAX 32 /* bytes; as much room does for this one */
 size_t num_format_sample(double v, char *out);
 
 void num_add_f(struct buf *b, double v);

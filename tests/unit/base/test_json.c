@@ -32,6 +32,25 @@ static void strings_are_escaped_as_go_does(void **state)
     }
 }
 
+static void plain_is_what_is_copied_between_quotes(void **state)
+{
+    char text[80];
+
+    memset(text, 'a', sizeof text);
+    for (int c = 0; c < 256; c++) {
+        for (size_t at = 0; at < sizeof text; at += 13) {
+            CLEANUP(buf_free) struct buf out = {0};
+            struct str s = str_n(text, sizeof text);
+
+            text[at] = (char)c;
+            json_add_string(&out, s, JSON_PLAIN);
+            assert_int_equal(json_is_plain(s), out.len == s.len + 2 && c < 0x80);
+            text[at] = 'a';
+        }
+    }
+    assert_true(json_is_plain(STR("")));
+}
+
 static void the_writer_puts_the_commas(void **state)
 {
     CLEANUP(buf_free) struct buf out = {0};
@@ -139,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_are_escaped_as_go_does),
+        cmocka_unit_test(plain_is_what_is_copied_between_quotes),
         cmocka_unit_test(the_writer_puts_the_commas),
         cmocka_unit_test(a_document_is_read_by_total_accessors),
         cmocka_unit_test(bad_documents_are_refused_with_their_place),

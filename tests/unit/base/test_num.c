@@ -3,6 +3,8 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -73,6 +75,85 @@ static void every_form_reads_back_equal(void **state)
             assert_true(back == v);
         }
     }
+}
+
+/* The fewest places after the point that read back equal, found by trying. */
+static void check_places(double v)
+{
+    char want[NUM_TEXT_MAX + 1], got[NUM_TEXT_MAX + 1];
+
+    for (int places = 0; places < 30; places++) {
+        snprintf(want, sizeof want, "%.*f", places, v);
+        if (strtod(want, NULL) == v)
+            break;
+    }
+    got[num_format_f(v, got)] = '\0';
+    assert_string_equal(got, want);
+    got[num_format_sample(v, got)] = '\0';
+    assert_string_equal(got, want);
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return *state >> 11;
+}
+
+/* Decimals of all lengths with their neighbours, which are as near as a double comes. */
+static void short_decimals_and_their_neighbours_have_the_fewest_digits(void **state)
+{
+    static const double scales[] = {1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e9, 1024};
+    uint64_t random = 1;
+
+    for (int i = 0; i < 20000; i++) {
+        uint64_t m = next_random(&random) >> (random >> 20) % 53;
+        double v = (double)m / scales[i % (int)ARRAY_LEN(scales)];
+
+        if (v < 1e-5)
+            continue;
+        check_places(v);
+        check_places(-v);
+        check_places(nextafter(v, 0));
+        check_places(nextafter(v, INFINITY));
+    }
+    for (int k = 0; k < 16; k++) { /* about where 15 digits end */
+        double edge = pow(10, k);
+
+        for (int d = -3; d <= 3; d++)
+            for (size_t i = 0; i < ARRAY_LEN(scales); i++)
+                if (edge + d > 0)
+                    check_places((edge + d) / scales[i] > 1e-5 ? (edge + d) / scales[i] : 1);
+    }
+    check_places(999999999999.9999);
+    check_places(999999999999.999);
+    check_places(999999999.9999999);
+    check_places(0.1 + 0.2);
+    check_places(4503599627370495.5);
+}
+
+static void whole_numbers_of_every_length_are_written(void **state)
+{
+    uint64_t random = 7;
+
+    for (int i = 0; i < 20000; i++) {
+        uint64_t v = next_random(&random) >> i % 54;
+        char want[32], got[NUM_TEXT_MAX + 1];
+
+        snprintf(want, sizeof want, "%llu", (unsigned long long)v);
+        got[num_format_f((double)v, got)] = '\0';
+        assert_string_equal(got, want);
+    }
+}
+
+static void a_sample_fits_its_room(void **state)
+{
+    static const double long_ones[] = {
+        -1.2345678901234567e-6, -DBL_TRUE_MIN,          -DBL_MAX, -9.999999999999998e20,
+        -123456.78901234567,    -1.2345678901234567e-7, -1e-6};
+    char out[NUM_TEXT_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(long_ones); i++)
+        assert_in_range(num_format_sample(long_ones[i], out), 1, NUM_SAMPLE_MAX);
 }
 
 static void the_longest_forms_fit(void **state)
@@ -188,6 +269,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_written_as_go_does),
         cmocka_unit_test(every_form_reads_back_equal),
+        cmocka_unit_test(short_decimals_and_their_neighbours_have_the_fewest_digits),
+        cmocka_unit_test(whole_numbers_of_every_length_are_written),
+        cmocka_unit_test(a_sample_fits_its_room),
         cmocka_unit_test(the_longest_forms_fit),
         cmocka_unit_test(numbers_are_read_as_go_does),
         cmocka_unit_test(integers_are_range_checked),
