@@ -110,6 +110,16 @@ static struct label_set *pack(const struct label *const *places, size_t n)
     return ls;
 }
 
+/* As those of a series come that is known: there is nothing to sort and nothing to leave out. */
+static bool is_tidy(const struct label *labels, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (labels[i].value.len == 0 ||
+            (i > 0 && str_cmp(labels[i - 1].name, labels[i].name) >= 0))
+            return false;
+    return true;
+}
+
 struct label_set *label_set_new(const struct label *labels, size_t n)
 {
     const struct label *small[SORT_ON_STACK], **places = small;
@@ -117,7 +127,11 @@ struct label_set *label_set_new(const struct label *labels, size_t n)
 
     if (n > SORT_ON_STACK)
         places = large = mem_array(n, sizeof *large);
-    return pack(places, tidy(labels, n, places));
+    if (!is_tidy(labels, n))
+        return pack(places, tidy(labels, n, places));
+    for (size_t i = 0; i < n; i++)
+        places[i] = &labels[i];
+    return pack(places, n);
 }
 
 struct label_set *label_set_empty(void)

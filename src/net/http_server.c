@@ -39,17 +39,11 @@ static void handle(struct http_exchange *x, bool stopping)
     http_exchange_unref(x);
 }
 
-static struct http_exchange *next_exchange(struct http_server *s, bool *ret_closed)
+/* Under the lock: the exchange that waits for the longest time. */
+static struct http_exchange *take_queued(struct http_server *s)
 {
-    struct http_exchange *x;
+    struct http_exchange *x = s->first;
 
-    WITH_LOCK(&s->lock);
-    s->n_idle++;
-    while (!s->first && !s->closed)
-        pthread_cond_wait(&s->work, &s->lock.m);
-    s->n_idle--;
-    *ret_closed = s->closed;
-    x = s->first;
     if (!x)
         return NULL;
     s->first = x->next;
@@ -59,36 +53,62 @@ static struct http_exchange *next_exchange(struct http_server *s, bool *ret_clos
     return x;
 }
 
+static struct http_exchange *next_exchange(struct http_worker *w, bool *ret_closed)
+{
+    struct http_server *s = w->server;
+
+    WITH_LOCK(&s->lock);
+    if (!w->given && !s->closed && !(w->given = take_queued(s))) {
+        w->below = s->idle;
+        s->idle = w;
+        while (!w->given && !s->closed)
+            pthread_cond_wait(&w->wake, &s->lock.m);
+    }
+    *ret_closed = s->closed;
+    return w->given ? TAKE(w->given) : take_queued(s);
+}
+
 static void work(void *arg)
 {
-    struct http_server *s = arg;
+    struct http_worker *w = arg;
     struct http_exchange *x;
     bool stopping;
 
-    while ((x = next_exchange(s, &stopping)))
+    while ((x = next_exchange(w, &stopping)))
         handle(x, stopping);
 }
 
-/* Under the lock. */
-static void start_worker(struct http_server *s)
+/* Under the lock. Its first exchange is x. */
+static void start_worker(struct http_server *s, struct http_exchange *x)
 {
+    struct http_worker *w = &s->workers[s->n_workers++];
     char name[16]; /* what the kernel keeps of a thread's name */
 
-    snprintf(name, sizeof name, "api-%d", s->n_workers + 1);
-    thread_start(&s->workers[s->n_workers++], name, work, s);
+    *w = (struct http_worker){.server = s, .given = x};
+    must(pthread_cond_init(&w->wake, NULL) == 0);
+    snprintf(name, sizeof name, "api-%d", s->n_workers);
+    thread_start(&w->thread, name, work, w);
 }
 
 static bool enqueue(struct http_server *s, struct http_exchange *x)
 {
+    struct http_worker *w;
+
     WITH_LOCK(&s->lock);
+    w = s->idle;
     if (s->closed || s->n_queued >= HTTP_QUEUE_MAX)
         return false;
-    *s->last = x;
-    s->last = &x->next;
-    s->n_queued++;
-    if (s->n_queued > s->n_idle && s->n_workers < s->o.workers)
-        start_worker(s);
-    pthread_cond_signal(&s->work);
+    if (w) {
+        s->idle = w->below;
+        w->given = x;
+        pthread_cond_signal(&w->wake);
+    } else if (s->n_workers < s->o.workers) {
+        start_worker(s, x);
+    } else {
+        *s->last = x;
+        s->last = &x->next;
+        s->n_queued++;
+    }
     return true;
 }
 
@@ -172,8 +192,9 @@ static void free_server(struct http_server *s)
     loop_timer_free(s->last_call);
     loop_free(s->loop);
     free(s->listeners);
+    for (int i = 0; i < s->n_workers; i++)
+        pthread_cond_destroy(&s->workers[i].wake);
     free(s->workers);
-    pthread_cond_destroy(&s->work);
     lock_deinit(&s->lock);
     free(s);
 }
@@ -197,7 +218,6 @@ int http_server_start(const struct http_server_options *o, struct http_server **
     s->o.n_addresses = 0;
     s->last = &s->first;
     lock_init(&s->lock);
-    must(pthread_cond_init(&s->work, NULL) == 0);
     s->loop = loop_new();
     s->last_call = loop_timer_new(s->loop, end_waiting, s);
     r = listen_on_all(s, o, err);
@@ -222,10 +242,11 @@ void http_server_stop(struct http_server *s)
     loop_post(s->loop, stop_accepting, s);
     lock_take(&s->lock);
     s->closed = true;
-    pthread_cond_broadcast(&s->work);
+    for (struct http_worker *w = s->idle; w; w = w->below)
+        pthread_cond_signal(&w->wake);
     lock_give(&s->lock);
     for (int i = 0; i < s->n_workers; i++)
-        thread_join(&s->workers[i]);
+        thread_join(&s->workers[i].thread);
     loop_post(s->loop, bring_out_answers, s);
     thread_join(&s->io);
     free_server(s);

@@ -114,13 +114,24 @@ struct http_listener {
     int port;
 };
 
+/* One that waits lies on a stack: the one that ran last has its memory in the cache yet, and those
+ * below it need none for long. */
+struct http_worker {
+    struct http_server *server;
+    struct thread thread;
+    pthread_cond_t wake;
+    struct http_exchange *given; /* under lock */
+    struct http_worker *below;   /* on the stack; under lock */
+};
+
 struct http_server {
     struct http_server_options o; /* without the addresses */
     struct loop *loop;            /* of the I/O thread */
     struct evhttp *http;
     struct http_listener *listeners;
     size_t n_listeners;
-    struct thread io, *workers;
+    struct thread io;
+    struct http_worker *workers;
     int n_workers; /* under lock; when closed no more are added */
     struct http_conns conns;
     struct loop_timer
@@ -130,10 +141,9 @@ struct http_server {
 
     /* any thread, under lock */
     struct lock lock;
-    pthread_cond_t work;
-    struct http_exchange *first, **last;
+    struct http_worker *idle;            /* the stack of those that wait */
+    struct http_exchange *first, **last; /* exchanges that wait: nobody is idle then */
     size_t n_queued;
-    size_t n_idle; /* workers that wait for an exchange */
     bool closed;
 };
 

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "storage/head_read_priv.h"
+#include "storage/order_priv.h"
 #include "storage/samples_priv.h"
 #include "storage/storage_priv.h"
 
@@ -119,11 +120,6 @@ static struct picked *find_picked(const struct found *f, const struct block *b,
 
 /* ---- selecting ----------------------------------------------------------------------------- */
 
-static int compare_ids(const void *pa, const void *pb, void *arg)
-{
-    return head_compare_labels(arg, *(const series_id *)pa, *(const series_id *)pb);
-}
-
 /* apply, for reading. Keeps the series that have samples in the range, and notes what they have:
  * all under one hold of the lock, so that no half commit is seen. */
 static void mark_series(const struct found *f, struct ids *ids, unix_ms from, unix_ms to,
@@ -184,8 +180,8 @@ static void select_in_head(struct found *f, const struct matcher *const *ms, siz
         head_index_face(h, &face);
         select_ids(&face, ms, n_ms, &ids);
         few = ids.n <= SORTED_UNDER_LOCK;
-        if (few && ids.n > 0)
-            qsort_r(ids.v, ids.n, sizeof *ids.v, compare_ids, h);
+        if (few)
+            order_by_labels(h, ids.v, ids.n);
         mark_series(f, &ids, from, to, &marks);
         if (few) {
             for (size_t i = 0; i < ids.n; i++)
