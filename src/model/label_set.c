@@ -114,8 +114,7 @@ static struct label_set *pack(const struct label *const *places, size_t n)
 static bool is_tidy(const struct label *labels, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (labels[i].value.len == 0 ||
-            (i > 0 && str_cmp(labels[i - 1].name, labels[i].name) >= 0))
+        if (labels[i].value.len == 0 || (i > 0 && str_cmp(labels[i - 1].name, labels[i].name) >= 0))
             return false;
     return true;
 }
