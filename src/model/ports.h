@@ -147,6 +147,19 @@ struct series_reader {
     int (*label_values)(void *self, struct str name, const struct matcher *const *matchers,
                         size_t n_matchers, unix_ms from, unix_ms to,
                         void (*cb)(struct str value, void *arg), void *arg, struct err *err);
+
+    /*
+     * For who asks the same again and again; both are NULL with a reader that offers no such thing.
+     *
+     * park: the selection is not read until it is renewed or released. It holds nothing back
+     * meanwhile, and may be released when its reader is gone already.
+     * renew: true when the parked selection is now what select() would find at this moment with
+     * the same matchers and this range. False when it found something else, or might: the
+     * selection can only be released.
+     */
+    void (*park)(struct selection *s);
+    bool (*renew)(struct selection *s, const struct matcher *const *matchers, size_t n_matchers,
+                  unix_ms from, unix_ms to);
 };
 
 /* ---- exemplars and metadata: api <- storage ------------------------------------------------ */

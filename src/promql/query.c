@@ -47,6 +47,7 @@ void query_init(struct promql_query *q, const struct promql_expr *expr,
 
 void query_deinit(struct promql_query *q)
 {
+    standing_deinit(&q->standing);
     arena_deinit(&q->arena);
     columns_deinit(&q->columns);
     hist_buckets_deinit(&q->buckets);
@@ -58,6 +59,7 @@ struct promql_query *promql_prepare(const struct promql_expr *expr,
     struct promql_query *q = mem_alloc(sizeof *q);
 
     query_init(q, expr, opts);
+    q->stands = true;
     return q;
 }
 
@@ -326,6 +328,7 @@ static void eval_deinit(struct eval *e, struct promql_query *q)
     for (size_t i = 0; i < e->n_selections; i++)
         e->reader->release(e->selections[i]);
     mem_freep(&e->selections);
+    standing_park(&q->standing);
     for (size_t i = 0; i < e->n_labels; i++)
         label_set_unref(e->labels[i]);
     mem_freep(&e->labels);
@@ -362,6 +365,7 @@ int query_run(struct promql_query *q, const struct series_reader *reader, const 
         .stats = &result->stats,
         .columns = q->columns,
         .buckets = q->buckets,
+        .standing = q->stands && instant ? &q->standing : NULL,
         .counting = {.times = 1},
         .steps = grid->n,
         .explain = q->opts.explain ? &explain : NULL,

@@ -6,6 +6,7 @@
 #define TOCSIN_PROMQL_QUERY_PRIV_H
 
 #include "promql/eval_priv.h"
+#include "promql/standing_priv.h"
 
 struct promql_query {
     const struct promql_expr *expr;
@@ -13,6 +14,8 @@ struct promql_query {
     struct arena arena;
     struct columns columns;
     struct hist_buckets buckets;
+    bool stands; /* it is asked again and again */
+    struct standing standing;
 };
 
 void query_init(struct promql_query *q, const struct promql_expr *expr,

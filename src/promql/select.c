@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "model/sample.h"
 #include "promql/eval_priv.h"
+#include "promql/standing_priv.h"
 
 /* ---- asking the reader */
 
@@ -22,6 +23,27 @@ int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_
     *VEC_PUSH(e->selections, e->n_selections, e->cap_selections) = *ret;
     e->stats->series_read += (*ret)->n;
     return 0;
+}
+
+/* Of a selector that is written in the expression: its matchers are the same ones every time. */
+static int select_again(struct eval *e, const struct promql_node *selector, unix_ms from,
+                        unix_ms to, struct selection **ret, struct err *err)
+{
+    const struct matcher *const *ms = (const struct matcher *const *)selector->vector.matchers;
+    size_t n = selector->vector.n_matchers;
+    mono_ns began = clock_mono_ns();
+    int r;
+
+    *ret = e->standing ? standing_renew(e->standing, e->reader, ms, n, from, to) : NULL;
+    if (*ret) {
+        e->stats->select += clock_mono_ns() - began;
+        e->stats->series_read += (*ret)->n;
+        return 0;
+    }
+    r = eval_select(e, ms, n, from, to, ret, err);
+    if (r == 0 && e->standing && standing_keep(e->standing, e->reader, ms, *ret))
+        e->n_selections--;
+    return r;
 }
 
 static int read_series(struct eval *e, const struct selection *s, size_t i, unix_ms from,
@@ -132,47 +154,48 @@ static int source_fill(struct eval *e, struct vec *v, size_t i, struct row *row,
     return 0;
 }
 
-static int source_select(struct eval *e, struct source *s, const struct matcher *const *matchers,
-                         size_t n_matchers, const struct grid *grid, struct vec **ret,
-                         struct err *err)
+static struct vec *source_vec(struct eval *e, struct source *s, const struct grid *grid)
 {
     struct vec *v = arena_zalloc(e->arena, sizeof *v);
-    int r;
 
-    *v = (struct vec){.grid = grid, .fill = source_fill, .self = s};
-    s->counting = e->counting;
-    ranges_span(&s->ranges, grid, &s->from, &s->to);
-    r = eval_select(e, matchers, n_matchers, s->from, s->to, &s->selection, err);
-    if (r < 0)
-        return r;
-    v->n = s->selection->n;
+    *v = (struct vec){.n = s->selection->n, .grid = grid, .fill = source_fill, .self = s};
     v->metrics = metrics_of(e, s->selection);
-    *ret = v;
-    return 0;
+    return v;
 }
 
 int eval_selector(struct eval *e, const struct promql_node *node, const struct grid *grid,
                   bool timestamps, struct vec **ret, struct err *err)
 {
     struct source *s = arena_zalloc(e->arena, sizeof *s);
+    int r;
 
     s->timestamps = timestamps;
+    s->counting = e->counting;
     s->ranges.range = e->opts.lookback;
     s->ranges.offset = node->vector.shift.offset;
     s->ranges.fixed = shift_is_fixed(e, &node->vector.shift, &s->ranges.at);
-    return source_select(e, s, (const struct matcher *const *)node->vector.matchers,
-                         node->vector.n_matchers, grid, ret, err);
+    ranges_span(&s->ranges, grid, &s->from, &s->to);
+    r = select_again(e, node, s->from, s->to, &s->selection, err);
+    if (r == 0)
+        *ret = source_vec(e, s, grid);
+    return r;
 }
 
 int eval_sample_times(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,
                       const struct grid *grid, struct vec **ret, struct err *err)
 {
     struct source *s = arena_zalloc(e->arena, sizeof *s);
+    int r;
 
     s->timestamps = true;
     s->floats_only = true;
+    s->counting = e->counting;
     s->ranges.range = e->opts.lookback;
-    return source_select(e, s, matchers, n_matchers, grid, ret, err);
+    ranges_span(&s->ranges, grid, &s->from, &s->to);
+    r = eval_select(e, matchers, n_matchers, s->from, s->to, &s->selection, err);
+    if (r == 0)
+        *ret = source_vec(e, s, grid);
+    return r;
 }
 
 /* ---- range selectors */
@@ -242,8 +265,7 @@ int eval_matrix(struct eval *e, const struct promql_node *node, const struct gri
     ranges->load = matrix_load;
     ranges->self = s;
     if (ranges_span(ranges, grid, &s->from, &s->to)) {
-        r = eval_select(e, (const struct matcher *const *)selector->vector.matchers,
-                        selector->vector.n_matchers, s->from, s->to, &s->selection, err);
+        r = select_again(e, selector, s->from, s->to, &s->selection, err);
         if (r < 0)
             return r;
         ranges->n = s->selection->n;

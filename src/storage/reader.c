@@ -19,6 +19,8 @@
 #define SERIES_AT_A_TIME  1024  /* under one hold of a lock */
 #define SORTED_UNDER_LOCK 16384 /* series: about 10 ms */
 #define NO_PART           UINT32_MAX
+#define STANDING_MAX      4096 /* series of the head that match, where they are remembered */
+#define NEW_SERIES_MAX    256  /* since then, that are looked at one by one */
 
 /* A series in one block. */
 struct part {
@@ -44,6 +46,12 @@ struct found {
     struct part *parts;
     size_t n_parts, cap_parts;
     const struct label_set **labels; /* selection.labels */
+
+    /* So that it can be renewed: the series of the head that match, with samples in the range or
+     * not, in order of labels. */
+    struct ids matching;
+    bool knows_matching;
+    series_id seen; /* series from this one on were made later */
 
     /* while it is made */
     uint32_t *table; /* by hash: place in picked + 1 */
@@ -120,20 +128,27 @@ static struct picked *find_picked(const struct found *f, const struct block *b,
 
 /* ---- selecting ----------------------------------------------------------------------------- */
 
-/* apply, for reading. Keeps the series that have samples in the range, and notes what they have:
- * all under one hold of the lock, so that no half commit is seen. */
+/* apply, for reading. */
+static bool has_samples(const struct found *f, series_id id, unix_ms from, unix_ms to,
+                        struct head_mark *ret)
+{
+    const struct head *h = &f->st->head;
+
+    return head_mark(h, id, from, to, ret) &&
+           !head_all_deleted(h, id, from, to, stones_of(f->view->head_stones, id));
+}
+
+/* index, for reading. Keeps the series that have samples in the range, and notes what they have:
+ * all under one hold of `apply`, so that no half commit is seen. */
 static void mark_series(const struct found *f, struct ids *ids, unix_ms from, unix_ms to,
                         struct head_mark **ret)
 {
-    const struct stones *deleted = f->view->head_stones;
-    struct head *h = &f->st->head;
     struct head_mark *marks = mem_array(ids->n, sizeof *marks);
     size_t n = 0;
 
-    WITH_READ(&h->apply);
+    WITH_READ(&f->st->head.apply);
     for (size_t i = 0; i < ids->n; i++)
-        if (head_mark(h, ids->v[i], from, to, &marks[n]) &&
-            !head_all_deleted(h, ids->v[i], from, to, stones_of(deleted, ids->v[i])))
+        if (has_samples(f, ids->v[i], from, to, &marks[n]))
             ids->v[n++] = ids->v[i];
     ids->n = n;
     *ret = marks;
@@ -151,6 +166,17 @@ static void pick_from_head(struct found *f, series_id id, const struct head_mark
     p = pick(f, head_label_set(h, id), s->hash);
     p->id = id;
     p->mark = *mark;
+}
+
+/* index, for reading. */
+static void remember_matching(struct found *f, const struct ids *ids)
+{
+    if (ids->n > STANDING_MAX)
+        return;
+    for (size_t i = 0; i < ids->n; i++)
+        ids_push(&f->matching, ids->v[i]);
+    f->seen = f->st->head.next_id;
+    f->knows_matching = true;
 }
 
 /* Sorting and copying the labels of very many series takes long: who wants to make a series
@@ -182,6 +208,7 @@ static void select_in_head(struct found *f, const struct matcher *const *ms, siz
         few = ids.n <= SORTED_UNDER_LOCK;
         if (few)
             order_by_labels(h, ids.v, ids.n);
+        remember_matching(f, &ids);
         mark_series(f, &ids, from, to, &marks);
         if (few) {
             for (size_t i = 0; i < ids.n; i++)
@@ -279,8 +306,98 @@ static void reader_release(struct selection *s)
     free(f->labels);
     free(f->picked);
     free(f->parts);
+    ids_deinit(&f->matching);
     view_give(f->view);
     free(f);
+}
+
+/* ---- standing selections ------------------------------------------------------------------- */
+
+static void reader_park(struct selection *s)
+{
+    struct found *f = CONTAINER_OF(s, struct found, selection);
+
+    view_give(f->view);
+    f->view = NULL;
+}
+
+/* index, for reading. */
+static bool matches_all(const struct head *h, series_id id, const struct matcher *const *ms,
+                        size_t n_ms)
+{
+    size_t n = head_series(h, id)->n_labels;
+
+    for (size_t i = 0; i < n_ms; i++) {
+        struct str value = STR("");
+
+        for (size_t k = 0; k < n; k++)
+            if (str_eq(head_label(h, id, k).name, ms[i]->name))
+                value = head_label(h, id, k).value;
+        if (!matcher_matches(ms[i], value))
+            return false;
+    }
+    return true;
+}
+
+/* index, for reading. Whether one of the series that were made since may belong to it. */
+static bool has_newcomers(struct found *f, const struct matcher *const *ms, size_t n_ms)
+{
+    const struct head *h = &f->st->head;
+    series_id end = h->next_id;
+
+    if (end - f->seen > NEW_SERIES_MAX)
+        return true;
+    for (series_id id = f->seen; id < end; id++)
+        if (head_series(h, id) && matches_all(h, id, ms, n_ms))
+            return true;
+    f->seen = end;
+    return false;
+}
+
+/* apply, for reading. Notes anew what the series have; false when others than then have samples in
+ * the range. Numbers are not used twice: a series that was removed just has none. */
+static bool marks_again(struct found *f, unix_ms from, unix_ms to)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < f->matching.n; i++) {
+        series_id id = f->matching.v[i];
+        bool then = k < f->n && f->picked[k].id == id;
+        struct head_mark mark;
+
+        if (has_samples(f, id, from, to, &mark) != then)
+            return false;
+        if (then)
+            f->picked[k++].mark = mark;
+    }
+    return true;
+}
+
+static bool concerns_blocks(const struct view *v, unix_ms from, unix_ms to)
+{
+    for (size_t i = 0; i < v->n_blocks; i++)
+        if (v->blocks[i]->info.min_time <= to && v->blocks[i]->info.max_time >= from)
+            return true;
+    return false;
+}
+
+/* Only of what is in the head alone: questions about the newest samples. As in a select the view
+ * comes first: what is cut after it was taken is still in the head. */
+static bool reader_renew(struct selection *s, const struct matcher *const *ms, size_t n_ms,
+                         unix_ms from, unix_ms to)
+{
+    struct found *f = CONTAINER_OF(s, struct found, selection);
+
+    if (!f->knows_matching || f->n_parts > 0)
+        return false;
+    f->view = view_take(&f->st->views);
+    if (concerns_blocks(f->view, from, to))
+        return false;
+    WITH_READ(&f->st->head.index);
+    if (has_newcomers(f, ms, n_ms))
+        return false;
+    WITH_READ(&f->st->head.apply);
+    return marks_again(f, from, to);
 }
 
 static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_ms to,
@@ -516,6 +633,13 @@ static int reader_label_values(void *self, struct str name, const struct matcher
 void storage_reader_init(struct storage *st)
 {
     st->reader = (struct series_reader){
-        st, reader_select, reader_read, reader_release, reader_label_names, reader_label_values,
+        st,
+        reader_select,
+        reader_read,
+        reader_release,
+        reader_label_names,
+        reader_label_values,
+        reader_park,
+        reader_renew,
     };
 }
