@@ -57,6 +57,11 @@ static void rebuild_groups(struct alerts *a, unix_ns now)
     a->gauges_stale = true;
 }
 
+static unix_ns earliest(unix_ns x, unix_ns y)
+{
+    return x < y ? x : y;
+}
+
 /* ---- life ---------------------------------------------------------------------------------- */
 
 int alerts_new(const struct config *config, const struct keeper *keeper,
@@ -73,6 +78,7 @@ int alerts_new(const struct config *config, const struct keeper *keeper,
     a->generation = 1;
     a->last_now = a->blocked_until = a->gauges_at = now;
     a->next_sweep = now + SWEEP_INTERVAL;
+    a->texts_due = INT64_MAX;
     inhibit_init(a);
     metrics_init();
     r = journal_load(a, now, err);
@@ -154,6 +160,7 @@ static void see_clock(struct alerts *a, unix_ns now)
         a->blocked_until = now;
         a->held_until = earlier(a->held_until, back);
         a->next_sweep -= back;
+        a->texts_due = a->texts_due == INT64_MAX ? INT64_MAX : earlier(a->texts_due, back);
         a->gauges_at -= back;
         a->generation++;
         metrics_clock_step();
@@ -189,8 +196,8 @@ static bool stays_gone(const struct held *h, unix_ns now)
     return h->gone && repeats_end(h, now) && all_told(h);
 }
 
-/* A refresh that only moves the end of a firing alert stays in memory: at a start every firing
- * alert gets time to be reported anyway. */
+/* A refresh that only moves the end of a firing alert, or tells its value in other words, stays in
+ * memory: at a start every firing alert gets time to be reported anyway. */
 static bool needs_disk(const struct held *h, unix_ns now)
 {
     bool resolved = alert_is_resolved(h->posted, now);
@@ -198,14 +205,25 @@ static bool needs_disk(const struct held *h, unix_ns now)
     if (stays_gone(h, now))
         return false;
     return !h->alert || h->gone || h->dirty || h->saved_end != resolved ||
-           !alert_same_content(h->alert, h->posted) ||
+           h->alert->starts_at != h->posted->starts_at ||
+           (resolved && !alert_same_texts(h->alert, h->posted)) ||
            (resolved && h->alert->ends_at != h->posted->ends_at);
+}
+
+/* What is not written now has to be written some time. */
+static void see_texts(struct alerts *a, struct held *h, unix_ns now)
+{
+    if (h->write_posted || !h->alert || h->gone || alert_same_texts(h->alert, h->posted))
+        return;
+    h->old_texts = true;
+    a->texts_due = earliest(a->texts_due, now + TEXTS_INTERVAL);
 }
 
 static void take_posted(struct alerts *a, struct held *h, unix_ns now)
 {
     bool news = !repeats_end(h, now), over = stays_gone(h, now);
 
+    see_texts(a, h, now);
     if (!h->alert)
         take_seats(a, h);
     if (!over && (!h->alert || h->gone))
@@ -280,11 +298,6 @@ static void sweep(struct alerts *a, unix_ns now)
     silences_sweep(a, now);
 }
 
-static unix_ns earliest(unix_ns x, unix_ns y)
-{
-    return x < y ? x : y;
-}
-
 static unix_ns next_call(const struct alerts *a, unix_ns now)
 {
     const struct heap_node *first = heap_first(&a->timers);
@@ -292,6 +305,7 @@ static unix_ns next_call(const struct alerts *a, unix_ns now)
 
     if (a->n_dirty_alerts + a->n_dirty_entries > 0)
         next = earliest(next, a->blocked_until);
+    next = earliest(next, a->texts_due);
     if (next < a->blocked_until)
         next = a->blocked_until;
     if (next < a->held_until)

@@ -29,6 +29,8 @@
 #define SWEEP_INTERVAL (15 * 60 * NS_PER_S) /* between two looks for what may be forgotten */
 #define GONE_REMEMBERED                                                                            \
     (30 * 60 * NS_PER_S) /* of an alert that is over: Prometheus repeats ends for 15 min */
+#define TEXTS_INTERVAL                                                                             \
+    (5 * 60 * NS_PER_S)                /* texts of firing alerts, which change with every value */
 #define GAUGE_INTERVAL (5 * NS_PER_S)  /* counting all alerts by state is not free */
 #define CLOCK_NOISE    (10 * NS_PER_S) /* a smaller step back is threads reading the clock at once */
 #define BACKOFF_LEAST  (1 * NS_PER_S)  /* after a failure of sink or keeper, doubled up to ... */
@@ -72,6 +74,8 @@ struct held {
     bool saved_end; /* the record (there is one unless it is gone) says that it is resolved */
     bool dirty;     /* in alerts.dirty_alerts: a gone one is to be deleted, another one's end to be
                        saved */
+
+    bool old_texts; /* the record has other annotations or another URL than the alert */
 
     const struct alert *posted; /* of the post under way: reference, or NULL */
     bool write_posted;
@@ -145,6 +149,7 @@ struct alerts {
     size_t n_dirty_alerts, dirty_alerts_cap;
     struct log_entry **dirty_entries;
     size_t n_dirty_entries, dirty_entries_cap;
+    unix_ns texts_due; /* when records with old texts are written; INT64_MAX: there is none */
 
     unix_ns last_now;
     bool ticked;           /* since alerts_new() */
@@ -194,8 +199,8 @@ const struct alert *alert_merge(const struct alert *old, const struct alert *rep
 const struct alert *alert_with_end(const struct alert *a, unix_ns ends_at, bool timed_out);
 int alert_order(const struct alert *x, const struct alert *y); /* in messages */
 int label_set_order(const struct label_set *x,
-                    const struct label_set *y);                        /* of groups, same rule */
-bool alert_same_content(const struct alert *x, const struct alert *y); /* but for the end */
+                    const struct label_set *y);                      /* of groups, same rule */
+bool alert_same_texts(const struct alert *x, const struct alert *y); /* annotations and URL */
 bool alert_same_end(const struct alert *x, const struct alert *y,
                     unix_ns now); /* and both resolved */
 

@@ -2,7 +2,7 @@
 /*
  * What is pending stands in the two lists of dirty things and in the post under way; a write
  * carries all of it, the dirty things first: a posted alert that is dirty too has the last word
- * about its record.
+ * about its record. Texts of firing alerts that changed go along once in a while, all at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -79,9 +79,38 @@ static void add_entry(struct ops *o, const struct log_entry *e)
     add_op(o, TABLE_NFLOG, str_c(e->key), e->dead);
 }
 
-static void collect(const struct alerts *a, struct ops *o, unix_ns now)
+/* Whether the record of this alert is to be written for its texts alone. */
+static bool has_old_texts(const struct held *h)
 {
-    o->ops = mem_array(a->n_dirty_alerts + a->n_dirty_entries + a->n_posted + 1, sizeof *o->ops);
+    return h->old_texts && !h->dirty && !h->gone;
+}
+
+static size_t count_old_texts(const struct alerts *a)
+{
+    const struct held *h;
+    size_t n = 0;
+
+    for (size_t i = 0; (h = map_next(&a->held, &i));)
+        n += has_old_texts(h);
+    return n;
+}
+
+static void collect_texts(const struct alerts *a, struct ops *o)
+{
+    const struct held *h;
+
+    for (size_t i = 0; (h = map_next(&a->held, &i));)
+        if (has_old_texts(h))
+            add_alert(o, h, h->alert, h->saved_end, false);
+}
+
+static void collect(const struct alerts *a, struct ops *o, bool with_texts, unix_ns now)
+{
+    o->ops = mem_array(a->n_dirty_alerts + a->n_dirty_entries + a->n_posted +
+                           (with_texts ? count_old_texts(a) : 0) + 1,
+                       sizeof *o->ops);
+    if (with_texts)
+        collect_texts(a, o);
     for (size_t i = 0; i < a->n_dirty_entries; i++)
         add_entry(o, a->dirty_entries[i]);
     for (size_t i = 0; i < a->n_dirty_alerts; i++)
@@ -94,12 +123,23 @@ static void collect(const struct alerts *a, struct ops *o, unix_ns now)
     }
 }
 
-static void written(struct alerts *a, unix_ns now)
+static void texts_written(struct alerts *a)
 {
+    struct held *h;
+
+    for (size_t i = 0; (h = map_next(&a->held, &i));)
+        h->old_texts = false;
+    a->texts_due = INT64_MAX;
+}
+
+static void written(struct alerts *a, bool with_texts, unix_ns now)
+{
+    if (with_texts)
+        texts_written(a);
     for (size_t i = 0; i < a->n_dirty_alerts; i++) {
         struct held *h = a->dirty_alerts[i];
 
-        h->dirty = false;
+        h->dirty = h->old_texts = false;
         h->saved_end = true;
     }
     a->n_dirty_alerts = 0;
@@ -112,8 +152,10 @@ static void written(struct alerts *a, unix_ns now)
     for (size_t i = 0; i < a->n_posted; i++) {
         struct held *h = a->posted[i];
 
-        if (h->write_posted)
-            h->saved_end = alert_is_resolved(h->posted, now);
+        if (!h->write_posted)
+            continue;
+        h->saved_end = alert_is_resolved(h->posted, now);
+        h->old_texts = false;
     }
 }
 
@@ -121,17 +163,20 @@ int journal_write(struct alerts *a, unix_ns now, struct err *err)
 {
     CLEANUP(ops_deinit)
     struct ops o = {0};
+    bool with_texts = now >= a->texts_due;
     int r;
 
-    collect(a, &o, now);
-    if (o.n == 0)
+    collect(a, &o, with_texts, now);
+    if (o.n == 0) {
+        written(a, with_texts, now);
         return 0;
+    }
     r = a->keeper.write(a->keeper.self, o.ops, o.n, err);
     if (r < 0) {
         metrics_keeper_failed();
         return err_in(err, r, "state");
     }
-    written(a, now);
+    written(a, with_texts, now);
     return 0;
 }
 

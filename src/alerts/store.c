@@ -144,9 +144,9 @@ const struct alert *alert_merge(const struct alert *old, const struct alert *rep
     return copy_with(report, start, end, report->timed_out);
 }
 
-bool alert_same_content(const struct alert *x, const struct alert *y)
+bool alert_same_texts(const struct alert *x, const struct alert *y)
 {
-    return x->starts_at == y->starts_at && label_set_eq(x->annotations, y->annotations) &&
+    return label_set_eq(x->annotations, y->annotations) &&
            strcmp(x->generator_url, y->generator_url) == 0;
 }
 

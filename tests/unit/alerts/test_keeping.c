@@ -154,26 +154,80 @@ static void a_refresh_that_only_moves_the_end_is_not_written(void **state)
     assert_int_equal(w.writes, 1);
     world_post(
         &w, "alertname=A job=x @start=0 @end=300 @note=more; alertname=B job=x @start=0 @end=300");
-    assert_int_equal(w.writes, 2);
-    assert_int_equal(w.ops, 3); /* A has other annotations */
+    assert_int_equal(w.writes, 1); /* A has other annotations: later */
     world_run(&w, world_time(40));
     writes = w.writes;
-    assert_int_equal(writes, 3); /* the log */
+    assert_int_equal(writes, 2); /* the log */
     world_post(&w, "alertname=A job=x @start=0 @end=40");
-    assert_int_equal(w.writes, 4);
+    assert_int_equal(w.writes, 3);
     world_post(&w, "alertname=A job=x @start=0 @end=40");
-    assert_int_equal(w.writes, 4);
+    assert_int_equal(w.writes, 3);
     w.now = world_time(45);
     world_post(&w, "alertname=A job=x @start=0 @end=45"); /* a later end */
-    assert_int_equal(w.writes, 5);
+    assert_int_equal(w.writes, 4);
     world_post(&w, "alertname=A job=x @start=0 @end=900"); /* fires again */
-    assert_int_equal(w.writes, 6);
+    assert_int_equal(w.writes, 5);
     w.now = world_time(50);
     world_post(&w, "alertname=A job=x @start=45 @end=900"); /* the starts are merged, 0 stays */
-    assert_int_equal(w.writes, 6);
+    assert_int_equal(w.writes, 5);
     world_post(&w, "alertname=A job=x @start=950 @end=990");
-    assert_int_equal(w.writes, 7);
+    assert_int_equal(w.writes, 6);
     world_deinit(&w);
+}
+
+/* Whether a record of an alert says `text`. */
+static bool is_saved(const struct world *w, const char *text)
+{
+    const struct kept *k;
+
+    for (size_t i = 0; (k = map_next(&w->records, &i));)
+        if (strcmp(k->table, "alert") == 0 && memmem(k->value.p, k->value.len, text, strlen(text)))
+            return true;
+    return false;
+}
+
+static void new_texts_of_firing_alerts_are_written_together_within_minutes(void **state)
+{
+    struct world w;
+    size_t writes, ops;
+
+    world_init(&w, plain);
+    world_post(&w, "alertname=A job=x @note=one" LONG "; alertname=B job=x @note=one" LONG
+                   "; alertname=C job=x @note=one" LONG);
+    world_run(&w, world_time(40));
+    writes = w.writes;
+    ops = w.ops;
+    world_post(&w, "alertname=A job=x @start=0 @note=two" LONG
+                   "; alertname=B job=x @start=0 @note=two" LONG);
+    w.now = world_time(100);
+    world_post(&w, "alertname=A job=x @start=0 @note=three" LONG);
+    world_run(&w, world_time(339));
+    assert_int_equal(w.writes, writes);
+    assert_false(is_saved(&w, "three"));
+    world_run(&w, world_time(341));
+    assert_int_equal(w.writes, writes + 1);
+    assert_int_equal(w.ops, ops + 2);
+    assert_true(is_saved(&w, "one") && is_saved(&w, "two") && is_saved(&w, "three"));
+    world_run(&w, world_time(2000));
+    assert_int_equal(w.writes, writes + 1);
+    world_post(&w, "alertname=B job=x @start=0 @end=2000 @note=four");
+    assert_true(is_saved(&w, "four")); /* an end is written at once, with its texts */
+    world_deinit(&w);
+}
+
+static void new_texts_that_a_crash_swallows_take_nothing_else_along(void **state)
+{
+    static const struct act acts[] = {
+        {0, POST, "alertname=A job=x @note=one @end=100"},
+        {60, POST, "alertname=A job=x @start=0 @note=two @end=160"},
+        {70, RESTART, NULL},
+        {120, POST, "alertname=A job=x @start=0 @note=three @end=400"},
+        {130, RESTART, NULL},
+        {380, POST, "alertname=A job=x @start=0 @note=three @end=5000"},
+        {4000, END, NULL},
+    };
+
+    world_play(plain, acts, "30 d/0 {job=\"x\"} first notification: A+\n");
 }
 
 static void alerts_with_equal_fingerprints_are_kept_apart(void **state)
@@ -635,6 +689,8 @@ int main(void)
         cmocka_unit_test(an_end_that_was_reported_stays_an_end_over_a_restart),
         cmocka_unit_test(after_a_restart_with_the_clock_set_back_ends_and_repetitions_hold),
         cmocka_unit_test(a_refresh_that_only_moves_the_end_is_not_written),
+        cmocka_unit_test(new_texts_of_firing_alerts_are_written_together_within_minutes),
+        cmocka_unit_test(new_texts_that_a_crash_swallows_take_nothing_else_along),
         cmocka_unit_test(alerts_with_equal_fingerprints_are_kept_apart),
         cmocka_unit_test(log_entries_are_forgotten_when_they_are_old_and_their_group_is_gone),
         cmocka_unit_test(the_log_entry_of_a_living_group_is_not_forgotten),
