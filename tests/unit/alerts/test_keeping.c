@@ -223,8 +223,8 @@ static void new_texts_that_a_crash_swallows_take_nothing_else_along(void **state
         {70, RESTART, NULL},
         {120, POST, "alertname=A job=x @start=0 @note=three @end=400"},
         {130, RESTART, NULL},
-        {380, POST, "alertname=A job=x @start=0 @note=three @end=5000"},
-        {4000, END, NULL},
+        {380, POST, "alertname=A job=x @start=0 @note=four @end=5000"},
+        {3000, END, NULL},
     };
 
     world_play(plain, acts, "30 d/0 {job=\"x\"} first notification: A+\n");
