@@ -22,6 +22,8 @@ static void alert_free(struct active_alert *a)
 {
     label_set_unref(a->labels);
     label_set_unref(a->annotations);
+    for (size_t i = 0; i < ALERT_SERIES; i++)
+        label_set_unref(a->written[i]);
     free(a);
 }
 
@@ -180,30 +182,33 @@ static int64_t step_all(struct rule *rule, unix_ns ts)
 
 /* ---- ALERTS and ALERTS_FOR_STATE */
 
-static int write_series(struct rules *r, struct rule *rule, struct batch *b,
-                        const struct active_alert *a, const char *name, const char *state,
-                        const struct sample_row *sample, struct err *err)
+static const struct label_set *series_labels(struct active_alert *a, enum alert_series which)
 {
     CLEANUP(label_builder_deinit) struct label_builder lb = {0};
-    CLEANUP(label_set_unrefp) const struct label_set *ls = NULL;
 
+    if (a->written[which])
+        return a->written[which];
     label_builder_init(&lb, a->labels);
-    label_builder_set(&lb, LABEL_NAME, str_c(name));
-    if (state)
-        label_builder_set(&lb, STR("alertstate"), str_c(state));
-    ls = label_builder_build(&lb);
-    return output_add(r, rule, b, ls, sample, err);
+    label_builder_set(&lb, LABEL_NAME,
+                      which == ALERT_FOR_STATE ? STR("ALERTS_FOR_STATE") : STR("ALERTS"));
+    if (which != ALERT_FOR_STATE)
+        label_builder_set(&lb, STR("alertstate"),
+                          which == ALERT_FIRING ? STR("firing") : STR("pending"));
+    a->written[which] = label_builder_build(&lb);
+    return a->written[which];
 }
 
-static int write_alert(struct rules *r, struct rule *rule, struct batch *b,
-                       const struct active_alert *a, unix_ms t, struct err *err)
+static int write_alert(struct rules *r, struct rule *rule, struct batch *b, struct active_alert *a,
+                       unix_ms t, struct err *err)
 {
     struct sample_row present = {.t = t, .v = 1};
     struct sample_row since = {.t = t, .v = (double)(a->active_at / NS_PER_S)};
-    int status = write_series(r, rule, b, a, "ALERTS",
-                              a->state == RULE_FIRING ? "firing" : "pending", &present, err);
+    enum alert_series state = a->state == RULE_FIRING ? ALERT_FIRING : ALERT_PENDING;
+    int status = output_add(r, rule, b, series_labels(a, state), &present, err);
 
-    return status < 0 ? status : write_series(r, rule, b, a, "ALERTS_FOR_STATE", NULL, &since, err);
+    if (status < 0)
+        return status;
+    return output_add(r, rule, b, series_labels(a, ALERT_FOR_STATE), &since, err);
 }
 
 /* ---- one run */
@@ -212,7 +217,7 @@ int alerting_apply(struct rules *r, struct group *g, struct rule *rule,
                    const struct promql_result *result, unix_ns ts, struct batch *b, struct err *err)
 {
     CLEANUP(found_list_deinit) struct found_list found = {0};
-    const struct active_alert *a;
+    struct active_alert *a;
     int64_t active;
     int status = find_all(r, g, rule, result, ts, &found, err);
 

@@ -44,6 +44,13 @@ struct output {
     bool stored;  /* storage has samples of it, so that it has to end some day */
 };
 
+enum alert_series {
+    ALERT_PENDING, /* ALERTS{alertstate="pending"} */
+    ALERT_FIRING,
+    ALERT_FOR_STATE,
+    ALERT_SERIES
+};
+
 struct active_alert {
     const struct label_set *labels; /* its identity */
     const struct label_set *annotations;
@@ -52,6 +59,8 @@ struct active_alert {
     unix_ns active_at, fired_at, resolved_at, keep_firing_since, last_sent_at;
     double value;
     uint64_t run; /* in which it was last among the results */
+    const struct label_set
+        *written[ALERT_SERIES]; /* the series about it, each from its first use */
 };
 
 struct rule {

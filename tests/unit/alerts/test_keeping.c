@@ -212,6 +212,8 @@ static void new_texts_of_firing_alerts_are_written_together_within_minutes(void 
     assert_int_equal(w.writes, writes + 1);
     world_post(&w, "alertname=B job=x @start=0 @end=2000 @note=four");
     assert_true(is_saved(&w, "four")); /* an end is written at once, with its texts */
+    world_post(&w, "alertname=B job=x @start=0 @end=2000 @note=five");
+    assert_true(is_saved(&w, "five"));
     world_deinit(&w);
 }
 
