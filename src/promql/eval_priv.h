@@ -195,7 +195,7 @@ struct eval {
 
     struct selection **selections; /* to be released at the end: they own labels */
     size_t n_selections, cap_selections;
-    struct standing *standing; /* of a question that is asked again, or NULL */
+    struct standing *standing;       /* of a question that is asked again, or NULL */
     const struct label_set **labels; /* references to be given back at the end */
     size_t n_labels, cap_labels;
 
