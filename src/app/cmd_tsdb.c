@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/cmd_tsdb_priv.h"
@@ -23,6 +24,8 @@
 struct tsdb_options {
     const char *data_path;
     const char *output, *start, *end, *match;
+    struct flag_list labels;
+    bool dry_run;
 };
 
 #define AT(field) offsetof(struct tsdb_options, field)
@@ -33,7 +36,15 @@ struct tsdb_options {
             "The data directory of a tocsin that does not run.", "已停止的 tocsin 的数据目录。" \
     }
 
-static const struct flag import_flags[] = {DATA_PATH};
+static const struct flag import_flags[] = {
+    DATA_PATH,
+    {"label", FLAG_LIST, AT(labels), NULL,
+     "name=value, put on every series of OpenMetrics text. May be given several times.",
+     "name=value，加到 OpenMetrics 文本的每个序列上。可重复给出。"},
+    {"dry-run", FLAG_SWITCH, AT(dry_run), NULL,
+     "Read and check everything, print what would be stored, store nothing.",
+     "只读取和检查，打印将存入的数量，不写入。"},
+};
 
 static const struct flag export_flags[] = {
     DATA_PATH,
@@ -53,12 +64,12 @@ static const struct flag export_flags[] = {
 
 static const struct flag_set tsdb_set = {
     .usage_en =
-        "tocsin tsdb import [flags] BLOCK...\ntocsin tsdb export [flags] --output=FOLDER\n"
+        "tocsin tsdb import [flags] SOURCE...\ntocsin tsdb export [flags] --output=FOLDER\n"
         "tocsin tsdb verify DIR\ntocsin tsdb repair [--dry-run] DIR\n\n"
         "Takes over samples from Prometheus, and hands samples over to it, as blocks of its\n"
         "database; looks for damage, repairs it. tocsin must not run on the data directory meanwhile.\n"
         "`tocsin tsdb import --help` and so on say more.",
-    .usage_zh = "tocsin tsdb import [参数] 数据块...\ntocsin tsdb export [参数] --output=目录\n"
+    .usage_zh = "tocsin tsdb import [参数] 来源...\ntocsin tsdb export [参数] --output=目录\n"
                 "tocsin tsdb verify 目录\ntocsin tsdb repair [--dry-run] 目录\n\n"
                 "以 Prometheus 数据块的形式导入或导出样本；检查并修复损坏。\n"
                 "期间 tocsin 不得在该数据目录上运行。\n"
@@ -69,18 +80,23 @@ static const struct flag_set tsdb_set = {
 
 static const struct flag_set import_set = {
     .usage_en =
-        "tocsin tsdb import [flags] BLOCK...\n\n"
-        "Reads blocks of Prometheus' database (folders with index, chunks, meta.json), or all blocks\n"
-        "of a folder, and stores their samples. Where tocsin has a sample of the same series and\n"
-        "time already, that one stays. A damaged block is refused as a whole. Prometheus' log (wal)\n"
-        "is not read: stop Prometheus or take a snapshot first. Samples older than the retention\n"
-        "time go when the server runs.",
+        "tocsin tsdb import [flags] SOURCE...\n\n"
+        "Stores samples from elsewhere. A source is\n"
+        "  a block of Prometheus' database (a folder with index, chunks, meta.json), or a folder of\n"
+        "  blocks;\n"
+        "  a file of OpenMetrics text, or - for standard input: every sample has its time, the last\n"
+        "  line is # EOF.\n"
+        "Where tocsin has a sample of the same series and time already, that one stays; blocks that\n"
+        "were imported before are left out: to import twice does no harm. A damaged block is refused\n"
+        "as a whole, and so is a file of text with an error. Samples older than the retention time\n"
+        "go when the server runs.",
     .usage_zh =
-        "tocsin tsdb import [参数] 数据块...\n\n"
-        "读取 Prometheus 数据块（含 index、chunks、meta.json 的目录），或某目录下的全部数据块，\n"
-        "并存储其中的样本。同一序列同一时刻已有样本时，保留原有的。损坏的数据块整块拒绝。\n"
-        "不读取 Prometheus 的 wal：请先停止 Prometheus 或做快照。超过保留时间的样本\n"
-        "会在服务运行时清除。",
+        "tocsin tsdb import [参数] 来源...\n\n"
+        "存入别处的样本。来源可以是：\n"
+        "  Prometheus 数据块（含 index、chunks、meta.json 的目录），或存放数据块的目录；\n"
+        "  OpenMetrics 文本文件，或用 - 表示标准输入：每个样本须带时间戳，最后一行为 # EOF。\n"
+        "同一序列同一时刻已有样本时，保留原有的；导入过的数据块会跳过：重复导入没有害处。\n"
+        "损坏的数据块整块拒绝，有错误的文本文件整个拒绝。超过保留时间的样本会在服务运行时清除。",
     .flags = import_flags,
     .n_flags = ARRAY_LEN(import_flags),
     .tail_en = EXIT_CODES_EN,
@@ -122,6 +138,17 @@ static struct storage *open_storage(const struct tsdb_options *o, struct err *er
     return st;
 }
 
+/* An export must not make a data directory where there is none. */
+static int must_exist(const struct tsdb_options *o, struct err *err)
+{
+    CLEANUP(buf_free) struct buf path = {0};
+
+    buf_addf(&path, "%s/" FOLDER_SAMPLES, o->data_path);
+    if (access(path.p, F_OK) < 0)
+        return err_set(err, -errno, "--storage.tsdb.path %s: %m", o->data_path);
+    return 0;
+}
+
 static int close_storage(struct storage *st, int code)
 {
     struct err err = {0};
@@ -139,99 +166,202 @@ static void print_counts(const struct prom_counts *c)
                "%llu 个数据块，%llu 个序列，%llu 个样本，其中直方图 %llu 个\n"),
            (unsigned long long)c->blocks, (unsigned long long)c->series,
            (unsigned long long)c->samples, (unsigned long long)c->histograms);
+    if (c->known > 0 || c->blocks_known > 0)
+        printf(say("left out, for they are there already: %llu blocks, %llu samples\n",
+                   "已存在而跳过：%llu 个数据块，%llu 个样本\n"),
+               (unsigned long long)c->blocks_known, (unsigned long long)c->known);
 }
 
 /* ---- import -------------------------------------------------------------------------------- */
 
-struct paths {
-    char **v;
+enum source_kind { SOURCE_BLOCK, SOURCE_TEXT };
+
+struct sources {
+    struct source {
+        enum source_kind kind;
+        char *path;
+    } * v;
     size_t n, cap;
 };
 
-static void paths_deinit(struct paths *p)
+static void sources_deinit(struct sources *s)
 {
-    for (size_t i = 0; i < p->n; i++)
-        free(p->v[i]);
-    free(p->v);
+    for (size_t i = 0; i < s->n; i++)
+        free(s->v[i].path);
+    free(s->v);
 }
 
-static bool is_block(const char *dir)
+static void add_source(struct sources *s, enum source_kind kind, const char *path)
+{
+    *VEC_PUSH(s->v, s->n, s->cap) = (struct source){kind, mem_strdup(path)};
+}
+
+static bool has(const char *dir, const char *name)
 {
     CLEANUP(buf_free) struct buf path = {0};
 
-    buf_addf(&path, "%s/meta.json", dir);
+    buf_addf(&path, "%s/%s", dir, name);
     return access(path.p, F_OK) == 0;
 }
 
-/* Names of blocks are in order of time. */
 static int is_no_dot(const struct dirent *d)
 {
     return d->d_name[0] != '.';
 }
 
-static int find_blocks(const char *dir, struct paths *out, struct err *err)
+/* Names of blocks are in order of time. */
+static int find_blocks(const char *dir, struct sources *out, struct err *err)
 {
     struct dirent **names = NULL;
-    size_t before = out->n;
-    int n;
+    int n = scandir(dir, &names, is_no_dot, alphasort);
 
-    if (is_block(dir)) {
-        *VEC_PUSH(out->v, out->n, out->cap) = mem_strdup(dir);
-        return 0;
-    }
-    n = scandir(dir, &names, is_no_dot, alphasort);
     if (n < 0)
         return err_set(err, -errno, "%s: %m", dir);
     for (int i = 0; i < n; i++) {
-        struct buf path = {0};
+        CLEANUP(buf_free) struct buf path = {0};
 
         buf_addf(&path, "%s/%s", dir, names[i]->d_name);
-        if (!strstr(names[i]->d_name, ".tmp") && is_block(path.p))
-            *VEC_PUSH(out->v, out->n, out->cap) = buf_take(&path);
-        buf_free(&path);
+        if (!strstr(names[i]->d_name, ".tmp") && has(path.p, "meta.json"))
+            add_source(out, SOURCE_BLOCK, path.p);
         free(names[i]);
     }
     free(names);
-    if (out->n == before)
-        return err_set(err, -ENOENT, "%s: neither a block nor a folder with blocks", dir);
     return 0;
+}
+
+static int find_sources(const char *path, struct sources *out, struct err *err)
+{
+    size_t before = out->n;
+    struct stat st;
+    int r = 0;
+
+    if (strcmp(path, "-") != 0 && stat(path, &st) < 0)
+        return err_set(err, -errno, "%s: %m", path);
+    if (strcmp(path, "-") == 0 || !S_ISDIR(st.st_mode))
+        add_source(out, SOURCE_TEXT, path);
+    else if (has(path, "meta.json"))
+        add_source(out, SOURCE_BLOCK, path);
+    else
+        r = find_blocks(path, out, err);
+    if (r == 0 && out->n == before)
+        r = err_set(err, -ENOENT, "%s: neither a block nor a folder with blocks", path);
+    return r;
+}
+
+/* Shows on a terminal how far it is. */
+static void show_progress(void *arg, const char *what, uint64_t done, uint64_t of)
+{
+    int *shown = arg, now = of ? (int)(100.0 * (double)done / (double)of) : (int)(done >> 20);
+
+    if (now == *shown)
+        return;
+    *shown = now;
+    fprintf(stderr, "\r\033[K%s: %d%s", what, now, of ? " %" : " MiB");
+}
+
+static int import_one(struct storage *st, const struct source *s,
+                      const struct prom_import_options *o, struct prom_counts *counts,
+                      struct err *err)
+{
+    switch (s->kind) {
+    case SOURCE_BLOCK: return prom_import_block(st, s->path, o, counts, err);
+    case SOURCE_TEXT: return prom_import_openmetrics(st, s->path, o, counts, err);
+    }
+    return 0;
+}
+
+/* One after the other; what of one cannot be stored does not keep the others back. */
+static int import_all(struct storage *st, const struct sources *sources,
+                      struct prom_import_options *o)
+{
+    CLEANUP(buf_free) struct buf report = {0};
+    struct prom_counts counts = {0};
+    int shown = -1, code = EXIT_OK;
+
+    o->report = &report;
+    if (isatty(STDERR_FILENO))
+        o->progress = show_progress;
+    o->progress_arg = &shown;
+    for (size_t i = 0; i < sources->n; i++) {
+        struct err err = {0};
+        int r = import_one(st, &sources->v[i], o, &counts, &err);
+
+        if (shown >= 0)
+            fputs("\r\033[K", stderr);
+        shown = -1;
+        if (report.len > 0)
+            fputs(report.p, stderr);
+        buf_reset(&report);
+        if (r < 0) {
+            command_complain(&err);
+            code = EXIT_FAILED;
+        }
+    }
+    if (o->dry_run)
+        fputs(say("nothing is stored, it would be: ", "未写入，将存入："), stdout);
+    print_counts(&counts);
+    return code;
+}
+
+static int read_labels(const struct flag_list *texts, struct label *labels, struct err *err)
+{
+    for (size_t i = 0; i < texts->n; i++) {
+        struct str value = str_c(texts->items[i]), name;
+
+        if (!strchr(texts->items[i], '='))
+            return err_set(err, -EINVAL, "--label: \"%s\" is not name=value", texts->items[i]);
+        name = str_cut(&value, '=');
+        if (!label_name_is_valid(name) || !str_is_utf8(value) || value.len == 0)
+            return err_set(err, -EINVAL, "--label: \"%s\" is not name=value", texts->items[i]);
+        labels[i] = (struct label){name, value};
+    }
+    return 0;
+}
+
+/* A dry run must not make a data directory where there is none: it goes without. */
+static int import_into(const struct tsdb_options *o, const struct sources *sources,
+                       struct prom_import_options *how, struct err *err)
+{
+    struct storage *st = NULL;
+
+    if (!how->dry_run || must_exist(o, NULL) == 0) {
+        st = open_storage(o, err);
+        if (!st)
+            return -1;
+    }
+    return st ? close_storage(st, import_all(st, sources, how)) : import_all(st, sources, how);
 }
 
 static int import(int argc, char **argv)
 {
-    CLEANUP(paths_deinit) struct paths blocks = {0};
+    CLEANUP(sources_deinit) struct sources sources = {0};
     struct tsdb_options o = {0};
-    struct prom_counts counts = {0};
+    struct label labels[ARRAY_LEN(o.labels.items)];
+    struct prom_import_options how = {.labels = labels};
     struct err err = {0};
-    struct storage *st;
-    int code, n = command_flags(&import_set, argc, argv, &o, &code);
+    int code, r = 0, n = command_flags(&import_set, argc, argv, &o, &code);
 
     if (n < 0)
         return code;
-    if (n == 0) {
-        fputs(say("tocsin: expected `tsdb import BLOCK...`\n",
-                  "tocsin：用法是 `tsdb import 数据块...`\n"),
-              stderr);
+    if (n == 0 || read_labels(&o.labels, labels, &err) < 0) {
+        if (n > 0)
+            command_complain(&err);
+        else
+            fputs(say("tocsin: expected `tsdb import SOURCE...`\n",
+                      "tocsin：用法是 `tsdb import 来源...`\n"),
+                  stderr);
         return EXIT_USAGE;
     }
-    for (int i = 0; i < n; i++)
-        if (find_blocks(argv[i], &blocks, &err) < 0) {
-            command_complain(&err);
-            return EXIT_FAILED;
-        }
-    st = open_storage(&o, &err);
-    if (!st) {
+    how.n_labels = o.labels.n;
+    how.dry_run = o.dry_run;
+    for (int i = 0; i < n && r == 0; i++)
+        r = find_sources(argv[i], &sources, &err);
+    code = r == 0 ? import_into(&o, &sources, &how, &err) : -1;
+    if (code < 0) {
         command_complain(&err);
         return EXIT_FAILED;
     }
-    code = EXIT_OK;
-    for (size_t i = 0; i < blocks.n; i++)
-        if (prom_import_block(st, blocks.v[i], &counts, &err) < 0) {
-            command_complain(&err);
-            code = EXIT_FAILED;
-        }
-    print_counts(&counts);
-    return close_storage(st, code);
+    return code;
 }
 
 /* ---- export -------------------------------------------------------------------------------- */
@@ -278,17 +408,6 @@ static int read_options(const struct tsdb_options *o, struct prom_export_options
         e->n_matchers = (*ret_expr)->root->vector.n_matchers;
     }
     return r;
-}
-
-/* An export must not make a data directory where there is none. */
-static int must_exist(const struct tsdb_options *o, struct err *err)
-{
-    CLEANUP(buf_free) struct buf path = {0};
-
-    buf_addf(&path, "%s/" FOLDER_SAMPLES, o->data_path);
-    if (access(path.p, F_OK) < 0)
-        return err_set(err, -errno, "--storage.tsdb.path %s: %m", o->data_path);
-    return 0;
 }
 
 static int export(int argc, char **argv)

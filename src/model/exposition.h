@@ -50,6 +50,8 @@ struct exposition_reader {
     size_t line; /* from 1, of the entry read last */
     enum exposition_format format;
     bool seen_eof;
+    bool more; /* set by the caller: the page is a piece of whole lines, the next one gets the same
+                  reader; "# EOF" may be still to come */
     enum metric_type family_type; /* of the last TYPE line, for normalising le and quantile */
     struct str family_name;
 };

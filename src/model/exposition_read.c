@@ -478,7 +478,9 @@ int exposition_next(struct exposition_reader *r, struct exposition_entry *ret, s
     skip_empty_lines(r, &c);
     if (c.p == c.end) {
         r->pos = r->page.len;
-        return text || r->seen_eof ? 0 : exposition_error(r, err, "page does not end with # EOF");
+        return text || r->seen_eof || r->more
+                   ? 0
+                   : exposition_error(r, err, "page does not end with # EOF");
     }
     r->line++;
     e = read_line(r, &c, ret, err);

@@ -18,8 +18,18 @@ struct prom_deleted {
     unix_ms min, max;
 };
 
+/* What meta.json says. */
+struct prom_meta {
+    char ulid[PROM_ULID_LEN + 1]; /* "" when there is none */
+    unix_ms min, end;             /* of samples; the end is not included */
+    bool is_late;                 /* its samples came out of order: later ones may be elsewhere */
+};
+
+int prom_meta_read(const char *dir, struct prom_meta *ret, struct err *err);
+
 struct prom_block {
     char *dir;
+    struct prom_meta meta;
     struct prom_index index;
     struct str *files; /* of chunks, in order of their numbers */
     size_t n_files, cap_files;

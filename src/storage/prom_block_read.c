@@ -78,7 +78,29 @@ static int open_chunks(struct prom_block *b, struct err *err)
     return 0;
 }
 
-static int check_meta(const char *dir, struct err *err)
+static bool is_ulid(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!((s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'A' && s.p[i] <= 'Z')))
+            return false;
+    return s.len == PROM_ULID_LEN;
+}
+
+static void parse_meta(const struct json *doc, struct prom_meta *ret)
+{
+    struct str ulid = json_text(json_get(doc, "ulid"));
+    const struct json *hints = json_get(json_get(doc, "compaction"), "hints");
+
+    *ret = (struct prom_meta){.min = json_int(json_get(doc, "minTime")),
+                              .end = json_int(json_get(doc, "maxTime"))};
+    if (is_ulid(ulid))
+        memcpy(ret->ulid, ulid.p, PROM_ULID_LEN);
+    for (size_t i = 0; i < json_len(hints); i++)
+        ret->is_late = ret->is_late ||
+                       str_eq(json_text(json_at(hints, i)), STR("from-out-of-order"));
+}
+
+int prom_meta_read(const char *dir, struct prom_meta *ret, struct err *err)
 {
     CLEANUP(buf_free) struct buf path = {0};
     CLEANUP(buf_free) struct buf text = {0};
@@ -95,6 +117,7 @@ static int check_meta(const char *dir, struct err *err)
     if (json_int(json_get(doc, "version")) != 1)
         return err_set(err, -ENOTSUP, "meta.json: version %lld is not known, only 1",
                        (long long)json_int(json_get(doc, "version")));
+    parse_meta(doc, ret);
     return 0;
 }
 
@@ -158,7 +181,7 @@ static int open_index(struct prom_block *b, struct err *err)
 int prom_block_open(const char *dir, struct prom_block **ret, struct err *err)
 {
     CLEANUP(prom_block_freep) struct prom_block *b = mem_zalloc(sizeof *b);
-    int r = check_meta(dir, err);
+    int r = prom_meta_read(dir, &b->meta, err);
 
     b->dir = mem_strdup(dir);
     if (r == 0)

@@ -17,8 +17,6 @@
 #include "model/ports.h"
 #include "storage/prom_index_priv.h"
 
-#define PROM_ULID_LEN 26
-
 struct prom_symbol {
     struct str text; /* owned by the struct: it stands behind it */
     uint32_t seen;   /* number in the order of coming */

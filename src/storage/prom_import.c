@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a Prometheus block to one of ours. The series are gone through twice: first for the pairs of
- * labels, which a block begins with, then for the samples. The block is marked as one of late
- * samples: so it may lie anywhere in time, and what is there already goes first.
+ * labels, which a block begins with, then for the samples.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "storage/block_writer_priv.h"
+#include "storage/late_block_priv.h"
 #include "storage/prom_block_priv.h"
+#include "storage/prom_imported_priv.h"
 #include "storage/samples_priv.h"
-#include "storage/storage_priv.h"
 
 struct import {
     struct storage *st;
+    const struct prom_import_options *o;
     struct prom_block *from;
     uint64_t *keys; /* pairs: name in the upper half, value in the lower; sorted */
     size_t n_keys, cap_keys, sorted_keys;
@@ -95,6 +95,7 @@ static int note_pairs(struct import *im, struct err *err)
 
 /* ---- samples ------------------------------------------------------------------------------- */
 
+/* w NULL: only counts. */
 static void write_series(struct import *im, struct block_writer *w)
 {
     const struct prom_series *s = &im->series;
@@ -109,19 +110,23 @@ static void write_series(struct import *im, struct block_writer *w)
         pairs[i] = (uint32_t)(found - im->keys);
         labels[i] = im->pairs[pairs[i]];
     }
-    set = label_set_new(labels, s->n_labels);
-    block_writer_series(w, label_set_stable_hash(set), pairs, s->n_labels);
-    block_writer_samples(w, &im->columns);
-    block_writer_series_end(w);
-    label_set_unref(set);
+    if (w) {
+        set = label_set_new(labels, s->n_labels);
+        block_writer_series(w, label_set_stable_hash(set), pairs, s->n_labels);
+        block_writer_samples(w, &im->columns);
+        block_writer_series_end(w);
+        label_set_unref(set);
+    }
     im->counts.series++;
     im->counts.samples += im->columns.n;
     for (size_t i = 0; im->columns.histograms && i < im->columns.n; i++)
         im->counts.histograms += im->columns.histograms[i] != NULL;
 }
 
-static int write_all(struct import *im, struct block_writer *w, struct err *err)
+static int write_all(void *self, struct block_writer *w, struct err *err)
 {
+    struct import *im = self;
+
     for (uint32_t i = 0; i < im->from->index.n_series; i++) {
         int r = prom_index_series(&im->from->index, i, &im->series, err);
 
@@ -132,57 +137,66 @@ static int write_all(struct import *im, struct block_writer *w, struct err *err)
             return r;
         if (im->columns.n > 0)
             write_series(im, w);
+        if (im->o->progress)
+            im->o->progress(im->o->progress_arg, im->from->dir, i + 1, im->from->index.n_series);
     }
     return 0;
 }
 
-/* turn. Nothing stays of a block that could not be completed, or would be empty. */
-static int write_block(struct import *im, struct err *err)
+/* Whether the block was imported before. A memory that is lost is told, and no reason to stop. */
+static bool is_known(const struct import *im)
 {
-    const struct block_info info = {.level = 1, .flags = BLOCK_LATE};
-    struct storage *st = im->st;
-    CLEANUP(buf_free) struct buf path = {0};
-    struct block_writer w;
-    struct block *block;
-    int r;
+    struct err err = {0};
+    bool known = false;
 
-    storage_path(st, STORAGE_FOLDER_BLOCKS, st->next_block, &path);
-    r = block_writer_open(&w, st->ops, path.p, im->pairs, im->n_keys, err);
-    if (r < 0)
-        return r;
-    r = write_all(im, &w, err);
-    if (r < 0 || im->counts.series == 0) {
-        block_writer_abort(&w);
-        return r;
-    }
-    r = block_writer_finish(&w, &info, err);
-    if (r == 0)
-        r = block_open(path.p, st->next_block, &st->damage, &block, err);
-    if (r < 0)
-        return r;
-    st->next_block++;
-    im->counts.blocks++;
-    views_change(&st->views, NULL, 0, &block, 1, false, 0);
-    return 0;
+    if (!im->st || !im->from->meta.ulid[0])
+        return false;
+    if (prom_imported_has(im->st, str_c(im->from->meta.ulid), &known, &err) < 0 && im->o->report)
+        buf_addf(im->o->report, "%s\n", err.msg);
+    return known;
 }
 
-int prom_import_block(struct storage *st, const char *dir, struct prom_counts *counts,
-                      struct err *err)
+static int take_samples(struct import *im, struct err *err)
 {
-    CLEANUP(import_deinit) struct import im = {.st = st};
+    int r = note_pairs(im, err);
+
+    if (r < 0)
+        return r;
+    if (im->o->dry_run)
+        return write_all(im, NULL, err);
+    r = late_block_write(im->st, im->pairs, im->n_keys, write_all, im, err);
+    if (r < 0)
+        return r;
+    return im->from->meta.ulid[0] ? prom_imported_add(im->st, str_c(im->from->meta.ulid), err) : 0;
+}
+
+void prom_counts_add(struct prom_counts *sum, const struct prom_counts *more)
+{
+    sum->blocks += more->blocks;
+    sum->series += more->series;
+    sum->samples += more->samples;
+    sum->histograms += more->histograms;
+    sum->known += more->known;
+    sum->blocks_known += more->blocks_known;
+}
+
+int prom_import_block(struct storage *st, const char *dir, const struct prom_import_options *o,
+                      struct prom_counts *counts, struct err *err)
+{
+    CLEANUP(import_deinit) struct import im = {.st = st, .o = o};
     int r = prom_block_open(dir, &im.from, err);
 
-    if (r == 0)
-        r = note_pairs(&im, err);
-    if (r == 0) {
-        WITH_LOCK(&st->turn);
-        r = write_block(&im, err);
+    if (r == 0 && is_known(&im)) {
+        counts->blocks_known++;
+        if (o->report)
+            buf_addf(o->report, "%s: already imported\n", dir);
+        return 0;
     }
+    if (r == 0)
+        r = take_samples(&im, err);
     if (r < 0)
         return err_in(err, r, "%s", dir);
-    counts->blocks += im.counts.blocks;
-    counts->series += im.counts.series;
-    counts->samples += im.counts.samples;
-    counts->histograms += im.counts.histograms;
+    im.counts.blocks = im.counts.series > 0;
+    prom_counts_add(counts, &im.counts);
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "storage/wire_priv.h"
 
+#define PROM_ULID_LEN       26 /* letters of a block's name */
 #define PROM_INDEX_MAGIC    UINT32_C(0xbaaad700)
 #define PROM_INDEX_VERSION  2
 #define PROM_INDEX_HEAD     5  /* bytes: magic, version */

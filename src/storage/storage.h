@@ -28,6 +28,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "model/duration.h"
+#include "model/label_set.h"
 #include "model/ports.h"
 
 struct file_ops;
@@ -250,15 +251,40 @@ int storage_repair(const char *dir, const struct storage_repair *o, struct stora
 struct prom_counts {
     uint64_t blocks, series, samples; /* series are counted once a block */
     uint64_t histograms;              /* of the samples */
+    uint64_t known;                   /* left out: there is one of that series and time already */
+    uint64_t blocks_known;            /* left out: they were imported before */
+};
+
+void prom_counts_add(struct prom_counts *sum, const struct prom_counts *more);
+
+struct prom_import_options {
+    bool dry_run; /* reads and checks everything and counts what would be stored; stores
+                     nothing. The storage may be NULL then */
+    const struct label *labels; /* OpenMetrics: put on every series, in place of its own */
+    size_t n_labels;
+    struct buf *report; /* or NULL: gets a line for each thing that was left out */
+    /* or NULL. Told now and then how many bytes of `what` are read; `of` 0: not known */
+    void (*progress)(void *progress_arg, const char *what, uint64_t done, uint64_t of);
+    void *progress_arg;
 };
 
 /*
  * Takes the samples of one Prometheus block (a folder with meta.json) into a block of the storage's
  * own; adds to *counts. Where the storage has a sample of the same series and time, that one stays.
- * All or nothing: -EBADMSG and where the damage is, or -ENOTSUP, leave the storage as it was.
+ * All or nothing: -EBADMSG and where the damage is, or -ENOTSUP, leave the storage as it was. A
+ * block that was imported before is left out and reported.
  */
-int prom_import_block(struct storage *st, const char *dir, struct prom_counts *counts,
-                      struct err *err);
+int prom_import_block(struct storage *st, const char *dir, const struct prom_import_options *o,
+                      struct prom_counts *counts, struct err *err);
+
+/*
+ * Takes the samples of OpenMetrics text ("-": of standard input), each of which must have its time.
+ * Series and samples may come in any order. -EINVAL and "file:line: why"; of a file nothing is
+ * stored then, of standard input what stood millions of samples before may be.
+ */
+int prom_import_openmetrics(struct storage *st, const char *path,
+                            const struct prom_import_options *o, struct prom_counts *counts,
+                            struct err *err);
 
 struct prom_export_options {
     const char *out;  /* folder, made when absent; each block becomes a folder below it */

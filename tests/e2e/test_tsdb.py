@@ -1,6 +1,7 @@
 """Samples go from Prometheus' blocks into tocsin and back; promtool and a real Prometheus agree with what comes out."""
 
 import glob
+import gzip
 import json
 import os
 import shutil
@@ -115,6 +116,44 @@ def test_a_damaged_block_is_refused_and_the_others_are_stored(world):
     answer = world.run("tsdb", "import", "--storage.tsdb.path=" + data(world), folder)
     assert answer.returncode == 1 and "checksum differs" in answer.stderr, answer
     assert answer.stdout.startswith("1 blocks, 99 series, 7972 samples"), answer
+
+
+TEXT = os.path.join(SHARED, "conformance", "promql", "golden", "demo.om.gz")
+
+
+def test_openmetrics_text_becomes_what_promtool_makes_of_it(world):
+    if skipped("promtool") or not os.path.exists(TEXT):
+        return
+    with gzip.open(TEXT, "rt") as f:
+        text = f.read()
+    path = world.write("demo.om", text)
+    theirs, ours = os.path.join(world.folder, "theirs"), os.path.join(world.folder, "ours")
+    os.makedirs(theirs + "/wal")
+    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", path, theirs], capture_output=True, check=True)
+    assert "47222 samples" in tsdb(world, "import", "--dry-run", path) and not os.path.exists(data(world))
+    assert tsdb(world, "import", path).startswith("1 blocks, 99 series, 47222 samples")
+    again = tsdb(world, "import", path)
+    assert again.startswith("0 blocks, 0 series, 0 samples") and "0 blocks, 47222 samples" in again, again
+    tsdb(world, "export", "--output=" + ours)
+    assert dump(ours) == dump(theirs)
+
+
+def test_a_block_is_imported_once(world):
+    if skipped(BLOCKS % "demo"):
+        return
+    tsdb(world, "import", BLOCKS % "demo")
+    answer = world.run("tsdb", "import", "--storage.tsdb.path=" + data(world), BLOCKS % "demo")
+    assert answer.returncode == 0 and "already imported" in answer.stderr, answer
+    assert answer.stdout.startswith("0 blocks, 0 series, 0 samples"), answer
+
+
+def test_text_with_a_fault_is_refused_with_its_line(world):
+    path = world.write("bad.om", "a 1 10\nb 2\n# EOF\n")
+    assert "bad.om:2: expected a time" in tsdb(world, "import", path, code=1)
+    assert "name=value" in tsdb(world, "import", "--label=x", path, code=2)
+    world.write("tocsin.yml", CONFIG)
+    world.start()
+    assert "in use by another process" in tsdb(world, "import", path, code=1)
 
 
 def ask(url, expression, **parameters):

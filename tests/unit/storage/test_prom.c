@@ -365,7 +365,7 @@ static struct storage *import_from(const char *data, const char *block, int expe
     struct storage_options o = manual_options();
     struct storage *st = must_open(data, &o, NULL);
     struct err err = {0};
-    int r = prom_import_block(st, block, counts, &err);
+    int r = prom_import_block(st, block, &(struct prom_import_options){0}, counts, &err);
 
     if (r != expected)
         fail_msg("import: %d %s", r, err.msg);
@@ -512,7 +512,7 @@ static uint64_t hand_over(struct storage *from, const char *data, uint64_t *ret_
         char path[512];
 
         snprintf(path, sizeof path, "%s/%.*s", out, STR_ARG(ulid));
-        if (prom_import_block(to, path, &imported, &err) < 0)
+        if (prom_import_block(to, path, &(struct prom_import_options){0}, &imported, &err) < 0)
             fail_msg("import: %s", err.msg);
     }
     assert_memory_equal(&exported, &imported, sizeof exported);
@@ -608,7 +608,7 @@ static void import_folder(struct storage *st, const char *folder)
         if (strlen(e->d_name) != PROM_ULID_LEN)
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (prom_import_block(st, path, &counts, &err) < 0)
+        if (prom_import_block(st, path, &(struct prom_import_options){0}, &counts, &err) < 0)
             fail_msg("import: %s", err.msg);
     }
     closedir(d);
