@@ -84,6 +84,8 @@ static const struct flag_set import_set = {
         "Stores samples from elsewhere. A source is\n"
         "  a block of Prometheus' database (a folder with index, chunks, meta.json), or a folder of\n"
         "  blocks;\n"
+        "  the data directory of a Prometheus that does not run: its blocks, then what it has in wal\n"
+        "  and wbl only, the last hours;\n"
         "  a file of OpenMetrics text, or - for standard input: every sample has its time, the last\n"
         "  line is # EOF.\n"
         "Where tocsin has a sample of the same series and time already, that one stays; blocks that\n"
@@ -94,6 +96,7 @@ static const struct flag_set import_set = {
         "tocsin tsdb import [参数] 来源...\n\n"
         "存入别处的样本。来源可以是：\n"
         "  Prometheus 数据块（含 index、chunks、meta.json 的目录），或存放数据块的目录；\n"
+        "  已停止的 Prometheus 的数据目录：先读数据块，再读仅在 wal、wbl 中的最近几小时；\n"
         "  OpenMetrics 文本文件，或用 - 表示标准输入：每个样本须带时间戳，最后一行为 # EOF。\n"
         "同一序列同一时刻已有样本时，保留原有的；导入过的数据块会跳过：重复导入没有害处。\n"
         "损坏的数据块整块拒绝，有错误的文本文件整个拒绝。超过保留时间的样本会在服务运行时清除。",
@@ -174,26 +177,30 @@ static void print_counts(const struct prom_counts *c)
 
 /* ---- import -------------------------------------------------------------------------------- */
 
-enum source_kind { SOURCE_BLOCK, SOURCE_TEXT };
+enum source_kind { SOURCE_BLOCK, SOURCE_WAL, SOURCE_TEXT };
 
 struct sources {
     struct source {
         enum source_kind kind;
         char *path;
+        int lock; /* of Prometheus, or -1 */
     } * v;
     size_t n, cap;
 };
 
 static void sources_deinit(struct sources *s)
 {
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; i < s->n; i++) {
         free(s->v[i].path);
+        if (s->v[i].lock >= 0)
+            close(s->v[i].lock);
+    }
     free(s->v);
 }
 
 static void add_source(struct sources *s, enum source_kind kind, const char *path)
 {
-    *VEC_PUSH(s->v, s->n, s->cap) = (struct source){kind, mem_strdup(path)};
+    *VEC_PUSH(s->v, s->n, s->cap) = (struct source){kind, mem_strdup(path), -1};
 }
 
 static bool has(const char *dir, const char *name)
@@ -229,6 +236,20 @@ static int find_blocks(const char *dir, struct sources *out, struct err *err)
     return 0;
 }
 
+/* The log comes last: what is in a block is not taken from it. */
+static int find_data(const char *dir, struct sources *out, struct err *err)
+{
+    int lock = -1, r = has(dir, "wal") ? prom_data_lock(dir, &lock, err) : 0;
+
+    if (r == 0)
+        r = find_blocks(dir, out, err);
+    if (r == 0 && has(dir, "wal")) {
+        add_source(out, SOURCE_WAL, dir);
+        out->v[out->n - 1].lock = lock;
+    }
+    return r;
+}
+
 static int find_sources(const char *path, struct sources *out, struct err *err)
 {
     size_t before = out->n;
@@ -242,7 +263,7 @@ static int find_sources(const char *path, struct sources *out, struct err *err)
     else if (has(path, "meta.json"))
         add_source(out, SOURCE_BLOCK, path);
     else
-        r = find_blocks(path, out, err);
+        r = find_data(path, out, err);
     if (r == 0 && out->n == before)
         r = err_set(err, -ENOENT, "%s: neither a block nor a folder with blocks", path);
     return r;
@@ -265,6 +286,7 @@ static int import_one(struct storage *st, const struct source *s,
 {
     switch (s->kind) {
     case SOURCE_BLOCK: return prom_import_block(st, s->path, o, counts, err);
+    case SOURCE_WAL: return prom_import_wal(st, s->path, o, counts, err);
     case SOURCE_TEXT: return prom_import_openmetrics(st, s->path, o, counts, err);
     }
     return 0;

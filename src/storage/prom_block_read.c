@@ -2,11 +2,8 @@
 #include "storage/prom_block_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "storage/prom_chunk_priv.h"
+#include "storage/prom_file_priv.h"
 #include "storage/samples_priv.h"
 
 #define META_MAX    ((size_t)16 << 20)   /* bytes; names of parents make it long */
@@ -22,38 +20,6 @@
 #define FILES_MAX   100000 /* of 512 MiB each */
 
 /* ---- files --------------------------------------------------------------------------------- */
-
-static int map_file(const char *dir, const char *name, struct str *ret, struct err *err)
-{
-    CLEANUP(buf_free) struct buf path = {0};
-    struct stat st;
-    void *p = NULL;
-    int fd, r = 0;
-
-    buf_addf(&path, "%s/%s", dir, name);
-    fd = open(path.p, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(err, -errno, "open: %m");
-    if (fstat(fd, &st) < 0)
-        r = err_set(err, -errno, "stat: %m");
-    else if (!S_ISREG(st.st_mode))
-        r = err_set(err, -EINVAL, "it is no file");
-    else if (st.st_size > 0) {
-        p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED)
-            r = err_set(err, -errno, "map: %m");
-    }
-    close(fd);
-    if (r == 0)
-        *ret = str_n(p, p ? (size_t)st.st_size : 0);
-    return r;
-}
-
-static void unmap(struct str s)
-{
-    if (s.p)
-        munmap((void *)s.p, s.len);
-}
 
 /* Numbered from 1 without a gap. */
 static int open_chunks(struct prom_block *b, struct err *err)
@@ -65,7 +31,7 @@ static int open_chunks(struct prom_block *b, struct err *err)
         int r;
 
         snprintf(name, sizeof name, "chunks/%06u", i);
-        r = map_file(b->dir, name, &bytes, err);
+        r = prom_file_map(b->dir, name, &bytes, err);
         if (r == -ENOENT)
             break;
         if (r < 0)
@@ -171,7 +137,7 @@ static int read_deleted(struct prom_block *b, struct err *err)
 
 static int open_index(struct prom_block *b, struct err *err)
 {
-    int r = map_file(b->dir, "index", &b->index.bytes, err);
+    int r = prom_file_map(b->dir, "index", &b->index.bytes, err);
 
     if (r == 0)
         r = prom_index_open(&b->index, err);
@@ -200,9 +166,9 @@ void prom_block_free(struct prom_block *b)
     if (!b)
         return;
     prom_index_deinit(&b->index);
-    unmap(b->index.bytes);
+    prom_file_unmap(b->index.bytes);
     for (size_t i = 0; i < b->n_files; i++)
-        unmap(b->files[i]);
+        prom_file_unmap(b->files[i]);
     free(b->files);
     free(b->deleted);
     free(b->dir);

@@ -13,25 +13,24 @@
 #include "base/file.h"
 #include "base/hash.h"
 
-#define FILE_NAME "imported"
-#define FILE_MAX  ((size_t)64 << 20) /* bytes: two million blocks */
-#define FIRST     "tocsin imported 1\n"
-#define LAST      "checksum %08x\n"
-#define LAST_LEN  18 /* bytes */
+#define FILE_MAX ((size_t)64 << 20) /* bytes: two million blocks */
+#define FIRST    "tocsin imported 1\n"
+#define LAST     "checksum %08x\n"
+#define LAST_LEN 18 /* bytes */
 
-static void path_of(const struct storage *st, struct buf *out)
+static void path_of(const char *dir, struct buf *out)
 {
-    buf_addf(out, "%s/" FILE_NAME, st->dir);
+    buf_addf(out, "%s/" PROM_IMPORTED_FILE, dir);
 }
 
 /* The lines before the checksum; empty when there is no file, -EBADMSG when it is damaged. */
-static int load(const struct storage *st, struct buf *out, struct err *err)
+static int load(const char *dir, struct buf *out, struct err *err)
 {
     CLEANUP(buf_free) struct buf path = {0};
     CLEANUP(buf_free) struct buf last = {0};
     int r;
 
-    path_of(st, &path);
+    path_of(dir, &path);
     r = file_read(path.p, FILE_MAX, out, err);
     if (r == -ENOENT)
         return 0;
@@ -49,11 +48,18 @@ static int load(const struct storage *st, struct buf *out, struct err *err)
                    path.p);
 }
 
+int prom_imported_check(const char *dir, struct err *err)
+{
+    CLEANUP(buf_free) struct buf text = {0};
+
+    return load(dir, &text, err);
+}
+
 int prom_imported_has(const struct storage *st, struct str ulid, bool *ret, struct err *err)
 {
     CLEANUP(buf_free) struct buf text = {0};
     struct str rest;
-    int r = load(st, &text, err);
+    int r = load(st->dir, &text, err);
 
     if (r < 0)
         return r;
@@ -68,7 +74,7 @@ int prom_imported_add(const struct storage *st, struct str ulid, struct err *err
 {
     CLEANUP(buf_free) struct buf path = {0};
     CLEANUP(buf_free) struct buf text = {0};
-    int r = load(st, &text, err);
+    int r = load(st->dir, &text, err);
 
     if (r < 0 && r != -EBADMSG)
         return r;
@@ -76,6 +82,6 @@ int prom_imported_add(const struct storage *st, struct str ulid, struct err *err
         buf_add_c(&text, FIRST);
     buf_addf(&text, STR_FMT "\n", STR_ARG(ulid));
     buf_addf(&text, LAST, hash_crc32c(0, text.p, text.len));
-    path_of(st, &path);
+    path_of(st->dir, &path);
     return file_write_atomic(path.p, buf_str(&text), err);
 }

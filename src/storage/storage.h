@@ -286,6 +286,19 @@ int prom_import_openmetrics(struct storage *st, const char *path,
                             const struct prom_import_options *o, struct prom_counts *counts,
                             struct err *err);
 
+/*
+ * Takes what a Prometheus has in its head: the newest checkpoint of `dir`/wal, the log behind it, and
+ * wbl. Samples before the end of the newest block that was imported are left out (they are in it),
+ * and so is what the storage has. Half a record at the end is told and no error; -EBADMSG when
+ * segments are damaged: the rest of each is left out, all else is stored.
+ */
+int prom_import_wal(struct storage *st, const char *dir, const struct prom_import_options *o,
+                    struct prom_counts *counts, struct err *err);
+
+/* Keeps a Prometheus from starting on its data directory, until *ret is closed; -1 when it has no
+ * lock file. -EBUSY while one runs. */
+int prom_data_lock(const char *dir, int *ret, struct err *err);
+
 struct prom_export_options {
     const char *out;  /* folder, made when absent; each block becomes a folder below it */
     unix_ms from, to; /* both included */

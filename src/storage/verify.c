@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "storage/prom_imported_priv.h"
 #include "storage/section_file_priv.h"
 #include "storage/storage_priv.h"
 
@@ -299,6 +300,10 @@ static int check_others(struct verify *v, struct err *err)
             count_file(v, name, &st);
             if (st.st_size > 0)
                 tell(v, name, PART_LOCK, 0, (uint64_t)st.st_size, "");
+        } else if (strcmp(name, PROM_IMPORTED_FILE) == 0) {
+            count_file(v, name, &st);
+            if (prom_imported_check(v->dir, NULL) < 0)
+                tell(v, name, PART_FILE, 0, (uint64_t)st.st_size, "");
         } else if (!is_known) {
             tell(v, name, PART_UNKNOWN, 0, 0, "");
         }

@@ -165,6 +165,57 @@ def ask(url, expression, **parameters):
         raise AssertionError("%s: %s" % (url, e.read().decode())) from e
 
 
+WALS = os.path.join(SHARED, "conformance", "api", "tsdb", "wal_%s")
+
+
+def test_a_log_becomes_what_promtool_dumps(world):
+    if skipped("promtool", WALS % "float"):
+        return
+    for name in ("float", "histogram"):
+        out = os.path.join(world.folder, "out_" + name)
+        with open(WALS % name + "/dump.txt") as f:
+            wanted = sorted(f.read().splitlines())
+        tsdb(world, "import", WALS % name)
+        tsdb(world, "export", "--output=" + out)
+        assert [line for line in dump(out) if not line.split("} ")[1].startswith("{")] == wanted
+        shutil.rmtree(data(world))
+
+
+def test_a_site_moves_over_and_loses_nothing(world):
+    """A Prometheus that scrapes itself is killed; what it had comes along: a block and the hours that are in its log only."""
+    if skipped("prometheus", "promtool"):
+        return
+    port, theirs, ours = free_port(), os.path.join(world.folder, "prometheus"), os.path.join(world.folder, "ours")
+    with gzip.open(TEXT, "rt") as f:
+        text = world.write("demo.om", f.read())
+    os.mkdir(theirs)
+    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", text, theirs], capture_output=True, check=True)
+    config = world.write("prometheus.yml", CONFIG + "scrape_configs: [{job_name: self, static_configs: [{targets: ['127.0.0.1:%d']}]}]\n" % port)
+    help_text = subprocess.run(["prometheus", "--help"], capture_output=True, text=True, timeout=PATIENCE)
+    lock = ["--storage.tsdb.use-lockfile"] if "use-lockfile" in help_text.stdout + help_text.stderr else []  # Debian's needs it
+    process = subprocess.Popen(
+        ["prometheus", *lock, "--config.file=" + config, "--storage.tsdb.path=" + theirs, "--storage.tsdb.retention.time=100y",
+         "--web.listen-address=127.0.0.1:%d" % port], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    world.children.append(process)
+
+    def scraped():
+        try:
+            return ask("http://127.0.0.1:%d" % port, "count_over_time(up[1m]) > 3")
+        except (OSError, AssertionError):  # it is not ready
+            return False
+
+    world.wait("samples", scraped)
+    assert "a Prometheus runs on it" in tsdb(world, "import", theirs, code=1)
+    process.kill()
+    process.wait()
+    tsdb(world, "import", theirs)
+    assert tsdb(world, "import", theirs).startswith("0 blocks, 0 series, 0 samples")
+    tsdb(world, "export", "--output=" + ours)
+    wanted = dump(theirs)
+    assert sum('"up"' in line for line in wanted) >= 4 and len(wanted) > 47222
+    assert dump(ours) == wanted
+
+
 def test_tocsin_and_prometheus_answer_the_same_from_it(world):
     if skipped("prometheus", BLOCKS % "demo"):
         return
