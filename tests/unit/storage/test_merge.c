@@ -472,7 +472,7 @@ static void import(struct storage *from, struct storage *to)
         char path[512];
 
         snprintf(path, sizeof path, "%s/%.*s", out, STR_ARG(name));
-        if (prom_import_block(to, path, &imported, &err) < 0)
+        if (prom_import_block(to, path, &(struct prom_import_options){0}, &imported, &err) < 0)
             fail_msg("import: %s", err.msg);
     }
     buf_free(&names);
