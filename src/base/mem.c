@@ -82,7 +82,7 @@ void *mem_grow(void *items, size_t *cap, size_t size)
     return items;
 }
 
-#define ARENAS_LEAST 2
+#define ARENAS_LEAST 4
 #define ARENAS_MOST  8
 
 void mem_few_arenas(void)
