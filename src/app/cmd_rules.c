@@ -9,6 +9,7 @@
 
 #include "app/flags.h"
 #include "base/buf.h"
+#include "base/quote.h"
 #include "rules/rules.h"
 
 #define VALUES_MAX 32 /* parameters that one command line sets */
@@ -144,10 +145,8 @@ struct values {
 static bool collect(const struct rules_options_line *o, struct values *vs)
 {
     if (*o->job) {
-        buf_add_c(&vs->selector, "job=\"");
-        for (const char *p = o->job; *p; p++)
-            buf_addf(&vs->selector, *p == '"' || *p == '\\' ? "\\%c" : "%c", *p);
-        buf_add_byte(&vs->selector, '"');
+        buf_add_c(&vs->selector, "job=");
+        quote_add_go(&vs->selector, str_c(o->job));
         vs->v[vs->n++] = (struct template_value){STR("selector"), buf_str(&vs->selector)};
     }
     if (*o->threshold)

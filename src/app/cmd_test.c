@@ -5,7 +5,6 @@
 #include "app/commands.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +16,6 @@
 #include "model/duration.h"
 #include "rules/rules.h"
 #include "storage/storage.h"
-
-#define TREE_DEPTH 8 /* open folders while a store is removed */
 
 struct test_options {
     struct flag_list run, features;
@@ -69,17 +66,6 @@ static unix_ms far_ahead(void *arg)
     return INT64_MAX / 2; /* a test may be about any time */
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st, (void)kind, (void)at;
-    return remove(path);
-}
-
-static void remove_tree(const char *dir)
-{
-    nftw(dir, remove_one, TREE_DEPTH, FTW_DEPTH | FTW_PHYS);
-}
-
 static int open_store(void *self, struct sample_sink *samples, struct series_reader *reader,
                       struct err *err)
 {
@@ -96,7 +82,7 @@ static int open_store(void *self, struct sample_sink *samples, struct series_rea
         return err_set(err, -errno, "%s: %m", t->dir);
     r = storage_open(t->dir, &o, &t->storage, NULL, err);
     if (r < 0) {
-        remove_tree(t->dir);
+        file_remove_tree(t->dir);
         return r;
     }
     *samples = *storage_sink(t->storage);
@@ -109,7 +95,7 @@ static void close_store(void *self)
     struct testing *t = self;
 
     storage_close(t->storage, NULL);
-    remove_tree(t->dir);
+    file_remove_tree(t->dir);
 }
 
 /* ---- what is said */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #define DIR_MODE   0750
 #define FILE_MODE  0640
+#define WALK_FDS   16    /* folders that are open while a tree is walked */
 #define READ_PIECE 65536 /* bytes asked for at once: files in /proc do not tell their size */
 
 static void close_fd(int *fd)
@@ -149,4 +151,14 @@ int secret_read(const char *direct, const char *file, struct buf *ret, struct er
     if (r == 0)
         buf_add_str(ret, str_trim(buf_str(&content)));
     return r;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+void file_remove_tree(const char *path)
+{
+    (void)nftw(path, remove_one, WALK_FDS, FTW_DEPTH | FTW_PHYS);
 }

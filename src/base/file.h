@@ -21,6 +21,9 @@ int secret_read(const char *direct, const char *file, struct buf *ret, struct er
  */
 int file_write_atomic(const char *path, struct str content, struct err *err);
 
+/* Removes a folder and all that is in it, as far as that can be done; links are not followed. */
+void file_remove_tree(const char *path);
+
 int file_make_dirs(const char *path, struct err *err); /* mkdir -p, mode 0750 */
 
 #endif

@@ -95,15 +95,6 @@ static void read_external_labels(struct decoder *d, const struct yaml_node *node
 
 /* ---- global -------------------------------------------------------------------------------- */
 
-static int at_most_one(struct decoder *d, const struct yaml_node *node, const char *one,
-                       const char *other)
-{
-    if (has_key(node, one) && has_key(node, other))
-        return decoder_fail(d, place_of(node, other), "at most one of %s & %s must be configured",
-                            one, other);
-    return 0;
-}
-
 /* Of receivers that are not carried out; still a file that Alertmanager refuses is refused. */
 static int check_pairs(struct decoder *d, const struct yaml_node *node)
 {

@@ -36,8 +36,7 @@ static int check_webhook(struct decoder *d, void *object, const struct yaml_node
     if (!is_given(w->url) && !is_given(w->url_file))
         return decoder_fail(d, node, "one of url or url_file must be configured");
     if (is_given(w->url) && is_given(w->url_file))
-        return decoder_fail(d, place_of(node, "url_file"),
-                            "at most one of url & url_file must be configured");
+        return at_most_one(d, node, "url", "url_file");
     if (has_key(node, "cluster") && w->format != WEBHOOK_KUBESPHERE)
         return decoder_fail(d, place_of(node, "cluster"),
                             "\"cluster\" has a meaning only with \"format: "
@@ -91,15 +90,6 @@ static void read_is_english(struct decoder *d, const struct yaml_node *node, voi
     *(bool *)value = english;
     if (!english && !(node->kind == YAML_SCALAR && str_eq(node->text, STR("zh"))))
         decoder_expected(d, node, "zh or en");
-}
-
-static int at_most_one(struct decoder *d, const struct yaml_node *node, const char *a,
-                       const char *b)
-{
-    if (has_key(node, a) && has_key(node, b))
-        return decoder_fail(d, place_of(node, b), "at most one of %s & %s must be configured", a,
-                            b);
-    return 0;
 }
 
 static int check_robot(struct decoder *d, void *object, const struct yaml_node *node, void *parent)

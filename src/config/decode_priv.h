@@ -122,6 +122,9 @@ bool is_text(struct decoder *d, const struct yaml_node *node);
 /* The value of a key for its place, or the block itself when the key is not there. */
 const struct yaml_node *place_of(const struct yaml_node *block, const char *key);
 bool has_key(const struct yaml_node *block, const char *key); /* with a value */
+/* For checks: -EINVAL when both keys have a value. */
+int at_most_one(struct decoder *d, const struct yaml_node *block, const char *one,
+                const char *other);
 static inline bool is_given(const char *text)
 {
     return text && *text;

@@ -177,6 +177,15 @@ bool has_key(const struct yaml_node *block, const char *key)
     return !yaml_is_null(yaml_get(block, key));
 }
 
+int at_most_one(struct decoder *d, const struct yaml_node *block, const char *one,
+                const char *other)
+{
+    if (has_key(block, one) && has_key(block, other))
+        return decoder_fail(d, place_of(block, other), "at most one of %s & %s must be configured",
+                            one, other);
+    return 0;
+}
+
 static bool name_eq(const void *key, const void *value)
 {
     return strcmp(key, value) == 0;

@@ -13,6 +13,14 @@ const struct label_set *body_annotations(const struct alert *a)
     return a->annotations;
 }
 
+const char *body_status(const struct alert *const *alerts, size_t n, unix_ns now)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!alert_is_resolved(alerts[i], now))
+            return "firing";
+    return "resolved";
+}
+
 struct label_set *body_common(const struct alert *const *alerts, size_t n,
                               const struct label_set *(*get)(const struct alert *a))
 {

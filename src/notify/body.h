@@ -13,6 +13,9 @@
 struct label_set *body_common(const struct alert *const *alerts, size_t n,
                               const struct label_set *(*get)(const struct alert *a));
 
+/* "firing" when any of them does, else "resolved". */
+const char *body_status(const struct alert *const *alerts, size_t n, unix_ns now);
+
 const struct label_set *body_labels(const struct alert *a);
 const struct label_set *body_annotations(const struct alert *a);
 

@@ -17,14 +17,6 @@ static void add_quoted_meta(struct buf *out, const char *text)
     }
 }
 
-static const char *status_of(const struct alert *const *alerts, size_t n, unix_ns now)
-{
-    for (size_t i = 0; i < n; i++)
-        if (!alert_is_resolved(alerts[i], now))
-            return "firing";
-    return "resolved";
-}
-
 static void add_alert(struct json_writer *w, const struct alert *a, unix_ns now)
 {
     char fingerprint[17];
@@ -62,7 +54,7 @@ void webhook_body_alertmanager(const struct notification *n, const char *externa
     json_writer_init(&w, out, JSON_HTML_SAFE);
     json_object_begin(&w);
     json_kv_str(&w, "receiver", buf_str(&receiver));
-    json_kv_c(&w, "status", status_of(n->alerts, shown, n->now));
+    json_kv_c(&w, "status", body_status(n->alerts, shown, n->now));
     json_key_c(&w, "alerts");
     json_array_begin(&w);
     for (size_t i = 0; i < shown; i++)

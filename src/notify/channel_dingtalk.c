@@ -42,15 +42,6 @@ static int make_url(const struct render *r, struct buf *url, struct err *err)
     return 0;
 }
 
-static void add_list(struct json_writer *w, const char *key, const char *const *names, size_t n)
-{
-    json_key_c(w, key);
-    json_array_begin(w);
-    for (size_t i = 0; i < n; i++)
-        json_c(w, names[i]);
-    json_array_end(w);
-}
-
 /* A mention shows only when the text has it, too. */
 static void add_mentions(const struct config_robot *c, struct buf *text)
 {
@@ -72,8 +63,8 @@ static void add_content(struct json_writer *w, const struct config_robot *c, str
     json_object_end(w);
     json_key_c(w, "at");
     json_object_begin(w);
-    add_list(w, "atMobiles", c->at_mobiles, c->n_at_mobiles);
-    add_list(w, "atUserIds", c->at_users, c->n_at_users);
+    robot_add_names(w, "atMobiles", c->at_mobiles, c->n_at_mobiles, false);
+    robot_add_names(w, "atUserIds", c->at_users, c->n_at_users, false);
     json_kv_bool(w, "isAtAll", c->at_all);
     json_object_end(w);
 }

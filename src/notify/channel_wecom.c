@@ -9,20 +9,6 @@
 #define TEXT_BYTES_MAX     2048
 #define MARKDOWN_BYTES_MAX 4096
 
-static void add_list(struct json_writer *w, const char *key, const char *const *names, size_t n,
-                     bool all)
-{
-    if (n == 0 && !all)
-        return;
-    json_key_c(w, key);
-    json_array_begin(w);
-    for (size_t i = 0; i < n; i++)
-        json_c(w, names[i]);
-    if (all)
-        json_c(w, "@all");
-    json_array_end(w);
-}
-
 /* Markdown mentions members in the text itself. */
 static void add_mentions(const struct config_robot *c, struct buf *out)
 {
@@ -59,8 +45,10 @@ static int render(const struct render *r, struct buf *url, struct buf *body, str
     json_object_begin(&w);
     json_kv_str(&w, "content", buf_str(&content));
     if (c->text) {
-        add_list(&w, "mentioned_list", c->at_users, c->n_at_users, c->at_all);
-        add_list(&w, "mentioned_mobile_list", c->at_mobiles, c->n_at_mobiles, false);
+        if (c->n_at_users > 0 || c->at_all)
+            robot_add_names(&w, "mentioned_list", c->at_users, c->n_at_users, c->at_all);
+        if (c->n_at_mobiles > 0)
+            robot_add_names(&w, "mentioned_mobile_list", c->at_mobiles, c->n_at_mobiles, false);
     }
     json_object_end(&w);
     json_object_end(&w);

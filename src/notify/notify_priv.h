@@ -12,6 +12,7 @@
 #define TOCSIN_NOTIFY_NOTIFY_PRIV_H
 
 #include "base/heap.h"
+#include "base/json.h"
 #include "base/map.h"
 #include "base/thread.h"
 #include "notify/notify.h"
@@ -131,6 +132,9 @@ extern const struct channel channel_webhook, channel_wecom_robot, channel_dingta
 
 /* Appends the title, and the message of at most `max` bytes. */
 void robot_texts(const struct render *r, size_t max, struct buf *title, struct buf *message);
+/* A list of people to mention. */
+void robot_add_names(struct json_writer *w, const char *key, const char *const *names, size_t n,
+                     bool all);
 /* The answer is JSON with a number that is 0 when all is well; codes of `retriable` (closed by 0)
  * pass by themselves. */
 enum verdict robot_judge(struct str body, const char *code, const char *words,

@@ -26,6 +26,18 @@ void robot_texts(const struct render *r, size_t max, struct buf *title, struct b
         buf_addf(message, "\n%s", c->keyword);
 }
 
+void robot_add_names(struct json_writer *w, const char *key, const char *const *names, size_t n,
+                     bool all)
+{
+    json_key_c(w, key);
+    json_array_begin(w);
+    for (size_t i = 0; i < n; i++)
+        json_c(w, names[i]);
+    if (all)
+        json_c(w, "@all");
+    json_array_end(w);
+}
+
 static bool is_one_of(int64_t code, const int64_t *codes)
 {
     while (*codes && *codes != code)

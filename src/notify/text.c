@@ -104,19 +104,16 @@ static void view_init(struct view *v, const struct render *r, size_t shown)
 {
     const struct notification *n = r->n;
     struct message_alert *alerts;
-    bool firing = false;
 
     *v = (struct view){0};
     arena_init(&v->arena, ARENA_MAX);
     alerts = arena_array(&v->arena, shown, sizeof *alerts);
     for (size_t i = 0; i < shown; i++)
         alerts[i] = show_alert(n->alerts[i], n->now, &v->arena);
-    for (size_t i = 0; i < n->n_alerts; i++)
-        firing |= !alert_is_resolved(n->alerts[i], n->now);
     v->common_labels = body_common(n->alerts, n->n_alerts, body_labels);
     v->common_annotations = body_common(n->alerts, n->n_alerts, body_annotations);
     v->m = (struct tmpl_message){.receiver = str_c(n->receiver),
-                                 .status = firing ? STR("firing") : STR("resolved"),
+                                 .status = str_c(body_status(n->alerts, n->n_alerts, n->now)),
                                  .reason = str_c(n->reason ? n->reason : ""),
                                  .alerts = alerts,
                                  .n_alerts = shown,

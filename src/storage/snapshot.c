@@ -8,18 +8,18 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
+
 #include "storage/section_file_priv.h"
 #include "storage/storage_priv.h"
 
 #define SNAPSHOTS "snapshots"
-#define WALK_FDS  16
 
 struct snapshot {
     struct storage *st;
@@ -134,16 +134,6 @@ static int link_all(struct snapshot *s, struct err *err)
     return r == 0 && !s->skip_head ? link_head(s, err) : r;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    (void)nftw(path, remove_one, WALK_FDS, FTW_DEPTH | FTW_PHYS);
-}
-
 void storage_sweep_snapshots(const struct storage *st)
 {
     CLEANUP(buf_free) struct buf parent = {0}, path = {0};
@@ -156,7 +146,7 @@ void storage_sweep_snapshots(const struct storage *st)
         if (str_has_suffix(str_c(e->d_name), STR(TEMPORARY_SUFFIX))) {
             buf_reset(&path);
             buf_addf(&path, "%s/%s", parent.p, e->d_name);
-            remove_tree(path.p);
+            file_remove_tree(path.p);
         }
     if (d)
         closedir(d);
@@ -219,7 +209,7 @@ int storage_snapshot(struct storage *st, bool skip_head, struct buf *ret_name, s
     if (r == 0)
         r = install(&s, err);
     if (r < 0) {
-        remove_tree(s.root.p);
+        file_remove_tree(s.root.p);
         return err_in(err, r, "snapshot");
     }
     buf_add_str(ret_name, buf_str(&s.name));
