@@ -25,6 +25,7 @@ struct remote_write *remote_write_new(const struct sample_sink *sink)
     w->sink = *sink;
     series_cache_init(&w->cache, SERIES_CACHE_MAX);
     lock_init(&w->lock);
+    lock_init(&w->asking);
     return w;
 }
 
@@ -81,6 +82,7 @@ void remote_write_free(struct remote_write *w)
         workbench_free(b);
     }
     lock_deinit(&w->lock);
+    lock_deinit(&w->asking);
     series_cache_deinit(&w->cache);
     free(w);
 }

@@ -21,6 +21,7 @@ struct remote_write {
 
     struct lock lock;
     struct workbench *idle; /* under lock */
+    struct lock asking;     /* held by the request that asks storage for series */
 };
 
 /* Owned by one request at a time. */

@@ -113,13 +113,17 @@ static void give_references(struct write_request *q)
     q->n_rows = to;
 }
 
-int write_find_series(struct remote_write *w, struct write_request *q, bool anew,
-                      struct remote_write_answer *ret, struct err *err)
+/*
+ * One request at a time: storage makes a series under a lock that all its readers share, and
+ * threads that wake each other for every series come to a tenth of what one of them does alone.
+ */
+static int ask_for_all(struct remote_write *w, struct write_request *q, bool anew,
+                       struct remote_write_answer *ret, struct err *err)
 {
-    size_t unknown = anew ? q->n_series : series_cache_get(&w->cache, q->series, q->n_series);
+    WITH_LOCK(&w->asking);
     int r = 0;
 
-    for (size_t i = 0; i < q->n_series && unknown > 0 && r == 0; i++) {
+    for (size_t i = 0; i < q->n_series && r == 0; i++) {
         struct write_series *s = &q->series[i];
 
         if ((s->ref != 0 && !anew) || s->n_rows == 0)
@@ -128,8 +132,16 @@ int write_find_series(struct remote_write *w, struct write_request *q, bool anew
         s->fresh = true;
         r = ask_storage(w, q, s, ret, err);
     }
-    if (unknown > 0)
-        series_cache_put(&w->cache, q->series, q->n_series);
+    series_cache_put(&w->cache, q->series, q->n_series);
+    return r;
+}
+
+int write_find_series(struct remote_write *w, struct write_request *q, bool anew,
+                      struct remote_write_answer *ret, struct err *err)
+{
+    size_t unknown = anew ? q->n_series : series_cache_get(&w->cache, q->series, q->n_series);
+    int r = unknown > 0 ? ask_for_all(w, q, anew, ret, err) : 0;
+
     if (r == 0)
         give_references(q);
     return r;
