@@ -40,8 +40,9 @@ static void complain(const char *words, void *arg)
     log_event(LOG_WARN, "targets", "error", words, NULL);
 }
 
-static void take_list(struct server *s)
+static void take_list(void *arg)
 {
+    struct server *s = arg;
     struct target_list *list = targets_list(s->targets), *old;
 
     scrape_apply(s->scrape, list);
@@ -67,12 +68,15 @@ void server_refresh_targets(void *arg)
 static void set_targets(struct server *s)
 {
     unix_ms now = clock_unix_ms();
+    bool is_first = !s->targets;
 
-    if (s->targets)
+    if (!is_first)
         targets_reconfigure(s->targets, s->config, now);
     else
         s->targets = targets_new(s->config, now, complain, s);
     take_list(s);
+    if (is_first)
+        targets_discover(s->targets, s->loop, take_list, s);
     server_refresh_targets(s);
 }
 

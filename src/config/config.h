@@ -66,6 +66,20 @@ struct config_file_sd {
     dur_ms refresh_interval; /* 5m */
 };
 
+/* What every kind of discovery that asks somebody has; the first member of its struct. */
+struct config_sd {
+    uint64_t settings; /* of the block as it is written: what has equal ones is one discovery */
+    const char *place; /* FILE:LINE, for words */
+    dur_ms refresh_interval;
+};
+
+/* A URL that answers with target groups. */
+struct config_http_sd {
+    struct config_sd sd; /* refresh_interval: 1m */
+    const char *url;
+    struct http_options http;
+};
+
 enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL };
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
@@ -177,6 +191,8 @@ struct config_scrape {
     size_t n_static_groups;
     struct config_file_sd *file_sds;
     size_t n_file_sds;
+    struct config_http_sd *http_sds;
+    size_t n_http_sds;
     struct config_relabel *relabel, *metric_relabel;
     size_t n_relabel, n_metric_relabel;
     int line;

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file_sd - target groups in files, YAML or JSON (which is YAML, too)
- *
- *     - targets: ["192.0.2.7:9100", ...]      addresses, each becomes one target
- *       labels: {rack: "7", ...}              of all of them; may be absent
+ * file_sd - target groups in files
  *
  * Files are looked at every few seconds and read when their time, size or inode changed. One that
  * cannot be read or parsed keeps the targets it had, and that is told once per change; one that is
@@ -23,115 +20,6 @@
 #include "targets/targets_priv.h"
 
 #define YOUNG_NS (2 * NS_PER_S) /* far more than the steps in which file systems count time */
-
-/* ---- one file's text ----------------------------------------------------------------------- */
-
-void found_groups_free(struct found_group *groups, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < groups[i].n; k++)
-            free(groups[i].addresses[k]);
-        free(groups[i].addresses);
-        label_set_unref(groups[i].labels);
-    }
-    free(groups);
-}
-
-static int parse_label(const struct yaml_doc *doc, const struct yaml_node *name,
-                       const struct yaml_node *value, struct label_builder *b, struct err *err)
-{
-    if (!label_name_is_valid(name->text))
-        return yaml_error(doc, name, err, "\"%s\" is not a valid label name", name->text.p);
-    if (yaml_is_null(value))
-        return 0;
-    if (value->kind != YAML_SCALAR)
-        return yaml_error(doc, value, err, "expected text as value of label \"%s\"", name->text.p);
-    label_builder_set(b, name->text, value->text);
-    return 0;
-}
-
-static int parse_labels(const struct yaml_doc *doc, const struct yaml_node *node, const char *path,
-                        const struct label_set **ret, struct err *err)
-{
-    CLEANUP(label_builder_deinit) struct label_builder b = {0};
-
-    if (!yaml_is_null(node) && node->kind != YAML_MAPPING)
-        return yaml_error(doc, node, err, "expected a mapping of labels");
-    if (node && node->n >= LABEL_COUNT_MAX)
-        return yaml_error(doc, node, err, "%zu labels are too many, expected fewer than %d",
-                          node->n, LABEL_COUNT_MAX);
-    for (size_t i = 0; !yaml_is_null(node) && i < node->n; i++) {
-        int r = parse_label(doc, node->keys[i], node->values[i], &b, err);
-
-        if (r < 0)
-            return r;
-    }
-    label_builder_set(&b, STR("__meta_filepath"), str_c(path));
-    *ret = label_builder_build(&b);
-    return 0;
-}
-
-static int parse_addresses(const struct yaml_doc *doc, const struct yaml_node *node,
-                           struct found_group *g, struct err *err)
-{
-    if (yaml_is_null(node))
-        return 0;
-    if (node->kind != YAML_SEQUENCE)
-        return yaml_error(doc, node, err, "expected a list of addresses");
-    g->addresses = mem_array(node->n, sizeof *g->addresses);
-    for (size_t i = 0; i < node->n; i++) {
-        if (node->values[i]->kind != YAML_SCALAR)
-            return yaml_error(doc, node->values[i], err, "expected an address");
-        g->addresses[g->n++] = str_dup(node->values[i]->text);
-    }
-    return 0;
-}
-
-/* What g holds after a failure is freed by the caller. */
-static int parse_group(const struct yaml_doc *doc, const struct yaml_node *node, const char *path,
-                       struct found_group *g, struct err *err)
-{
-    int r;
-
-    if (node->kind != YAML_MAPPING)
-        return yaml_error(doc, node, err, "expected a target group with targets and labels");
-    for (size_t i = 0; i < node->n; i++)
-        if (!str_eq(node->keys[i]->text, STR("targets")) &&
-            !str_eq(node->keys[i]->text, STR("labels")))
-            return yaml_error(doc, node->keys[i], err,
-                              "unknown key \"%s\", expected targets or labels",
-                              node->keys[i]->text.p);
-    r = parse_labels(doc, yaml_get(node, "labels"), path, &g->labels, err);
-    return r < 0 ? r : parse_addresses(doc, yaml_get(node, "targets"), g, err);
-}
-
-int sd_file_parse(const char *path, struct str text, struct found_group **ret, size_t *ret_n,
-                  struct err *err)
-{
-    CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
-    const struct yaml_node *root = NULL;
-    struct found_group *groups = NULL;
-    size_t n = 0, cap = 0;
-    int r = yaml_parse(path, text, &doc, err);
-
-    if (r < 0)
-        return r;
-    if (yaml_count(doc) > 1)
-        return yaml_error(doc, yaml_root(doc, 1), err, "expected one document");
-    if (yaml_count(doc) == 1)
-        root = yaml_root(doc, 0);
-    if (!yaml_is_null(root) && root->kind != YAML_SEQUENCE)
-        return yaml_error(doc, root, err, "expected a list of target groups");
-    for (size_t i = 0; r == 0 && !yaml_is_null(root) && i < root->n; i++)
-        r = parse_group(doc, root->values[i], path, VEC_PUSH(groups, n, cap), err);
-    if (r < 0) {
-        found_groups_free(groups, n);
-        return r;
-    }
-    *ret = groups;
-    *ret_n = n;
-    return 0;
-}
 
 /* ---- the files ----------------------------------------------------------------------------- */
 
@@ -200,7 +88,8 @@ static bool take_text(struct sd_file *f, struct str text, struct complaints comp
     if (hash == f->text_hash)
         return false;
     f->text_hash = hash;
-    if (sd_file_parse(f->path, text, &groups, &n, &err) < 0) {
+    if (found_groups_parse(f->path, (struct label){STR("__meta_filepath"), str_c(f->path)}, text,
+                           &groups, &n, &err) < 0) {
         buf_addf(&words, "%s; the targets that it gave stay", err.msg);
         complaints.say(words.p, complaints.arg);
         return false;

@@ -4,16 +4,29 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "targets/targets_priv.h"
+#include "targets/sd_priv.h"
 
 /* How often discovery files are looked at; Prometheus takes over changes as rarely. */
 #define FILES_LOOK_MS 5000
+
+/* What discovery finds is gathered, since for every list scrape compares all targets: what is found
+ * at a start comes together, and where things change without pause there is one list a second. */
+#define GATHER_MS        100
+#define REBUILD_EVERY_MS 1000
 
 struct targets {
     struct config *config;
     struct sd_files files;
     struct target_list *list;
     struct complaints complaints;
+
+    /* from targets_discover() on */
+    struct sds sds;
+    struct loop_timer *rebuild_timer;
+    bool rebuild_is_due; /* the timer runs */
+    mono_ns rebuilt;
+    void (*on_list)(void *arg);
+    void *on_list_arg;
 };
 
 /* ---- lists --------------------------------------------------------------------------------- */
@@ -74,15 +87,20 @@ static void add_static(struct list_builder *lb)
     }
 }
 
+static void add_found(const struct found_group *g, void *lb)
+{
+    for (size_t k = 0; k < g->n; k++)
+        list_builder_add(lb, str_c(g->addresses[k]), g->labels);
+}
+
 static void add_file(struct list_builder *lb, const struct sd_file *file)
 {
     for (size_t i = 0; i < file->n_groups; i++)
-        for (size_t k = 0; k < file->groups[i].n; k++)
-            list_builder_add(lb, str_c(file->groups[i].addresses[k]), file->groups[i].labels);
+        add_found(&file->groups[i], lb);
 }
 
 static void add_job(struct list_builder *lb, const struct config_scrape *job,
-                    const struct sd_files *files)
+                    const struct sd_files *files, const struct sds *sds)
 {
     lb->job = job;
     lb->settings = job_settings_hash(job);
@@ -92,6 +110,7 @@ static void add_job(struct list_builder *lb, const struct config_scrape *job,
         for (size_t k = 0; k < files->n; k++)
             if (sd_config_names(&job->file_sds[i], files->files[k].path))
                 add_file(lb, &files->files[k]);
+    sds_each_group(sds, job, add_found, lb);
     apply_limit(lb);
     map_deinit(&lb->seen);
 }
@@ -106,7 +125,7 @@ static void rebuild(struct targets *t)
     l->config = config_ref(t->config);
     arena_init(&l->arena, 0); /* as large as configuration and files make it */
     for (size_t i = 0; i < t->config->n_scrapes; i++)
-        add_job(&lb, &t->config->scrapes[i], &t->files);
+        add_job(&lb, &t->config->scrapes[i], &t->files, &t->sds);
     target_list_unref(t->list);
     t->list = l;
 }
@@ -131,6 +150,8 @@ void targets_free(struct targets *t)
 {
     if (!t)
         return;
+    sds_deinit(&t->sds);
+    loop_timer_free(t->rebuild_timer);
     sd_files_deinit(&t->files);
     target_list_unref(t->list);
     config_unref(t->config);
@@ -144,7 +165,45 @@ void targets_reconfigure(struct targets *t, const struct config *config, unix_ms
     t->config = config_ref(config);
     config_unref(old);
     sd_files_refresh(&t->files, t->config, t->complaints);
+    sds_apply(&t->sds, t->config);
     rebuild(t);
+}
+
+/* ---- discovery that asks somebody ---------------------------------------------------------- */
+
+static void rebuild_now(void *arg)
+{
+    struct targets *t = arg;
+
+    t->rebuild_is_due = false;
+    t->rebuilt = clock_mono_ns();
+    rebuild(t);
+    t->on_list(t->on_list_arg);
+}
+
+static void on_found(void *arg)
+{
+    struct targets *t = arg;
+    dur_ms since = (clock_mono_ns() - t->rebuilt) / NS_PER_MS;
+    dur_ms rest = t->rebuilt ? REBUILD_EVERY_MS - since : 0;
+
+    if (t->rebuild_is_due)
+        return;
+    t->rebuild_is_due = true;
+    loop_timer_after(t->rebuild_timer, rest > GATHER_MS ? rest : GATHER_MS);
+}
+
+void targets_discover(struct targets *t, struct loop *loop, void (*on_list)(void *arg), void *arg)
+{
+    must(!t->sds.loop);
+    t->on_list = on_list;
+    t->on_list_arg = arg;
+    t->rebuild_timer = loop_timer_new(loop, rebuild_now, t);
+    t->sds.complaints = t->complaints;
+    t->sds.changed = on_found;
+    t->sds.arg = t;
+    sds_begin(&t->sds, loop);
+    sds_apply(&t->sds, t->config);
 }
 
 static bool has_files(const struct config *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * targets - whom to watch: from static lists and files, through relabelling, to targets
+ * targets - whom to watch: from static lists, files and discovery, through relabelling, to targets
  *
  * Comes in: a configuration. Goes out: immutable, counted lists of targets; scrape compares a new
  * list with the old one and keeps what is equal. Also here, because every room that relabels may
@@ -73,6 +73,11 @@ void targets_free(struct targets *t);
 /* Takes over a new configuration. There is a new list afterwards; a discovery file that cannot be
  * read at this moment keeps the targets that it had. */
 void targets_reconfigure(struct targets *t, const struct config *config, unix_ms now);
+
+/* Begins the discoveries that ask somebody (HTTP); once, on the thread of the loop, which runs as long as
+ * t is there. on_list is called whenever there is a new list because of them; a new configuration
+ * goes on with those that it has, too. */
+void targets_discover(struct targets *t, struct loop *loop, void (*on_list)(void *arg), void *arg);
 
 /* Looks whether files changed. Sets *changed when there is a new list; returns when it wants to be
  * called again, INT64_MAX: never. */

@@ -6,7 +6,9 @@
  *     target      one address to a target: defaults, relabelling, checks
  *     target_url  what it is asked under
  *     identity    which targets are the same, when they are asked
+ *     found_groups  addresses with labels, as discovery finds them
  *     file_sd     discovery files
+ *     sd          discovery that asks somebody (sd_priv.h)
  *     relabel     the steps
  */
 #ifndef TOCSIN_TARGETS_TARGETS_PRIV_H
@@ -20,14 +22,23 @@ struct complaints {
     void *arg;
 };
 
-/* ---- discovery files ----------------------------------------------------------------------- */
+/* ---- what discovery finds ------------------------------------------------------------------ */
 
-/* Addresses that share labels, as a file gives them. */
+/* Addresses that share labels. */
 struct found_group {
     char **addresses;
     size_t n;
-    const struct label_set *labels; /* with __meta_filepath */
+    const struct label_set *labels; /* with __meta_ labels */
 };
+
+/* Reads the groups in `text`; `name` is it called in messages. Every group gets the label `source`.
+ * *ret is untouched on failure. */
+int found_groups_parse(const char *name, struct label source, struct str text,
+                       struct found_group **ret, size_t *ret_n, struct err *err);
+void found_groups_free(struct found_group *groups, size_t n);
+uint64_t found_groups_hash(const struct found_group *groups, size_t n); /* of this process only */
+
+/* ---- discovery files ----------------------------------------------------------------------- */
 
 /* One discovery file and what it held when it could last be read. */
 struct sd_file {
@@ -50,11 +61,6 @@ struct sd_files {
 bool sd_files_refresh(struct sd_files *f, const struct config *c, struct complaints complaints);
 void sd_files_deinit(struct sd_files *f);
 bool sd_config_names(const struct config_file_sd *c, const char *path);
-
-/* Reads the groups in `text`, the content of `path`. *ret is untouched on failure. */
-int sd_file_parse(const char *path, struct str text, struct found_group **ret, size_t *ret_n,
-                  struct err *err);
-void found_groups_free(struct found_group *groups, size_t n);
 
 /* ---- making a list ------------------------------------------------------------------------- */
 

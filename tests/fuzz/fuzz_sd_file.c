@@ -23,6 +23,8 @@ static const char yaml[] = "scrape_configs:\n"
                            "  - {source_labels: [__address__], target_label: __param_t}\n"
                            "  - {regex: 'y_.*', action: labeldrop}\n";
 
+static const struct label in_file = {STR("__meta_filepath"), STR("f.yml")};
+
 static void hear(const char *words, void *arg)
 {
     must(words[0]);
@@ -67,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(config_parse("fuzz.yml", str_c(yaml), &c, &err) == 0);
     if (size > INPUT_MAX)
         return 0;
-    if (sd_file_parse("f.yml", str_n((const char *)data, size), &groups, &n, &err) < 0) {
+    if (found_groups_parse("f.yml", in_file, str_n((const char *)data, size), &groups, &n, &err) <
+        0) {
         must(err.code < 0 && err.msg[0] && !groups);
         return 0;
     }

@@ -14,6 +14,8 @@
 
 /* ---- a file's text ------------------------------------------------------------------------- */
 
+static const struct label in_file = {STR("__meta_filepath"), STR("f.yml")};
+
 static const struct {
     const char *text;
     const char *groups; /* what it holds: addresses, then labels, of each group; */
@@ -69,7 +71,7 @@ static void a_file_holds_groups_in_yaml_or_json(void **state)
         CLEANUP(buf_free) struct buf got = {0};
         struct err err = {0};
         size_t n = 99;
-        int r = sd_file_parse("f.yml", str_c(texts[i].text), &groups, &n, &err);
+        int r = found_groups_parse("f.yml", in_file, str_c(texts[i].text), &groups, &n, &err);
 
         if (texts[i].groups) {
             assert_string_equal(err.msg, "");
@@ -97,7 +99,8 @@ static void more_labels_than_a_set_may_have_are_refused(void **state)
     for (int i = 0; i < LABEL_COUNT_MAX; i++)
         buf_addf(&text, "l%d: x, ", i);
     buf_add_c(&text, "}\n");
-    assert_int_equal(sd_file_parse("f.yml", buf_str(&text), &groups, &n, &err), -EINVAL);
+    assert_int_equal(found_groups_parse("f.yml", in_file, buf_str(&text), &groups, &n, &err),
+                     -EINVAL);
     assert_has(err.msg, "1024 labels are too many");
 }
 

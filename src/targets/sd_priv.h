@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sd_priv - discovery that asks somebody: HTTP
+ *
+ *     sd        which discoveries there are, what they found, when a new list is due
+ *     sd_http   target groups from a URL
+ *
+ * A discovery lives as long as a job of the configuration asks for the same; jobs whose blocks are
+ * written alike share one. What it found last stays until it finds something else: a failure takes
+ * no target away. All on the loop's thread.
+ */
+#ifndef TOCSIN_TARGETS_SD_PRIV_H
+#define TOCSIN_TARGETS_SD_PRIV_H
+
+#include "net/http_client.h"
+#include "targets/targets_priv.h"
+
+struct sds;
+struct sd_kind;
+
+struct sd {
+    struct sds *all;
+    const struct sd_kind *kind;
+    const struct config_sd *settings; /* the kind's own struct begins with it */
+    const struct config *config;      /* a reference: settings are in it */
+    void *self;                       /* the kind's, from open() to close() */
+    struct found_group *groups;
+    size_t n_groups;
+    uint64_t groups_hash;
+    char *failure; /* words of the failure that was told last, NULL: there was none since */
+    bool is_wanted;
+};
+
+/* One way of asking. */
+struct sd_kind {
+    const char *key; /* of the configuration: http_sd_configs */
+    void *(*open)(struct sd *sd);
+    void (*close)(void *self); /* what is under way is dropped */
+    size_t list, count, size;  /* of its structs in struct config_scrape */
+};
+
+extern const struct sd_kind sd_http;
+
+/* What there is now. */
+void sd_found(struct sd *sd, struct found_group *take_groups, size_t n);
+/* Something went wrong: told once, until it goes well or goes wrong in another way. */
+void sd_failed(struct sd *sd, const struct err *err);
+
+/* All discoveries. Zeroed there are none, and none begins before there is a loop. */
+struct sds {
+    struct sd **v;
+    size_t n, cap;
+    struct loop *loop;
+    struct http_client *http;
+    struct complaints complaints;
+    void (*changed)(void *arg); /* found something else than before */
+    void *arg;
+};
+
+void sds_begin(struct sds *s, struct loop *loop);
+/* Begins what is new and ends what is not asked for any more. */
+void sds_apply(struct sds *s, const struct config *config);
+void sds_deinit(struct sds *s);
+/* Calls cb with the i-th group that discoveries of the job found. */
+void sds_each_group(const struct sds *s, const struct config_scrape *job,
+                    void (*cb)(const struct found_group *g, void *arg), void *arg);
+
+#endif
