@@ -96,7 +96,7 @@ static void measure(const char *what, enum promql_type type, size_t n, size_t n_
         mono_ns began = clock_mono_ns(), took;
 
         buf_reset(&out);
-        api_add_result(&out, &r, SIZE_MAX);
+        api_add_result(&out, &r, SIZE_MAX, NULL);
         took = clock_mono_ns() - began;
         best = took < best ? took : best;
     }

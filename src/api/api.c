@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/api_priv.h"
+#include "base/crew.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "model/selfmetrics.h"
@@ -22,7 +23,7 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct gate *gate;
-    struct promql_crew crew; /* threads for range queries, one less than there are cores */
+    struct crew crew; /* helps queries and writes; one less than there are cores */
 };
 
 /* ---- errors, warnings ---------------------------------------------------------------------- */

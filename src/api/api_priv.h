@@ -47,7 +47,7 @@ struct request {
     const struct api *whole; /* for api_port(), once `ready` has said yes */
     const struct api_options *api;
     struct gate *gate;
-    struct promql_crew *crew; /* of queries */
+    struct crew *crew; /* of queries */
     struct http_exchange *http;
     struct str label; /* of label/<name>/values */
 };
@@ -112,8 +112,8 @@ void api_kv_time(struct json_writer *w, const char *key, unix_ns t);    /* RFC 3
 void api_kv_number(struct json_writer *w, const char *key, double v);   /* as Go writes it */
 void api_kv_duration(struct json_writer *w, const char *key, dur_ms d); /* "1m30s" */
 
-/* The first n elements of the result, which may have fewer. */
-void api_add_result(struct buf *out, const struct promql_result *r, size_t n);
+/* The first n elements of the result, which may have fewer. One of the crew may write half of it. */
+void api_add_result(struct buf *out, const struct promql_result *r, size_t n, struct crew *crew);
 
 /* {"seriesLabels": ..., "exemplars": [...]} */
 void api_add_exemplars(struct json_writer *w, const struct label_set *series,

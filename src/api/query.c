@@ -176,7 +176,7 @@ static void write_answer(const struct request *r, const struct promql_result *re
     json_kv_c(w, "resultType", promql_type_name(result->type));
     json_key_c(w, "result");
     json_raw(w, STR(""));
-    api_add_result(w->out, result, limit ? limit : SIZE_MAX);
+    api_add_result(w->out, result, limit ? limit : SIZE_MAX, r->crew);
     if (api_param(r, "stats").len)
         add_stats(w, &result->stats, waited);
     json_object_end(w);

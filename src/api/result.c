@@ -7,17 +7,21 @@
  *     scalar   [T,"V"]         string  [T,"text"]
  *     H        {"count":"10","sum":"20","buckets":[[RULE,"LOWER","UPPER","COUNT"],...]}
  *
- * Results can be large: this writes into the buffer directly.
+ * Results can be large: this writes into the buffer directly, and half of it on another core.
  */
 #include "api/api_priv.h"
+#include "base/crew.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
+#include "base/thread.h"
 
 #define TIME_PIECE_MAX 24 /* bytes of [T," with the longest T there is */
 #define VALUES_KEY     ",\"values\":["
 #define POINT_MAX      (TIME_PIECE_MAX + NUM_SAMPLE_MAX + 3)
 #define POINTS_AT_ONCE 64   /* for which room is made together */
+#define LABELS_COST    8    /* writing a label set takes as long as so many points */
+#define COST_FOR_TWO   8192 /* below it a helper costs more than it saves */
 #define STEPS_KEPT     4096 /* times whose text is kept; more would fall out of the cache anyhow */
 
 /* ---- points -------------------------------------------------------------------------------- */
@@ -222,27 +226,84 @@ static size_t steps_needed(const struct promql_result *r)
     return n;
 }
 
-void api_add_result(struct buf *out, const struct promql_result *r, size_t n)
-{
-    size_t n_steps = steps_needed(r);
-    CLEANUP(mem_freep) struct step *steps = mem_zalloc(n_steps * sizeof *steps);
-    struct writer w = {.out = out, .steps = steps, .n_steps = n_steps};
+/* Some of the series, with commas in between. */
+struct part {
+    const struct promql_result *result;
+    size_t from, to;
+    struct buf *out;
+};
 
-    must(out->max == 0); /* points are written past it */
-    if (r->type == PROMQL_SCALAR) {
-        add_point(&w, r->time, r->series[0].values[0]);
+static void add_part(void *arg)
+{
+    const struct part *p = arg;
+    size_t n_steps = steps_needed(p->result);
+    CLEANUP(mem_freep) struct step *steps = mem_zalloc(n_steps * sizeof *steps);
+    const struct writer w = {.out = p->out, .steps = steps, .n_steps = n_steps};
+
+    for (size_t i = p->from; i < p->to; i++) {
+        if (i > p->from)
+            buf_add_byte(p->out, ',');
+        add_series(&w, &p->result->series[i], p->result->type == PROMQL_MATRIX);
+    }
+}
+
+/* What writing the first n series costs, in points. */
+static size_t cost_of(const struct promql_result *r, size_t n)
+{
+    size_t cost = n * LABELS_COST;
+
+    for (size_t i = 0; i < n; i++)
+        cost += r->series[i].n;
+    return cost;
+}
+
+/* The place at which both halves cost the same, or nearly. */
+static size_t middle_of(const struct promql_result *r, size_t n, size_t cost)
+{
+    size_t before = 0, i = 0;
+
+    while (i < n && before < cost / 2)
+        before += LABELS_COST + r->series[i++].n;
+    return i;
+}
+
+/* Series of a vector or matrix. A helper writes the second half, when it is worth waking one. */
+static void add_all_series(struct buf *out, const struct promql_result *r, size_t n,
+                           struct crew *crew)
+{
+    CLEANUP(buf_free) struct buf second = {0};
+    size_t cost = cost_of(r, n);
+    size_t middle = cost >= COST_FOR_TWO ? middle_of(r, n, cost) : n;
+    struct part parts[] = {{r, 0, middle, out}, {r, middle, n, &second}};
+    struct thread helper;
+
+    if (middle == n || crew_take(crew, 1) == 0) {
+        parts[0].to = n;
+        add_part(&parts[0]);
         return;
     }
-    buf_add_byte(out, '[');
-    if (r->type == PROMQL_STRING) {
+    thread_start(&helper, "json-part", add_part, &parts[1]);
+    add_part(&parts[0]);
+    thread_join(&helper);
+    crew_give(crew, 1);
+    buf_add_byte(out, ',');
+    buf_add(out, second.p, second.len);
+}
+
+void api_add_result(struct buf *out, const struct promql_result *r, size_t n, struct crew *crew)
+{
+    must(out->max == 0); /* points are written past it */
+    if (r->type == PROMQL_SCALAR || r->type == PROMQL_STRING) {
+        buf_add_byte(out, '[');
         add_seconds(out, r->time);
         buf_add_byte(out, ',');
-        json_add_string(out, r->text, JSON_HTML_SAFE);
-    }
-    for (size_t i = 0; i < n && i < r->n; i++) {
-        if (i)
-            buf_add_byte(out, ',');
-        add_series(&w, &r->series[i], r->type == PROMQL_MATRIX);
+        if (r->type == PROMQL_SCALAR)
+            add_quoted(out, r->series[0].values[0]);
+        else
+            json_add_string(out, r->text, JSON_HTML_SAFE);
+    } else {
+        buf_add_byte(out, '[');
+        add_all_series(out, r, n < r->n ? n : r->n, crew);
     }
     buf_add_byte(out, ']');
 }

@@ -178,7 +178,7 @@ struct counting {
     size_t times;
 };
 
-/* One evaluation on one thread. What is shared with others is read only. */
+/* One evaluation on one thread, but for `ahead`. What is shared with others is read only. */
 struct eval {
     const struct promql_expr *expr;
     const struct series_reader *reader;
@@ -195,6 +195,7 @@ struct eval {
 
     struct selection **selections; /* to be released at the end: they own labels */
     size_t n_selections, cap_selections;
+    struct ahead *ahead;             /* reads the selection that is gone through now, or NULL */
     struct standing *standing;       /* of a question that is asked again, or NULL */
     const struct label_set **labels; /* references to be given back at the end */
     size_t n_labels, cap_labels;

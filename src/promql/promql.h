@@ -27,6 +27,7 @@
 #include "promql/histogram_math.h" /* for who shows native histograms */
 #include "promql/series_desc.h"
 
+struct crew;
 struct label_set;
 struct series_reader;
 
@@ -34,12 +35,6 @@ struct series_reader;
 #define PROMQL_TIMEOUT_MS       (2 * 60 * 1000)
 #define PROMQL_MAX_SAMPLES      50000000
 #define PROMQL_SUBQUERY_STEP_MS (60 * 1000)
-
-/* How many threads queries may start besides those of their callers, all together. */
-struct promql_crew {
-    unsigned most;
-    atomic_uint busy;
-};
 
 /* A zeroed struct is what Prometheus 3.5 does without flags. The experimental functions and
  * duration expressions are the parser's matter, see struct promql_features. */
@@ -52,7 +47,7 @@ struct promql_options {
     bool delayed_name_removal; /* feature promql-delayed-name-removal */
     bool type_and_unit_labels; /* feature type-and-unit-labels: rate() looks at __type__ */
     bool per_step_stats;       /* feature promql-per-step-stats: count the samples of each step */
-    struct promql_crew *crew;  /* range queries may use its threads; NULL: only the caller's */
+    struct crew *crew;         /* range queries may use its threads; NULL: only the caller's */
     bool explain;              /* the result gets a plan; slower by some clock readings a series */
     const atomic_bool *cancel; /* becomes true from outside: stop; NULL: nobody will */
 };

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "model/label_set.h"
+#include "promql/ahead_priv.h"
 #include "promql/annotations.h"
 #include "promql/explain.h"
 #include "promql/query_priv.h"
@@ -319,6 +320,7 @@ static void eval_deinit(struct eval *e, struct promql_query *q)
 {
     struct columns *c = &e->columns;
 
+    ahead_end(e->ahead);
     if (c->hold && c->hold_free)
         c->hold_free(c->hold);
     c->hold = NULL;

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "model/sample.h"
+#include "promql/ahead_priv.h"
 #include "promql/eval_priv.h"
 #include "promql/standing_priv.h"
 
@@ -46,11 +47,23 @@ static int select_again(struct eval *e, const struct promql_node *selector, unix
     return r;
 }
 
+/* At its first series a selection gets a helper, if the one before it needs none any more. */
+static bool was_read_ahead(struct eval *e, const struct selection *s, size_t i, unix_ms from,
+                           unix_ms to)
+{
+    if (i == 0 && !e->explain) {
+        ahead_end(e->ahead);
+        e->ahead = ahead_begin(e->opts.crew, s, from, to);
+    }
+    return ahead_is_of(e->ahead, s, from, to) && ahead_take(e->ahead, i, &e->columns);
+}
+
 static int read_series(struct eval *e, const struct selection *s, size_t i, unix_ms from,
                        unix_ms to, struct err *err)
 {
     mono_ns began = clock_mono_ns();
-    int r = e->reader->read(s, i, from, to, &e->columns, err);
+    int r = was_read_ahead(e, s, i, from, to) ? 0
+                                              : e->reader->read(s, i, from, to, &e->columns, err);
 
     e->stats->read += clock_mono_ns() - began;
     if (r < 0)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crew.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/thread.h"
@@ -59,18 +60,6 @@ static bool can_be_split(const struct promql_query *q)
     if (fits)
         promql_walk(q->expr->root, look_at, &fits);
     return fits;
-}
-
-/* Takes helpers of the crew: as many as are wanted and free. */
-static unsigned take_helpers(struct promql_crew *crew, unsigned wanted)
-{
-    unsigned busy = atomic_load(&crew->busy), take;
-
-    do {
-        take = busy >= crew->most ? 0 : crew->most - busy;
-        take = take < wanted ? take : wanted;
-    } while (take > 0 && !atomic_compare_exchange_weak(&crew->busy, &busy, busy + take));
-    return take;
 }
 
 /* ---- one result of several */
@@ -234,14 +223,14 @@ bool query_run_split(struct promql_query *q, const struct series_reader *reader,
                      const struct grid *whole, unix_ms end, struct promql_result **ret,
                      int *ret_status, struct err *err)
 {
-    struct promql_crew *crew = q->opts.crew;
+    struct crew *crew = q->opts.crew;
     unsigned wanted = (unsigned)(whole->n / STEPS_PER_PART), helpers, n;
     struct part parts[PARTS_MAX] = {0};
     bool done = true;
 
     if (!crew || wanted < 2 || !can_be_split(q))
         return false;
-    helpers = take_helpers(crew, (wanted < PARTS_MAX ? wanted : PARTS_MAX) - 1);
+    helpers = crew_take(crew, (wanted < PARTS_MAX ? wanted : PARTS_MAX) - 1);
     if (helpers == 0)
         return false;
     n = helpers + 1;
@@ -252,7 +241,7 @@ bool query_run_split(struct promql_query *q, const struct series_reader *reader,
     run_part(&parts[0]);
     for (unsigned i = 1; i < n; i++)
         thread_join(&parts[i].thread);
-    atomic_fetch_sub(&crew->busy, helpers);
+    crew_give(crew, helpers);
     *ret_status = 0;
     for (unsigned i = 0; i < n && done && *ret_status == 0; i++)
         if (parts[i].status < 0) {

@@ -7,7 +7,7 @@
  *     promql_instant(expr, memory_reader_port(&m), ...);
  *     memory_reader_clear(&m);
  *
- * Selects by looking at every series. One thread.
+ * Selects by looking at every series. Any thread may read what another one has put in before.
  */
 #ifndef TOCSIN_TESTS_SUPPORT_MEMORY_READER_H
 #define TOCSIN_TESTS_SUPPORT_MEMORY_READER_H

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/tocsin_cmocka.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/api_priv.h"
+#include "base/crew.h"
+#include "base/mem.h"
 
 static const struct {
     double v;
@@ -40,10 +43,43 @@ static void numbers_look_as_go_writes_them_in_json(void **state)
     }
 }
 
+/* Two write it when it is large: nobody can tell. */
+static void half_of_a_large_result_may_be_written_by_a_helper(void **state)
+{
+    enum { SERIES = 40, POINTS = 300 };
+    struct promql_result r = {.type = PROMQL_MATRIX, .n = SERIES};
+    struct crew crew = {.most = 1};
+    unix_ms times[POINTS];
+    double values[POINTS];
+
+    r.series = mem_array(SERIES, sizeof *r.series);
+    for (size_t k = 0; k < POINTS; k++) {
+        times[k] = (unix_ms)k * 1500;
+        values[k] = (double)k / 7;
+    }
+    for (size_t i = 0; i < SERIES; i++) {
+        struct label l = {STR("a"), {(const char[]){(char)('0' + i), 0}, 1}};
+
+        r.series[i] = (struct promql_series){label_set_new(&l, 1), POINTS - i, times, values, NULL};
+    }
+    for (size_t n = 1; n <= SERIES; n++) {
+        CLEANUP(buf_free) struct buf alone = {0}, helped = {0};
+
+        api_add_result(&alone, &r, n, NULL);
+        api_add_result(&helped, &r, n, &crew);
+        assert_string_equal(alone.p, helped.p);
+        assert_int_equal(atomic_load(&crew.busy), 0);
+    }
+    for (size_t i = 0; i < SERIES; i++)
+        label_set_unref(r.series[i].labels);
+    free(r.series);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_look_as_go_writes_them_in_json),
+        cmocka_unit_test(half_of_a_large_result_may_be_written_by_a_helper),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
