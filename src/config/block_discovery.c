@@ -4,6 +4,8 @@
  */
 #include "config/config_priv.h"
 
+#include <strings.h>
+
 #include "base/hash.h"
 
 /* Two blocks that are written alike in one file ask for the same; files of other folders may mean
@@ -76,4 +78,62 @@ const struct block http_sd_block = {
     .size = sizeof(struct config_http_sd),
     .defaults = &http_sd_defaults,
     .check = check_http_sd,
+};
+
+/* ---- dns_sd_configs ------------------------------------------------------------------------ */
+
+static void read_dns_type(struct decoder *d, const struct yaml_node *node, void *value,
+                          size_t *count)
+{
+    static const struct {
+        const char *name;
+        enum dns_type type;
+    } types[] = {
+        {"SRV", DNS_SRV}, {"A", DNS_A}, {"AAAA", DNS_AAAA}, {"MX", DNS_MX}, {"NS", DNS_NS}};
+
+    if (!is_text(d, node))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcasecmp(types[i].name, node->text.p) == 0) {
+            *(enum dns_type *)value = types[i].type;
+            return;
+        }
+    decoder_wrong(d, node,
+                  "invalid DNS-SD records type " STR_FMT ", expected SRV, A, AAAA, MX or NS",
+                  STR_ARG(str_n(node->text.p, str_utf8_prefix(node->text, CONFIG_QUOTE_MAX))));
+}
+
+static int check_dns_sd(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
+{
+    const struct config_dns_sd *s = object;
+
+    if (s->n_names == 0)
+        return decoder_fail(d, place_of(node, "names"),
+                            "DNS-SD config must contain at least one SRV record name");
+    if (s->port == 0 && s->type != DNS_SRV)
+        return decoder_fail(d, place_of(node, "port"),
+                            "a port is required in DNS-SD configs for all record types except SRV");
+    if (s->port > 65535)
+        return decoder_fail(d, place_of(node, "port"), "found %llu, expected a port",
+                            (unsigned long long)s->port);
+    return check_sd(d, object, node);
+}
+
+static const struct field dns_sd_fields[] = {
+    TEXTS("names", struct config_dns_sd, names),
+    READ("type", struct config_dns_sd, type, enum dns_type, read_dns_type),
+    COUNT("port", struct config_dns_sd, port),
+    TEXTS("servers", struct config_dns_sd, servers),
+    DURATION("refresh_interval", struct config_dns_sd, sd.refresh_interval),
+};
+static const struct config_dns_sd dns_sd_defaults = {
+    .sd = {.refresh_interval = 30 * 1000},
+    .type = DNS_SRV,
+};
+const struct block dns_sd_block = {
+    .name = "dns_sd_config",
+    FIELDS(dns_sd_fields),
+    .size = sizeof(struct config_dns_sd),
+    .defaults = &dns_sd_defaults,
+    .check = check_dns_sd,
 };

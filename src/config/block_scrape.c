@@ -369,6 +369,8 @@ static const struct field scrape_fields[] = {
            &file_sd_block, "empty or null section in file_sd_configs"),
     BLOCKS("http_sd_configs", struct config_scrape, http_sds, struct config_http_sd *,
            &http_sd_block, "empty or null section in http_sd_configs"),
+    BLOCKS("dns_sd_configs", struct config_scrape, dns_sds, struct config_dns_sd *, &dns_sd_block,
+           "empty or null section in dns_sd_configs"),
     BLOCKS("relabel_configs", struct config_scrape, relabel, struct config_relabel *,
            &relabel_block, "empty or null target relabeling rule in scrape config"),
     BLOCKS("metric_relabel_configs", struct config_scrape, metric_relabel, struct config_relabel *,

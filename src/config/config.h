@@ -80,6 +80,17 @@ struct config_http_sd {
     struct http_options http;
 };
 
+/* Names in DNS whose records tell hosts and ports. */
+struct config_dns_sd {
+    struct config_sd sd; /* refresh_interval: 30s */
+    const char **names;
+    size_t n_names;
+    enum dns_type type;   /* SRV */
+    uint64_t port;        /* 0: of the SRV records */
+    const char **servers; /* own: address or address:port; none: those of the machine */
+    size_t n_servers;
+};
+
 enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL };
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
@@ -193,6 +204,8 @@ struct config_scrape {
     size_t n_file_sds;
     struct config_http_sd *http_sds;
     size_t n_http_sds;
+    struct config_dns_sd *dns_sds;
+    size_t n_dns_sds;
     struct config_relabel *relabel, *metric_relabel;
     size_t n_relabel, n_metric_relabel;
     int line;

@@ -40,4 +40,7 @@ struct http_options {
     bool follow_redirects; /* at most 10, and never from https to http with credentials */
 };
 
+/* Kinds of records of DNS, by their numbers. */
+enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_MX = 15, DNS_AAAA = 28, DNS_SRV = 33 };
+
 #endif

@@ -119,7 +119,9 @@ int found_groups_parse(const char *name, struct label source, struct str text,
     return 0;
 }
 
-uint64_t found_groups_hash(const struct found_group *groups, size_t n)
+/* ---- what one source gives ----------------------------------------------------------------- */
+
+static uint64_t hash_groups(const struct found_group *groups, size_t n)
 {
     uint64_t h = n;
 
@@ -129,4 +131,20 @@ uint64_t found_groups_hash(const struct found_group *groups, size_t n)
             h = hash_mix(h, hash_bytes(groups[i].addresses[k], strlen(groups[i].addresses[k])));
     }
     return h;
+}
+
+bool found_take(struct found *f, struct found_group *take_groups, size_t n)
+{
+    uint64_t hash = hash_groups(take_groups, n);
+    bool is_news = hash != f->hash && (n > 0 || f->n > 0);
+
+    found_deinit(f);
+    *f = (struct found){take_groups, n, hash};
+    return is_news;
+}
+
+void found_deinit(struct found *f)
+{
+    found_groups_free(f->groups, f->n);
+    *f = (struct found){0};
 }

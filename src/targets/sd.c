@@ -10,7 +10,7 @@
 SELFMETRIC(failures, METRIC_COUNTER, "tocsin_sd_failures_total", NULL,
            "Discoveries that got no answer or a bad one; their targets stay.");
 
-static const struct sd_kind *const kinds[] = {&sd_http};
+static const struct sd_kind *const kinds[] = {&sd_http, &sd_dns};
 
 /* ---- which there are ----------------------------------------------------------------------- */
 
@@ -42,7 +42,6 @@ static struct sd *find(const struct sds *s, const struct sd_kind *kind,
 static void free_sd(struct sd *sd)
 {
     sd->kind->close(sd->self);
-    found_groups_free(sd->groups, sd->n_groups);
     config_unref(sd->config);
     free(sd->failure);
     free(sd);
@@ -108,18 +107,14 @@ void sds_deinit(struct sds *s)
 
 /* ---- what they found ----------------------------------------------------------------------- */
 
-void sd_found(struct sd *sd, struct found_group *take_groups, size_t n)
+void sd_worked(struct sd *sd)
 {
-    uint64_t hash = found_groups_hash(take_groups, n);
-    bool is_news = hash != sd->groups_hash || n != sd->n_groups;
-
     free(TAKE(sd->failure));
-    found_groups_free(sd->groups, sd->n_groups);
-    sd->groups = take_groups;
-    sd->n_groups = n;
-    sd->groups_hash = hash;
-    if (is_news)
-        sd->all->changed(sd->all->arg);
+}
+
+void sd_found_news(struct sd *sd)
+{
+    sd->all->changed(sd->all->arg);
 }
 
 void sd_failed(struct sd *sd, const struct err *err)
@@ -147,8 +142,8 @@ static void tell_groups(const struct sd_kind *kind, const struct config_sd *sett
     const struct telling *t = arg;
     const struct sd *sd = find(t->s, kind, settings);
 
-    for (size_t i = 0; sd && i < sd->n_groups; i++)
-        t->cb(&sd->groups[i], t->arg);
+    if (sd)
+        kind->each(sd->self, t->cb, t->arg);
 }
 
 void sds_each_group(const struct sds *s, const struct config_scrape *job,

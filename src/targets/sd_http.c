@@ -21,6 +21,7 @@ struct asking {
     const struct config_http_sd *settings;
     struct loop_timer *timer;
     struct http_call *call;
+    struct found found;
 };
 
 static bool is_json(struct str content_type)
@@ -59,10 +60,13 @@ static void on_answer(struct http_response *response, const struct err *failure,
     r = check_answer(response, &err);
     if (r == 0)
         r = found_groups_parse("answer", source, buf_str(&response->body), &groups, &n, &err);
-    if (r < 0)
+    if (r < 0) {
         sd_failed(a->sd, &err);
-    else
-        sd_found(a->sd, groups, n);
+        return;
+    }
+    sd_worked(a->sd);
+    if (found_take(&a->found, groups, n))
+        sd_found_news(a->sd);
 }
 
 static void ask(void *arg)
@@ -109,13 +113,23 @@ static void close_http(void *self)
     if (a->call)
         http_call_cancel(a->call);
     loop_timer_free(a->timer);
+    found_deinit(&a->found);
     free(a);
+}
+
+static void each_of_http(void *self, void (*cb)(const struct found_group *g, void *arg), void *arg)
+{
+    const struct asking *a = self;
+
+    for (size_t i = 0; i < a->found.n; i++)
+        cb(&a->found.groups[i], arg);
 }
 
 const struct sd_kind sd_http = {
     .key = "http_sd_configs",
     .open = open_http,
     .close = close_http,
+    .each = each_of_http,
     .list = offsetof(struct config_scrape, http_sds),
     .count = offsetof(struct config_scrape, n_http_sds),
     .size = sizeof(struct config_http_sd),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd_priv - discovery that asks somebody: HTTP
+ * sd_priv - discovery that asks somebody: HTTP, DNS
  *
  *     sd        which discoveries there are, what they found, when a new list is due
  *     sd_http   target groups from a URL
+ *     sd_dns    hosts and ports from records of names
  *
  * A discovery lives as long as a job of the configuration asks for the same; jobs whose blocks are
  * written alike share one. What it found last stays until it finds something else: a failure takes
@@ -24,9 +25,6 @@ struct sd {
     const struct config_sd *settings; /* the kind's own struct begins with it */
     const struct config *config;      /* a reference: settings are in it */
     void *self;                       /* the kind's, from open() to close() */
-    struct found_group *groups;
-    size_t n_groups;
-    uint64_t groups_hash;
     char *failure; /* words of the failure that was told last, NULL: there was none since */
     bool is_wanted;
 };
@@ -36,13 +34,15 @@ struct sd_kind {
     const char *key; /* of the configuration: http_sd_configs */
     void *(*open)(struct sd *sd);
     void (*close)(void *self); /* what is under way is dropped */
-    size_t list, count, size;  /* of its structs in struct config_scrape */
+    /* Calls cb with all that it found. */
+    void (*each)(void *self, void (*cb)(const struct found_group *g, void *arg), void *arg);
+    size_t list, count, size; /* of its structs in struct config_scrape */
 };
 
-extern const struct sd_kind sd_http;
+extern const struct sd_kind sd_http, sd_dns;
 
-/* What there is now. */
-void sd_found(struct sd *sd, struct found_group *take_groups, size_t n);
+void sd_worked(struct sd *sd);     /* it went well */
+void sd_found_news(struct sd *sd); /* each() tells something else than before */
 /* Something went wrong: told once, until it goes well or goes wrong in another way. */
 void sd_failed(struct sd *sd, const struct err *err);
 

@@ -36,7 +36,17 @@ struct found_group {
 int found_groups_parse(const char *name, struct label source, struct str text,
                        struct found_group **ret, size_t *ret_n, struct err *err);
 void found_groups_free(struct found_group *groups, size_t n);
-uint64_t found_groups_hash(const struct found_group *groups, size_t n); /* of this process only */
+
+/* What one source gives at the moment. Zeroed it gives nothing. */
+struct found {
+    struct found_group *groups;
+    size_t n;
+    uint64_t hash;
+};
+
+/* Takes over groups; true when they are not the ones that it had. */
+bool found_take(struct found *f, struct found_group *take_groups, size_t n);
+void found_deinit(struct found *f);
 
 /* ---- discovery files ----------------------------------------------------------------------- */
 
