@@ -39,7 +39,7 @@ static void read_url(struct decoder *d, const struct yaml_node *node, void *valu
     struct err why = {0};
     size_t scheme;
 
-    if (!is_text(d, node))
+    if (!is_text(d, node) || url.len == 0)
         return;
     scheme = str_find(url, STR("://"));
     rest = scheme < url.len ? str_n(url.p + scheme + 3, url.len - scheme - 3) : url;
@@ -136,4 +136,131 @@ const struct block dns_sd_block = {
     .size = sizeof(struct config_dns_sd),
     .defaults = &dns_sd_defaults,
     .check = check_dns_sd,
+};
+
+/* ---- kubernetes_sd_configs ----------------------------------------------------------------- */
+
+#define KUBE_BIT(role) (1u << KUBE_##role)
+
+static const struct {
+    const char *name;
+    unsigned selectors; /* of which roles may be chosen */
+    const char *selectors_text;
+} kube_roles[KUBE_ROLES] = {
+    [KUBE_NODE] = {"node", KUBE_BIT(NODE), "node"},
+    [KUBE_SERVICE] = {"service", KUBE_BIT(SERVICE), "service"},
+    [KUBE_POD] = {"pod", KUBE_BIT(POD), "pod"},
+    [KUBE_ENDPOINTS] = {"endpoints", KUBE_BIT(POD) | KUBE_BIT(SERVICE) | KUBE_BIT(ENDPOINTS),
+                        "pod, service, endpoints"},
+    [KUBE_ENDPOINTSLICE] = {"endpointslice",
+                            KUBE_BIT(POD) | KUBE_BIT(SERVICE) | KUBE_BIT(ENDPOINTSLICE),
+                            "pod, service, endpointslice"},
+    [KUBE_INGRESS] = {"ingress", KUBE_BIT(INGRESS), "ingress"},
+};
+
+static void read_kube_role(struct decoder *d, const struct yaml_node *node, void *value,
+                           size_t *count)
+{
+    if (!is_text(d, node))
+        return;
+    for (int i = 0; i < KUBE_ROLES; i++)
+        if (str_eq_c(node->text, kube_roles[i].name)) {
+            *(enum kube_role *)value = (enum kube_role)i;
+            return;
+        }
+    decoder_wrong(d, node,
+                  "unknown Kubernetes SD role %s, expected node, service, pod, endpoints, "
+                  "endpointslice or ingress",
+                  shown(d, node->text));
+}
+
+static const struct field kube_namespaces_fields[] = {
+    BOOL("own_namespace", struct config_kube_sd, own_namespace),
+    TEXTS("names", struct config_kube_sd, namespaces),
+};
+static const struct block kube_namespaces_block = {.name = "namespaces",
+                                                   FIELDS(kube_namespaces_fields)};
+
+static const struct field kube_attach_fields[] = {
+    BOOL("node", struct config_kube_sd, attach_node),
+};
+static const struct block kube_attach_block = {.name = "attach_metadata",
+                                               FIELDS(kube_attach_fields)};
+
+static const struct field kube_selector_fields[] = {
+    READ("role", struct config_kube_selector, role, enum kube_role, read_kube_role),
+    TEXT("label", struct config_kube_selector, label),
+    TEXT("field", struct config_kube_selector, field),
+};
+static const struct block kube_selector_block = {
+    .name = "selector",
+    FIELDS(kube_selector_fields),
+    .size = sizeof(struct config_kube_selector),
+};
+
+static int check_kube_selectors(struct decoder *d, const struct config_kube_sd *s,
+                                const struct yaml_node *node)
+{
+    unsigned seen = 0;
+
+    for (size_t i = 0; i < s->n_selectors; i++) {
+        const struct yaml_node *at = yaml_get(node, "selectors")->values[i];
+        unsigned bit = 1u << s->selectors[i].role;
+
+        if (!has_key(at, "role"))
+            return decoder_fail(d, at, "a selector needs the role that it chooses from");
+        if (seen & bit)
+            return decoder_fail(d, at, "duplicated selector role: %s",
+                                kube_roles[s->selectors[i].role].name);
+        seen |= bit;
+        if (!(kube_roles[s->role].selectors & bit))
+            return decoder_fail(d, at, "%s role supports only %s selectors",
+                                kube_roles[s->role].name, kube_roles[s->role].selectors_text);
+    }
+    return 0;
+}
+
+static int check_kube_sd(struct decoder *d, void *object, const struct yaml_node *node,
+                         void *parent)
+{
+    struct config_kube_sd *s = object;
+    int r;
+
+    if (!has_key(node, "role"))
+        return decoder_fail(d, node,
+                            "role missing (one of: pod, service, endpoints, endpointslice, node, "
+                            "ingress)");
+    for (size_t i = 0; i < http_block.n_fields && !is_given(s->api_server); i++)
+        if (has_key(node, http_block.fields[i].key))
+            return decoder_fail(d, place_of(node, http_block.fields[i].key),
+                                "to use custom HTTP client configuration please provide the "
+                                "'api_server' URL explicitly");
+    if (is_given(s->api_server) && s->own_namespace)
+        return decoder_fail(d, place_of(node, "namespaces"),
+                            "cannot use 'api_server' and 'namespaces.own_namespace' "
+                            "simultaneously");
+    r = check_kube_selectors(d, s, node);
+    return r < 0 ? r : check_sd(d, &s->sd, node);
+}
+
+static const struct field kubernetes_sd_fields[] = {
+    READ("role", struct config_kube_sd, role, enum kube_role, read_kube_role),
+    READ("api_server", struct config_kube_sd, api_server, const char *, read_url),
+    MORE_KEYS("namespaces", &kube_namespaces_block),
+    BLOCKS("selectors", struct config_kube_sd, selectors, struct config_kube_selector *,
+           &kube_selector_block, "empty or null section in selectors"),
+    MORE_KEYS("attach_metadata", &kube_attach_block),
+};
+static const struct config_kube_sd kubernetes_sd_defaults = {
+    .sd = {.refresh_interval = 1}, /* it watches */
+    .http = {.follow_redirects = true},
+};
+const struct block kubernetes_sd_block = {
+    .name = "kubernetes_sd_config",
+    FIELDS(kubernetes_sd_fields),
+    .also = &http_block,
+    .also_offset = offsetof(struct config_kube_sd, http),
+    .size = sizeof(struct config_kube_sd),
+    .defaults = &kubernetes_sd_defaults,
+    .check = check_kube_sd,
 };

@@ -91,6 +91,35 @@ struct config_dns_sd {
     size_t n_servers;
 };
 
+/* Objects of Kubernetes; also which of them become targets. */
+enum kube_role {
+    KUBE_NODE,
+    KUBE_SERVICE,
+    KUBE_POD,
+    KUBE_ENDPOINTS,
+    KUBE_ENDPOINTSLICE,
+    KUBE_INGRESS,
+    KUBE_ROLES,
+};
+
+struct config_kube_selector {
+    enum kube_role role;
+    const char *label, *field;
+};
+
+struct config_kube_sd {
+    struct config_sd sd;
+    const char *api_server; /* NULL: the cluster that we run in */
+    enum kube_role role;
+    const char **namespaces; /* none: all */
+    size_t n_namespaces;
+    bool own_namespace;                     /* besides these */
+    struct config_kube_selector *selectors; /* at most one a role */
+    size_t n_selectors;
+    bool attach_node;
+    struct http_options http;
+};
+
 enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL };
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
@@ -206,6 +235,8 @@ struct config_scrape {
     size_t n_http_sds;
     struct config_dns_sd *dns_sds;
     size_t n_dns_sds;
+    struct config_kube_sd *kube_sds;
+    size_t n_kube_sds;
     struct config_relabel *relabel, *metric_relabel;
     size_t n_relabel, n_metric_relabel;
     int line;

@@ -20,7 +20,8 @@ extern const struct block top_block, global_block, http_block, tls_block, mysql_
         .statements_text_limit = 120, .statements_time_limit = 86400 * 1000, .files_filter = ".*", \
         .files_remove_prefix = "/var/lib/mysql/", .memory_remove_prefix = "memory/",               \
     }
-extern const struct block scrape_block, relabel_block, http_sd_block, dns_sd_block;
+extern const struct block scrape_block, relabel_block, http_sd_block, dns_sd_block,
+    kubernetes_sd_block;
 extern const struct block root_route_block, inhibit_block, receiver_block, time_interval_block;
 
 /* Both lists of jobs: scrape_configs, and those in the files that scrape_config_files names. */

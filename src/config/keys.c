@@ -120,7 +120,7 @@ static const struct known_keys {
                            "gce_sd_configs",
                            "hetzner_sd_configs",
                            "ionos_sd_configs",
-                           "kubernetes_sd_configs",
+
                            "kuma_sd_configs",
                            "lightsail_sd_configs",
                            "linode_sd_configs",
@@ -141,6 +141,7 @@ static const struct known_keys {
     {"scrape job", "tocsin",
      (const char *const[]){"http_check", "tcp_check", "icmp_check", "dns_check", "tls_check",
                            NULL}},
+    {"kubernetes_sd_config", PROM, (const char *const[]){"kubeconfig_file", NULL}},
     {"http client", PROM, (const char *const[]){"oauth2", "sigv4", "proxy_connect_header", NULL}},
     {"http header", PROM, (const char *const[]){"files", NULL}},
     {"basic_auth", PROM, (const char *const[]){"username_ref", "password_ref", NULL}},

@@ -29,6 +29,10 @@ struct http_request {
     dur_ms timeout;  /* for all of it; > 0 */
     size_t max_body; /* bytes of the answer, after decompression; more is an error */
     bool accept_gzip;
+
+    /* Gets the body of a 2xx as it comes, which then has no limit and is not in the response. May
+     * not touch the client; false ends the call with -ECANCELED. NULL: all at the end. */
+    bool (*on_data)(struct str bytes, void *arg);
 };
 
 struct http_response {
@@ -42,7 +46,7 @@ struct http_response {
 /*
  * The end of a call. response is NULL when no answer came; then err says why in words ("connect to
  * 127.0.0.1:8060: Connection refused") with err->code -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH (name
- * unknown), -EPROTO (TLS), -E2BIG (body) or -EIO. Both are borrowed for the call.
+ * unknown), -EPROTO (TLS), -E2BIG (body), -ECANCELED (on_data said so) or -EIO. Both are borrowed for the call.
  */
 typedef void http_done(struct http_response *response, const struct err *err, void *arg);
 

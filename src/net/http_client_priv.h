@@ -30,6 +30,8 @@ struct http_call {
     dur_ms timeout;
     size_t max_body;
     bool too_large;
+    bool (*on_data)(struct str bytes, void *arg);
+    bool unwanted;  /* it said false */
     bool tls_began; /* the connection stands, the handshake is under way */
     bool ended;     /* done was called or is being called */
     struct buf body;

@@ -7,6 +7,9 @@
 #include "base/mem.h"
 #include "net/http_client_priv.h"
 
+#define KEEPALIVE_IDLE_S     30L
+#define KEEPALIVE_INTERVAL_S 10L
+
 /* Each of these can only fail for want of memory or by a bug of ours. */
 #define SET(call, option, value) must(curl_easy_setopt((call)->easy, option, value) == CURLE_OK)
 
@@ -217,10 +220,24 @@ static void set_method(struct http_call *call, const struct http_request *r)
         SET(call, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
+static bool is_streamed(struct http_call *call)
+{
+    long status = 0;
+
+    if (!call->on_data)
+        return false;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status < 300;
+}
+
 static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
 {
     struct http_call *call = arg;
 
+    if (is_streamed(call)) {
+        call->unwanted = !call->on_data(str_n(bytes, n), call->arg);
+        return call->unwanted ? CURL_WRITEFUNC_ERROR : n;
+    }
     if (n > call->max_body - call->body.len) {
         call->too_large = true;
         return CURL_WRITEFUNC_ERROR;
@@ -268,6 +285,10 @@ static void set_basics(struct http_call *call, const struct http_request *r)
     SET(call, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     SET(call, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     SET(call, CURLOPT_NOSIGNAL, 1L);
+    /* Of a body that comes over minutes the peer may be gone and nothing tell it. */
+    SET(call, CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(call, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    SET(call, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     /* A call that ends while its name is being resolved must not wait for the resolver's thread. */
     SET(call, CURLOPT_QUICK_EXIT, 1L);
     SET(call, CURLOPT_TIMEOUT_MS, (long)call->timeout);
@@ -308,6 +329,7 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
     must(r->timeout > 0);
     call->timeout = r->timeout;
     call->max_body = r->max_body;
+    call->on_data = r->on_data;
     must((call->easy = curl_easy_init()));
     set_basics(call, r);
     if ((e = read_peer(u, r->url, &call->peer, err)) < 0 || (e = set_url(call, u, r, o, err)) < 0 ||

@@ -98,6 +98,10 @@ void http_words(struct http_call *call, CURLcode code, struct err *err)
         err_set(err, -E2BIG, "%s: the answer is larger than %zu bytes", peer.p, call->max_body);
         return;
     }
+    if (call->unwanted) {
+        err_set(err, -ECANCELED, "%s: the answer was broken off", peer.p);
+        return;
+    }
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         err_set(err, -EHOSTUNREACH, "resolve " STR_FMT ": the name is not known",

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd_priv - discovery that asks somebody: HTTP, DNS
+ * sd_priv - discovery that asks somebody: HTTP, DNS, Kubernetes
  *
  *     sd        which discoveries there are, what they found, when a new list is due
  *     sd_http   target groups from a URL
  *     sd_dns    hosts and ports from records of names
+ *     sd_kube   objects of Kubernetes (sd_kube_priv.h)
  *
  * A discovery lives as long as a job of the configuration asks for the same; jobs whose blocks are
  * written alike share one. What it found last stays until it finds something else: a failure takes
@@ -39,7 +40,7 @@ struct sd_kind {
     size_t list, count, size; /* of its structs in struct config_scrape */
 };
 
-extern const struct sd_kind sd_http, sd_dns;
+extern const struct sd_kind sd_http, sd_dns, sd_kube;
 
 void sd_worked(struct sd *sd);     /* it went well */
 void sd_found_news(struct sd *sd); /* each() tells something else than before */

@@ -80,7 +80,8 @@ static void judge(const char *folder, struct str name, bool good, struct str wor
 static void prometheus_files_load_or_are_refused_for_their_reason(void **unused)
 {
     /* Faults that the YAML decoder of Go words, and one that Prometheus does not word at all. */
-    static const char *const own_words[] = {"labelmap.bad.yml", "labelname.bad.yml",
+    static const char *const own_words[] = {"kubernetes_namespace_discovery.bad.yml",
+                                            "labelmap.bad.yml", "labelname.bad.yml",
                                             "section_key_dup.bad.yml", "unknown_attr.bad.yml"};
     CLEANUP(buf_free)
     struct buf file = {0};

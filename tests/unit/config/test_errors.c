@@ -164,6 +164,25 @@ static const struct {
     {JOB("dns_sd_configs: [{names: [a], type: TXT}]"),
      "f:1:68: scrape_configs[0].dns_sd_configs[0].type: invalid DNS-SD records type TXT, expected "
      "SRV, A, AAAA, MX or NS"},
+    {JOB("kubernetes_sd_configs: [{}]"),
+     "f:1:56: role missing (one of: pod, service, endpoints, endpointslice, node, ingress)"},
+    {JOB("kubernetes_sd_configs: [{role: pods}]"),
+     "f:1:63: scrape_configs[0].kubernetes_sd_configs[0].role: unknown Kubernetes SD role \"pods\", "
+     "expected node, service, pod, endpoints, endpointslice or ingress"},
+    {JOB("kubernetes_sd_configs: [{role: pod, follow_redirects: false}]"),
+     "f:1:86: to use custom HTTP client configuration please provide the 'api_server' URL "
+     "explicitly"},
+    {JOB("kubernetes_sd_configs: [{role: pod, api_server: 'http://a', namespaces: {own_namespace: "
+         "true}}]"),
+     "f:1:104: cannot use 'api_server' and 'namespaces.own_namespace' simultaneously"},
+    {JOB("kubernetes_sd_configs: [{role: pod, selectors: [{role: node}]}]"),
+     "f:1:80: pod role supports only pod selectors"},
+    {JOB("kubernetes_sd_configs: [{role: pod, selectors: [{role: pod}, {role: pod}]}]"),
+     "f:1:93: duplicated selector role: pod"},
+    {JOB("kubernetes_sd_configs: [{role: pod, selectors: [{label: a=b}]}]"),
+     "f:1:80: a selector needs the role that it chooses from"},
+    {JOB("kubernetes_sd_configs: [{role: pod, kubeconfig_file: a}]"),
+     "f:1:68: \"kubeconfig_file\" is known to Prometheus but not carried out by this version"},
     {JOB("http_sd_configs: [{refresh_interval: 1m}]"), "f:1:50: URL is missing"},
     {JOB("http_sd_configs: [{url: 'ftp://a/b'}]"),
      "f:1:56: scrape_configs[0].http_sd_configs[0].url: URL scheme must be 'http' or 'https'"},
