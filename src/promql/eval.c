@@ -42,6 +42,16 @@ void eval_count(struct eval *e, struct counting c, size_t k, uint64_t samples)
     }
 }
 
+void eval_count_steps(struct eval *e, struct counting c, size_t from, size_t to, uint64_t samples)
+{
+    if (!e->stats->samples_per_step) {
+        eval_count(e, c, from, samples * (to - from));
+        return;
+    }
+    for (size_t k = from; k < to; k++)
+        eval_count(e, c, k, samples);
+}
+
 /* The steps of the grid are as one. Returns how it was before. */
 static struct counting count_all_steps(struct eval *e, const struct grid *grid)
 {

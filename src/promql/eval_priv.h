@@ -75,6 +75,17 @@ static inline void row_set(struct row *r, size_t k, double v)
     r->present[k / 64] |= UINT64_C(1) << (k % 64);
 }
 
+/* Of steps [from, to), whose values are there. */
+static inline void row_set_present(struct row *r, size_t from, size_t to)
+{
+    for (size_t k = from; k < to;) {
+        size_t end = (k | 63) + 1 < to ? (k | 63) + 1 : to;
+
+        r->present[k / 64] |= UINT64_MAX >> (64 - (end - k)) << (k % 64);
+        k = end;
+    }
+}
+
 static inline void row_unset(struct row *r, size_t k)
 {
     r->present[k / 64] &= ~(UINT64_C(1) << (k % 64));
@@ -224,6 +235,8 @@ int eval_hold(struct eval *e, size_t samples, struct err *err); /* counts sample
 int eval_too_many(struct err *err);
 void eval_count(struct eval *e, struct counting c, size_t k,
                 uint64_t samples); /* looked at, at step k */
+void eval_count_steps(struct eval *e, struct counting c, size_t from, size_t to,
+                      uint64_t samples); /* at each of the steps [from, to) */
 
 /* select.c */
 int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,

@@ -59,6 +59,27 @@ static int sum_histograms(struct eval *e, struct range_call *c, const struct win
     return 1;
 }
 
+/*
+ * add_exactly() for n values in a row, as long as all is finite. What an addition loses is a double
+ * itself, which Knuth's two-sum finds without asking which summand is larger: the bits are the same.
+ */
+static bool add_finite(const double *v, size_t n, double *sum, double *lost)
+{
+    double s = *sum, l = *lost;
+
+    for (size_t i = 0; i < n; i++) {
+        double t = s + v[i], added = t - s;
+
+        l += (s - (t - added)) + (v[i] - added);
+        s = t;
+    }
+    if (!isfinite(s) || !isfinite(l))
+        return false;
+    *sum = s;
+    *lost = l;
+    return true;
+}
+
 int range_sum(struct eval *e, struct range_call *c, const struct window *w, size_t k,
               struct answer *ret, struct err *err)
 {
@@ -70,8 +91,9 @@ int range_sum(struct eval *e, struct range_call *c, const struct window *w, size
     }
     if (w->nh)
         return sum_histograms(e, c, w, ret);
-    for (size_t i = 0; i < w->n; i++)
-        add_exactly(w->v[i], &sum, &lost);
+    if (!add_finite(w->v, w->n, &sum, &lost))
+        for (size_t i = 0; i < w->n; i++)
+            add_exactly(w->v[i], &sum, &lost);
     ret->v = isinf(sum) ? sum : sum + lost;
     return 1;
 }
@@ -98,6 +120,8 @@ static double average(const double *v, size_t n)
     double sum = v[0], lost = 0, mean = 0;
     bool incremental = false;
 
+    if (add_finite(v + 1, n - 1, &sum, &lost))
+        return sum / (double)n + lost / (double)n;
     for (size_t i = 1; i < n; i++) {
         double count = (double)i + 1, keep = (count - 1) / count;
 

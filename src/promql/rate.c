@@ -4,9 +4,21 @@
  */
 #include <math.h>
 
+#include "model/sample.h"
 #include "promql/range_priv.h"
 
 /* ---- counters that start again */
+
+/* False: no value is less than the one before, as in most counters. The sign of a difference tells;
+ * looked at for all at once, which takes no branch. */
+static bool may_fall(const double *v, size_t n)
+{
+    uint64_t signs = 0;
+
+    for (size_t i = 1; i < n; i++)
+        signs |= double_bits(v[i] - v[i - 1]);
+    return signs >> 63;
+}
 
 /*
  * The places where the counter falls are found once a series, so that a window adds up those in it
@@ -18,6 +30,8 @@ void rate_begin(struct eval *e, struct range_call *c)
     const struct track *t = &c->ranges->track;
 
     c->n_resets = c->next_reset = 0;
+    if (!may_fall(t->v, t->n))
+        return;
     for (size_t i = 1; i < t->n; i++) {
         if (!(t->v[i] < t->v[i - 1]))
             continue;
