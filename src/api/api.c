@@ -175,6 +175,7 @@ static const struct route {
     {"labels", api_labels, api_labels, NULL},
     {"targets", api_targets, NULL, NULL},
     {"targets/metadata", api_targets_metadata, NULL, NULL},
+    {"targets/relabel_steps", api_relabel_steps, NULL, NULL},
     {"metadata", api_metadata, NULL, NULL},
     {"scrape_pools", api_scrape_pools, NULL, NULL},
     {"rules", api_rules, NULL, NULL},

@@ -125,6 +125,7 @@ api_handler api_query, api_query_range, api_explain_query, api_query_exemplars, 
     api_parse_query;                                  /* query.c */
 api_handler api_series, api_labels, api_label_values; /* series.c */
 api_handler api_targets, api_scrape_pools;            /* targets.c */
+api_handler api_relabel_steps;                        /* relabel_steps.c */
 api_handler api_targets_metadata, api_metadata;       /* metadata.c */
 api_handler api_rules, api_alerts;                    /* rules.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,

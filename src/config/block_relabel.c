@@ -12,7 +12,7 @@ static const struct config_relabel relabel_defaults = {
     .action = RELABEL_REPLACE,
 };
 
-static const char *const action_names[] = {
+const char *const relabel_action_names[] = {
     [RELABEL_REPLACE] = "replace",     [RELABEL_LOWERCASE] = "lowercase",
     [RELABEL_UPPERCASE] = "uppercase", [RELABEL_KEEP] = "keep",
     [RELABEL_DROP] = "drop",           [RELABEL_KEEPEQUAL] = "keepequal",
@@ -25,9 +25,9 @@ static void read_action(struct decoder *d, const struct yaml_node *node, void *v
 {
     if (!is_text(d, node))
         return;
-    for (size_t i = 0; i < ARRAY_LEN(action_names); i++)
-        if (strlen(action_names[i]) == node->text.len &&
-            strncasecmp(action_names[i], node->text.p, node->text.len) == 0) {
+    for (size_t i = 0; i < ARRAY_LEN(relabel_action_names); i++)
+        if (strlen(relabel_action_names[i]) == node->text.len &&
+            strncasecmp(relabel_action_names[i], node->text.p, node->text.len) == 0) {
             *(enum relabel_action *)value = (enum relabel_action)i;
             return;
         }
@@ -72,7 +72,7 @@ static int check_labels(struct decoder *d, const struct config_relabel *r,
 static int check_fields(struct decoder *d, const struct config_relabel *r,
                         const struct yaml_node *node)
 {
-    const char *action = action_names[r->action];
+    const char *action = relabel_action_names[r->action];
     unsigned targeted = 1u << RELABEL_REPLACE | 1u << RELABEL_KEEPEQUAL | 1u << RELABEL_DROPEQUAL |
                         1u << RELABEL_HASHMOD | 1u << RELABEL_LOWERCASE | 1u << RELABEL_UPPERCASE;
     unsigned cased = 1u << RELABEL_LOWERCASE | 1u << RELABEL_UPPERCASE;

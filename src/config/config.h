@@ -42,6 +42,8 @@ enum relabel_action {
     RELABEL_LABELKEEP,
 };
 
+extern const char *const relabel_action_names[]; /* by enum relabel_action, as in the file */
+
 struct config_relabel {
     const char **source_labels;
     size_t n_source_labels;

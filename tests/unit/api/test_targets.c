@@ -81,6 +81,39 @@ static void targets_are_told_by_pool_and_state(void **state)
     assert_exchanges(*state, answers, ARRAY_LEN(answers), false);
 }
 
+/* ---- relabel steps ------------------------------------------------------------------------- */
+
+#define S "/api/v1/targets/relabel_steps"
+#define STEP(rule, output, keep)                                                                   \
+    "{\"rule\":{\"sourceLabels\":[\"__address__\"],\"separator\":\";\"," rule                      \
+    "},\"output\":" output ",\"keep\":" keep "}"
+#define DROP "\"regex\":\"h:2\",\"replacement\":\"$1\",\"action\":\"drop\",\"line\":9"
+#define REPLACE                                                                                    \
+    "\"regex\":\"h:3\",\"targetLabel\":\"__address__\",\"action\":\"replace\",\"line\":10"
+
+static const struct exchange step_answers[] = {
+    {S, "scrapePool=ape;labels={\"__address__\":\"h:3\",\"a\":\"<b>\"}",
+     OK("{\"steps\":[" STEP(DROP, "{\"__address__\":\"h:3\",\"a\":\"<b>\"}",
+                            "true") "," STEP(REPLACE, "{\"a\":\"<b>\"}", "true") "]}")},
+    /* behind the step that drops it there are no labels any more */
+    {S, "scrapePool=ape;labels={\"__address__\":\"h:2\"}",
+     OK("{\"steps\":[" STEP(DROP, "{}", "false") "," STEP(REPLACE, "{}", "false") "]}")},
+    {S, "scrapePool=zebra;labels={}", OK("{\"steps\":[]}")},
+    {S, "labels={}", BAD("no scrapePool parameter provided")},
+    {S, "scrapePool=ape", BAD("no labels parameter provided")},
+    {S, "scrapePool=none;labels={}", BAD("scrape pool \\\"none\\\" not found")},
+    {S, "scrapePool=ape;labels=[]", BAD("error parsing labels: expected an object of texts")},
+    {S, "scrapePool=ape;labels={\"a\":1}",
+     BAD("error parsing labels: expected an object of texts")},
+    {S, "scrapePool=ape;labels={\"\":\"1\"}",
+     BAD("error parsing labels: expected an object of texts")},
+};
+
+static void each_step_tells_what_it_makes_of_the_labels(void **state)
+{
+    assert_exchanges(*state, step_answers, ARRAY_LEN(step_answers), false);
+}
+
 /* ---- metadata ------------------------------------------------------------------------------ */
 
 #define OWN_TARGET "\"target\":{\"instance\":\"me\",\"job\":\"own\"}"
@@ -282,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_are_told_by_pool_and_state),
+        cmocka_unit_test(each_step_tells_what_it_makes_of_the_labels),
         cmocka_unit_test(a_loopback_url_is_told_as_others_reach_it),
         cmocka_unit_test(health_and_error_come_from_the_last_scrape),
         cmocka_unit_test(metadata_comes_from_targets_and_what_none_has_from_storage),
