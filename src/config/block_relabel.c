@@ -40,7 +40,7 @@ static void read_action(struct decoder *d, const struct yaml_node *node, void *v
 static void read_regex(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
 {
     if (is_text(d, node))
-        *(struct regex **)value = decoder_regex(d, node, node->text);
+        *(struct regex **)value = decoder_regex(d, node, node->text, REGEX_ANCHORED);
 }
 
 static bool is_default(const char *value, const char *standard)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_priv.h"
 
+#include <errno.h>
+
 #include "base/hash.h"
 
 /* ---- static_configs ------------------------------------------------------------------------ */
@@ -255,6 +257,24 @@ static void inherit_limits(struct config_scrape *s, const struct global *g)
     inherit(&s->label_value_length_limit, g->label_value_length_limit);
 }
 
+/* Blocks that make a job ask a server itself. */
+static const struct {
+    const char *key, *server;
+    enum job_kind kind;
+} probes[] = {
+    {"redis", "Redis", JOB_REDIS},
+    {"mysql", "MySQL", JOB_MYSQL},
+    {"http_check", "a web server", JOB_HTTP_CHECK},
+};
+
+static const char *job_probe(const struct yaml_node *node)
+{
+    for (size_t i = 0; i < ARRAY_LEN(probes); i++)
+        if (yaml_get(node, probes[i].key))
+            return probes[i].key;
+    return NULL;
+}
+
 /* A relabel step may mend an address, so only a job without any is told at once. A Redis or MySQL may
  * be a socket's path or a URL. */
 static int check_addresses(struct decoder *d, const struct config_scrape *s,
@@ -262,7 +282,7 @@ static int check_addresses(struct decoder *d, const struct config_scrape *s,
 {
     const struct yaml_node *groups = yaml_get(node, "static_configs");
 
-    if (s->n_relabel || yaml_get(node, "redis") || yaml_get(node, "mysql"))
+    if (s->n_relabel || job_probe(node))
         return 0;
     for (size_t g = 0; g < s->n_static_groups; g++)
         for (size_t i = 0; i < s->static_groups[g].n_targets; i++)
@@ -303,6 +323,28 @@ static int check_probe_job(struct decoder *d, const struct yaml_node *node, cons
     return 0;
 }
 
+static int check_probes(struct decoder *d, struct config_scrape *s, const struct yaml_node *node)
+{
+    const char *first = job_probe(node);
+
+    for (size_t i = 0; first && i < ARRAY_LEN(probes); i++) {
+        const char *key = probes[i].key;
+
+        if (!yaml_get(node, key))
+            continue;
+        if (strcmp(key, first) != 0)
+            return decoder_fail(d, yaml_get(node, key),
+                                "a job asks either by %s or by %s: make two jobs of it", first,
+                                key);
+        s->kind = probes[i].kind;
+        if (s->kind == JOB_HTTP_CHECK && !s->http_check) /* nothing stands in it */
+            s->http_check = &config_http_check_defaults;
+        if (check_probe_job(d, node, key, probes[i].server) < 0)
+            return -EINVAL;
+    }
+    return 0;
+}
+
 static int check_scrape(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
 {
     struct config_scrape *s = object;
@@ -329,18 +371,7 @@ static int check_scrape(struct decoder *d, void *object, const struct yaml_node 
         return decoder_fail(d, place_of(node, "scheme"),
                             "scheme: found \"%s\", expected http or https", s->scheme);
     inherit_limits(s, &d->global);
-    if (yaml_get(node, "redis") && yaml_get(node, "mysql"))
-        return decoder_fail(d, yaml_get(node, "mysql"),
-                            "a job asks either Redis or MySQL: make two jobs of it");
-    if (yaml_get(node, "redis")) {
-        s->kind = JOB_REDIS;
-        return check_probe_job(d, node, "redis", "Redis");
-    }
-    if (yaml_get(node, "mysql")) {
-        s->kind = JOB_MYSQL;
-        return check_probe_job(d, node, "mysql", "MySQL");
-    }
-    return 0;
+    return check_probes(d, s, node);
 }
 
 static const struct field scrape_fields[] = {
@@ -363,6 +394,7 @@ static const struct field scrape_fields[] = {
     COUNT("label_value_length_limit", struct config_scrape, label_value_length_limit),
     BLOCK("redis", struct config_scrape, redis, &redis_block),
     BLOCK("mysql", struct config_scrape, mysql, &mysql_block),
+    BLOCK_PTR("http_check", struct config_scrape, http_check, &http_check_block),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,
            &static_block, "empty or null section in static_configs"),
     BLOCKS("file_sd_configs", struct config_scrape, file_sds, struct config_file_sd *,

@@ -122,7 +122,7 @@ struct config_kube_sd {
     struct http_options http;
 };
 
-enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL };
+enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK };
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -208,6 +208,40 @@ struct config_mysql {
 };
 extern const struct config_mysql config_mysql_defaults;
 
+/* Which of a host's addresses a check uses. */
+struct config_ip_choice {
+    int preferred; /* 4 or 6 (6) */
+    bool fallback; /* else one of the other kind (true) */
+};
+
+struct config_header_pattern {
+    const char *header;
+    struct regex *regex; /* found anywhere in the value */
+    bool allow_missing;
+};
+
+/* The `http_check:` block: the keys of a blackbox_exporter's http module. */
+struct config_http_check {
+    uint64_t *valid_status_codes; /* none: 200 to 299 */
+    size_t n_valid_status_codes;
+    const char **valid_http_versions; /* none: all */
+    size_t n_valid_http_versions;
+    struct config_ip_choice ip;
+    bool fail_if_ssl, fail_if_not_ssl, enable_http2;
+    const char *method; /* "GET" */
+    const struct http_header *headers;
+    size_t n_headers;
+    struct regex **body_matches, **body_not_matches; /* found anywhere: failed; not found: failed */
+    size_t n_body_matches, n_body_not_matches;
+    struct config_header_pattern *header_matches, *header_not_matches;
+    size_t n_header_matches, n_header_not_matches;
+    const char *body, *body_file;
+    bool gzip;
+    uint64_t body_size_limit; /* 0: none but our own */
+    struct http_options http;
+};
+extern const struct config_http_check config_http_check_defaults;
+
 struct config_param {
     const char *name;
     const char **values;
@@ -227,8 +261,9 @@ struct config_scrape {
     uint64_t body_size_limit, sample_limit, target_limit; /* 0: none */
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
     struct http_options http;
-    struct config_redis redis; /* of JOB_REDIS */
-    struct config_mysql mysql; /* of JOB_MYSQL */
+    struct config_redis redis;                  /* of JOB_REDIS */
+    struct config_mysql mysql;                  /* of JOB_MYSQL */
+    const struct config_http_check *http_check; /* of JOB_HTTP_CHECK, else NULL */
     struct config_static_group *static_groups;
     size_t n_static_groups;
     struct config_file_sd *file_sds;

@@ -105,8 +105,9 @@ void decoder_secret(struct decoder *d, const struct yaml_node *node);
 const char *decoder_text(struct decoder *d, struct str s);
 const char *decoder_path(struct decoder *d, struct str s);
 
-/* Compiled, anchored and owned by the configuration; NULL with an error noted. */
-struct regex *decoder_regex(struct decoder *d, const struct yaml_node *at, struct str pattern);
+/* Compiled, and owned by the configuration; NULL with an error noted. */
+struct regex *decoder_regex(struct decoder *d, const struct yaml_node *at, struct str pattern,
+                            enum regex_flags flags);
 /* Counts n expressions that will be compiled; false with an error noted when they are too many. */
 bool decoder_may_compile(struct decoder *d, const struct yaml_node *at, size_t n);
 

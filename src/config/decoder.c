@@ -286,14 +286,15 @@ bool decoder_may_compile(struct decoder *d, const struct yaml_node *at, size_t n
     return false;
 }
 
-struct regex *decoder_regex(struct decoder *d, const struct yaml_node *at, struct str pattern)
+struct regex *decoder_regex(struct decoder *d, const struct yaml_node *at, struct str pattern,
+                            enum regex_flags flags)
 {
     struct regex *re;
     struct err why = {0};
 
     if (!decoder_may_compile(d, at, 1))
         return NULL;
-    if (regex_new(pattern, REGEX_ANCHORED, &re, &why) < 0) {
+    if (regex_new(pattern, flags, &re, &why) < 0) {
         decoder_wrong(d, at, "%s is no regular expression: %s", shown(d, pattern), why.msg);
         return NULL;
     }

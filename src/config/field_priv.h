@@ -91,6 +91,10 @@ struct block {
     {                                                                                              \
         .key = key_, .kind = FIELD_BLOCK, .offset = offsetof(type, member), .block = block_        \
     }
+#define BLOCK_PTR(key_, type, member, block_)                                                      \
+    {                                                                                              \
+        .key = key_, .kind = FIELD_BLOCK_PTR, .offset = offsetof(type, member), .block = block_    \
+    }
 #define MORE_KEYS(key_, block_)                                                                    \
     {                                                                                              \
         .key = key_, .kind = FIELD_BLOCK, .block = block_                                          \

@@ -112,6 +112,8 @@ static void finish(struct http_call *call, CURLcode code)
 
     unlink_call(&call->client->calls, call);
     curl_multi_remove_handle(call->client->multi, call->easy);
+    if (call->facts)
+        http_facts_fill(call);
     if (code == CURLE_OK) {
         read_response(call, &response);
         tell(call, &response, NULL);

@@ -15,9 +15,26 @@
 #include "model/duration.h"
 #include "model/peer.h"
 #include "net/loop.h"
+#include "net/tls_facts.h"
 
 struct http_client;
 struct http_call;
+
+/*
+ * What a check wants to know of an exchange besides the answer, and also when none came. Owned by the
+ * caller, filled before done is called. Zeroed is empty; http_facts_deinit() in the end.
+ */
+struct http_facts {
+    int status;             /* 0: no answer began */
+    int version;            /* 10, 11, 20 */
+    struct buf headers;     /* of the answer: "Name: value\n" each */
+    char *redirect;         /* the URL that the answer leads to; NULL */
+    int64_t content_length; /* -1: not told */
+    uint64_t body_bytes;    /* after decompression */
+    struct tls_facts tls;
+    mono_ns t_resolve, t_connect, t_tls, t_first_byte,
+        t_total; /* since the start; 0: not reached */
+};
 
 struct http_request {
     const char *method; /* "GET", "POST" ... */
@@ -29,6 +46,10 @@ struct http_request {
     dur_ms timeout;  /* for all of it; > 0 */
     size_t max_body; /* bytes of the answer, after decompression; more is an error */
     bool accept_gzip;
+    bool http2;               /* offer it over TLS */
+    bool discard_body;        /* it is counted only */
+    const char *address;      /* connect there, without resolving the host; NULL: resolve it */
+    struct http_facts *facts; /* the call gets a connection of its own then; NULL: not wanted */
 
     /* Gets the body of a 2xx as it comes, which then has no limit and is not in the response. May
      * not touch the client; false ends the call with -ECANCELED. NULL: all at the end. */
@@ -62,5 +83,6 @@ void http_call_cancel(struct http_call *call);
 /* The same for programs without a loop (the command line): waits for the answer. */
 int http_fetch(const struct http_request *r, struct http_response *ret, struct err *err);
 void http_response_deinit(struct http_response *r);
+void http_facts_deinit(struct http_facts *f);
 
 #endif

@@ -5,6 +5,7 @@
  *     http_client    the multi handle on the loop, life of a call
  *     http_setup     from a request to the options of a transfer
  *     http_words     from a failed transfer to words
+ *     http_facts     what checks want to know of a transfer
  */
 #ifndef TOCSIN_NET_HTTP_CLIENT_PRIV_H
 #define TOCSIN_NET_HTTP_CLIENT_PRIV_H
@@ -29,7 +30,9 @@ struct http_call {
     bool https;
     dur_ms timeout;
     size_t max_body;
-    bool too_large;
+    bool too_large, discard_body;
+    uint64_t body_bytes;
+    struct http_facts *facts; /* the caller's, or NULL */
     bool (*on_data)(struct str bytes, void *arg);
     bool unwanted;  /* it said false */
     bool tls_began; /* the connection stands, the handshake is under way */
@@ -42,6 +45,10 @@ struct http_call {
 /* Sets all of call but client, done and arg. On failure call->easy may be there; http_call_free()
  * is due. */
 int http_setup(struct http_call *call, const struct http_request *r, struct err *err);
+
+/* Options of a call that has facts, and what they are in the end. */
+void http_facts_setup(struct http_call *call);
+void http_facts_fill(struct http_call *call);
 
 /* Why a transfer ended with `code`, for people. */
 void http_words(struct http_call *call, CURLcode code, struct err *err);

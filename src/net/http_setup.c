@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/http_client_priv.h"
+#include "net/tls_priv.h"
 
 #define KEEPALIVE_IDLE_S     30L
 #define KEEPALIVE_INTERVAL_S 10L
@@ -50,6 +51,13 @@ static int read_peer(CURLU *u, const char *url, char **ret, struct err *err)
     return 0;
 }
 
+static void set_lead(struct http_call *call, const char *lead)
+{
+    curl_slist_free_all(call->connect_to);
+    call->connect_to = curl_slist_append(NULL, lead);
+    SET(call, CURLOPT_CONNECT_TO, call->connect_to);
+}
+
 /*
  * A server name other than the host: libcurl takes what it verifies and what it asks for (SNI) from
  * the URL. So the URL gets that name, the connection is led to the real host, and the Host header
@@ -69,8 +77,19 @@ static void set_server_name(struct http_call *call, CURLU *u, const char *name,
     if (curl_url_set(u, CURLUPART_HOST, name, 0) != CURLUE_OK)
         return; /* no name that could stand in a certificate: the verification will say so */
     buf_addf(&lead, "%s:%s:%s", name, port ? port : "443", call->peer);
-    call->connect_to = curl_slist_append(NULL, lead.p);
-    SET(call, CURLOPT_CONNECT_TO, call->connect_to);
+    set_lead(call, lead.p);
+}
+
+/* The name is not looked up: the address is known. */
+static void set_address(struct http_call *call, CURLU *u, const char *address)
+{
+    CLEANUP(buf_free) struct buf lead = {0};
+    CLEANUP(free_text) char *host = url_part(u, CURLUPART_HOST, 0);
+    CLEANUP(free_text) char *port = url_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+
+    buf_addf(&lead, strchr(address, ':') ? "%s:%s:[%s]:%s" : "%s:%s:%s:%s", host, port, address,
+             port);
+    set_lead(call, lead.p);
 }
 
 /* ---- TLS ----------------------------------------------------------------------------------- */
@@ -107,7 +126,11 @@ static long highest_version(int v)
  */
 static CURLcode on_tls_begins(CURL *easy, void *ssl_context, void *arg)
 {
-    ((struct http_call *)arg)->tls_began = true;
+    struct http_call *call = arg;
+
+    call->tls_began = true;
+    if (call->facts)
+        tls_facts_watch(&call->facts->tls, ssl_context);
     return CURLE_OK;
 }
 
@@ -238,11 +261,13 @@ static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
         call->unwanted = !call->on_data(str_n(bytes, n), call->arg);
         return call->unwanted ? CURL_WRITEFUNC_ERROR : n;
     }
-    if (n > call->max_body - call->body.len) {
+    if (n > call->max_body - call->body_bytes) {
         call->too_large = true;
         return CURL_WRITEFUNC_ERROR;
     }
-    buf_add(&call->body, bytes, n);
+    call->body_bytes += n;
+    if (!call->discard_body)
+        buf_add(&call->body, bytes, n);
     return n;
 }
 
@@ -283,7 +308,8 @@ static void set_basics(struct http_call *call, const struct http_request *r)
     SET(call, CURLOPT_PRIVATE, call);
     SET(call, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(call, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    SET(call, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    SET(call, CURLOPT_HTTP_VERSION,
+        (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     SET(call, CURLOPT_NOSIGNAL, 1L);
     /* Of a body that comes over minutes the peer may be gone and nothing tell it. */
     SET(call, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -314,6 +340,8 @@ static int set_url(struct http_call *call, CURLU *u, const struct http_request *
         set_server_name(call, u, o->tls.server_name,
                         find_header(r->headers, r->n_headers, "Host") ||
                             find_header(o->headers, o->n_headers, "Host"));
+    if (r->address)
+        set_address(call, u, r->address);
     must((url = url_part(u, CURLUPART_URL, 0)));
     SET(call, CURLOPT_URL, url);
     return 0;
@@ -330,8 +358,12 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
     call->timeout = r->timeout;
     call->max_body = r->max_body;
     call->on_data = r->on_data;
+    call->discard_body = r->discard_body;
+    call->facts = r->facts;
     must((call->easy = curl_easy_init()));
     set_basics(call, r);
+    if (call->facts)
+        http_facts_setup(call);
     if ((e = read_peer(u, r->url, &call->peer, err)) < 0 || (e = set_url(call, u, r, o, err)) < 0 ||
         (e = add_headers(call, r, o, err)) < 0 || (e = set_credentials(call, o, err)) < 0 ||
         (e = set_proxy(call, o, err)) < 0)

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "model/peer.h"
+#include "net/tls_facts.h"
 
 /*
  * A session that will accept a certificate of `host` (or o->server_name) only. Files are read now.
@@ -19,5 +20,10 @@ int tls_session_new(const struct tls_options *o, const char *host, SSL **ret, st
 /* Why a handshake failed: what was wrong with the certificate, or OpenSSL's reason for
  * `openssl_error`. */
 void tls_add_reason(const SSL *ssl, unsigned long openssl_error, struct buf *out);
+
+/* Notes in f what the handshakes of c show; f lives longer than they do. */
+void tls_facts_watch(struct tls_facts *f, SSL_CTX *c);
+/* What can be told of a server's certificate and of all that it sent. */
+void tls_facts_read(struct tls_facts *f, X509 *server, STACK_OF(X509) * sent);
 
 #endif

@@ -23,6 +23,10 @@ extern const struct page_source probe_redis_source;
  * statement that is refused costs its own metrics and mysql_exporter_collector_success 0. */
 extern const struct page_source probe_mysql_source;
 
+/* Addresses: http://, https:// URLs; without a scheme http. The series of blackbox_exporter's http
+ * prober. A check that fails is a page with probe_success 0, not an err: the target was asked. */
+extern const struct page_source probe_http_check_source;
+
 enum redis_reply_type {
     REPLY_NIL,
     REPLY_TEXT, /* a bulk or a status */

@@ -52,8 +52,9 @@ struct scrape;
 struct scrape_options {
     int threads;
     struct sample_sink sink;
-    const struct page_source *redis, *mysql; /* of JOB_REDIS, JOB_MYSQL; JOB_HTTP is our own */
-    const char *user_agent;                  /* "tocsin/0.1.0" */
+    /* of JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK; JOB_HTTP is our own */
+    const struct page_source *redis, *mysql, *http_check;
+    const char *user_agent; /* "tocsin/0.1.0" */
 };
 
 struct scrape *scrape_new(const struct scrape_options *o);

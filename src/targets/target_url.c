@@ -14,7 +14,11 @@
 /* Of jobs that ask a server itself: the scheme of their URLs and the port of a bare host. */
 static const struct {
     const char *scheme, *port;
-} probes[] = {[JOB_REDIS] = {"redis", "6379"}, [JOB_MYSQL] = {"mysql", "3306"}};
+} probes[] = {
+    [JOB_REDIS] = {"redis", "6379"},
+    [JOB_MYSQL] = {"mysql", "3306"},
+    [JOB_HTTP_CHECK] = {"http", NULL}, /* the address is a URL, or one without its scheme */
+};
 
 static const struct str param_prefix = {"__param_", 8};
 
@@ -138,7 +142,7 @@ const char *target_address(struct arena *a, const struct config_scrape *job,
     struct str address = label_builder_get(b, STR("__address__"));
     bool is_host = address.len && address.p[0] != '/' && !has_scheme(address);
 
-    if (job->kind != JOB_HTTP && is_host && !has_port(address))
+    if (job->kind != JOB_HTTP && probes[job->kind].port && is_host && !has_port(address))
         return arena_printf(a, "%.*s:%s", STR_ARG(address), probes[job->kind].port);
     return arena_strdup(a, address);
 }

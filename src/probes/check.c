@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "probes/check_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/must.h"
+
+void check_gauge(struct check *c, const char *name, double value)
+{
+    metric_page_gauge(&c->page, name, value, NO_LABELS);
+}
+
+static double seconds_since(mono_ns t)
+{
+    return (double)(clock_mono_ns() - t) / 1e9;
+}
+
+dur_ms check_time_left(const struct check *c)
+{
+    dur_ms left = c->timeout - (clock_mono_ns() - c->started) / NS_PER_MS;
+
+    return left > 0 ? left : 1;
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void end(struct check *c)
+{
+    must(c->done && !c->ended);
+    c->ended = true;
+    loop_timer_after(c->timer, 0);
+}
+
+void check_pass(struct check *c)
+{
+    c->step = NULL;
+    end(c);
+}
+
+void check_fail(struct check *c, const char *step, const struct err *why)
+{
+    c->step = step;
+    c->why = *why;
+    end(c);
+}
+
+static void deliver(struct check *c)
+{
+    CLEANUP(buf_free) struct buf text = {0};
+    page_done *done = TAKE(c->done);
+
+    c->kind->drop(c);
+    c->kind->finish(c);
+    if (c->step)
+        metric_page_gauge(
+            &c->page, "probe_failure_info", 1,
+            LABELS({STR("step"), str_c(c->step)}, {STR("reason"), str_c(c->why.msg)}));
+    check_gauge(c, "probe_duration_seconds", seconds_since(c->started));
+    check_gauge(c, "probe_success", !c->step);
+    metric_page_write(&c->page, &text);
+    metric_page_deinit(&c->page);
+    done(buf_str(&text), EXPOSITION_TEXT, NULL, c->arg);
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+/* FNV-1a: it only tells whether the address is another one than before. */
+static uint32_t address_hash(const struct ip_address *a)
+{
+    uint32_t h = 2166136261u;
+
+    for (int i = 0; i < ip_address_length(a); i++)
+        h = (h ^ a->bytes[i]) * 16777619u;
+    return h;
+}
+
+static void note_address(struct check *c, const struct ip_address *a)
+{
+    c->resolve_seconds = seconds_since(c->lookup_started);
+    check_gauge(c, "probe_dns_lookup_time_seconds", c->resolve_seconds);
+    check_gauge(c, "probe_ip_protocol", a ? a->version : 0);
+    check_gauge(c, "probe_ip_addr_hash", a ? address_hash(a) : 0);
+}
+
+static void on_address(const struct ip_address *a, const struct err *err, void *arg)
+{
+    struct check *c = arg;
+
+    c->lookup = NULL;
+    loop_timer_cancel(c->timer);
+    note_address(c, a);
+    if (a)
+        c->next(c, a);
+    else
+        check_fail(c, "resolve", err);
+}
+
+void check_resolve(struct check *c, const char *host, const struct config_ip_choice *ip,
+                   void (*next)(struct check *c, const struct ip_address *a))
+{
+    c->next = next;
+    c->lookup_started = clock_mono_ns();
+    c->lookup = lookup_start(c->loop, host, ip->preferred, ip->fallback, on_address, c);
+    loop_timer_after(c->timer, check_time_left(c));
+}
+
+static void on_timer(void *arg)
+{
+    struct check *c = arg;
+    CLEANUP(buf_free) struct buf limit = {0};
+    struct err err = {0};
+
+    if (!c->done)
+        return;
+    if (!c->ended) { /* the only step without a deadline of its own */
+        duration_print(c->timeout, &limit);
+        err_set(&err, -ETIMEDOUT, "resolve: no answer within %s", limit.p);
+        lookup_cancel(TAKE(c->lookup));
+        note_address(c, NULL);
+        check_fail(c, "resolve", &err);
+        return;
+    }
+    deliver(c);
+}
+
+/* ---- a session ----------------------------------------------------------------------------- */
+
+void check_init(struct check *c, const struct check_kind *kind, struct loop *l,
+                const struct target *t)
+{
+    c->kind = kind;
+    c->loop = l;
+    c->target = t;
+    c->timer = loop_timer_new(l, on_timer, c);
+}
+
+void check_fetch(void *session, dur_ms timeout, page_done *done, void *arg)
+{
+    struct check *c = session;
+
+    must(!c->done);
+    c->done = done;
+    c->arg = arg;
+    c->timeout = timeout;
+    c->started = clock_mono_ns();
+    c->ended = false;
+    c->step = NULL;
+    c->resolve_seconds = 0;
+    arena_init(&c->page.arena, CHECK_MEMORY_MAX);
+    c->kind->begin(c);
+}
+
+void check_close(void *session)
+{
+    struct check *c = session;
+
+    lookup_cancel(TAKE(c->lookup));
+    c->kind->drop(c);
+    metric_page_deinit(&c->page);
+    loop_timer_free(c->timer);
+    c->kind->free(c);
+}
