@@ -11,6 +11,8 @@
 #include "model/peer.h"
 #include "net/tls_facts.h"
 
+struct buf;
+
 /*
  * A session that will accept a certificate of `host` (or o->server_name) only. Files are read now.
  * Returns 0, or -errno with words: "TLS: ca_file x: no certificate in it".

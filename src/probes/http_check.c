@@ -180,7 +180,6 @@ static void follow(struct http_check *h)
     int status = h->outcome.facts.status;
     struct err err = {0};
 
-    h->outcome.redirects++;
     if (h->outcome.redirects > REDIRECTS_MAX) {
         free(next);
         err_set(&err, -EPROTO, "more than %d redirects", REDIRECTS_MAX);
@@ -231,9 +230,12 @@ static void on_answer(struct http_response *response, const struct err *err, voi
         check_fail(&h->check, failed_step(o, err), err);
         return;
     }
-    if (h->config->http.follow_redirects && is_redirect(o->facts.status) && o->facts.redirect) {
-        follow(h);
-        return;
+    if (is_redirect(o->facts.status) && o->facts.redirect) {
+        o->redirects++; /* counted also when it is not followed, as blackbox_exporter does */
+        if (h->config->http.follow_redirects) {
+            follow(h);
+            return;
+        }
     }
     o->answered = true;
     if (http_outcome_judge(o, h->config, buf_str(&response->body), &step, &why) < 0)
