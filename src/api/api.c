@@ -23,7 +23,7 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct gate *gate;
-    struct crew crew; /* helps queries and writes; one less than there are cores */
+    struct crew *crew; /* helps queries and writes; one less than there are cores */
 };
 
 /* ---- errors, warnings ---------------------------------------------------------------------- */
@@ -293,7 +293,7 @@ static void handle(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
     struct request r = {
-        .whole = api, .api = &api->options, .gate = api->gate, .crew = &api->crew, .http = x};
+        .whole = api, .api = &api->options, .gate = api->gate, .crew = api->crew, .http = x};
     const struct str prefix = STR("/api/v1/"), am_prefix = STR("/api/v2/");
     struct str path = http_path(x);
 
@@ -339,9 +339,10 @@ int api_start(const struct api_options *o, struct api **ret, struct err *err)
 
     a->options = *o;
     a->gate = gate_new((size_t)o->query_max_concurrency);
-    a->crew.most = thread_cores() - 1;
+    a->crew = crew_new(thread_cores() - 1);
     r = http_server_start(&s, &a->server, err);
     if (r < 0) {
+        crew_free(a->crew);
         gate_free(a->gate);
         free(a);
         return r;
@@ -355,6 +356,7 @@ void api_stop(struct api *a)
     if (!a)
         return;
     http_server_stop(a->server);
+    crew_free(a->crew);
     gate_free(a->gate);
     free(a);
 }

@@ -14,15 +14,16 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
-#include "base/thread.h"
 
 #define TIME_PIECE_MAX 24 /* bytes of [T," with the longest T there is */
 #define VALUES_KEY     ",\"values\":["
 #define POINT_MAX      (TIME_PIECE_MAX + NUM_SAMPLE_MAX + 3)
-#define POINTS_AT_ONCE 64   /* for which room is made together */
-#define LABELS_COST    8    /* writing a label set takes as long as so many points */
-#define COST_FOR_TWO   8192 /* below it a helper costs more than it saves */
-#define STEPS_KEPT     4096 /* times whose text is kept; more would fall out of the cache anyhow */
+/* Room that is made beforehand: pages that are new to a thread cost more than writing them. */
+#define POINT_USUAL    32
+#define POINTS_AT_ONCE 64    /* for which room is made together */
+#define LABELS_COST    5     /* writing a label set takes as long as so many points */
+#define COST_FOR_TWO   16384 /* below it a helper costs more than it saves */
+#define STEPS_KEPT     4096  /* times whose text is kept; more would fall out of the cache anyhow */
 
 /* ---- points -------------------------------------------------------------------------------- */
 
@@ -226,6 +227,16 @@ static size_t steps_needed(const struct promql_result *r)
     return n;
 }
 
+/* What writing series [from, to) costs, in points. */
+static size_t cost_of(const struct promql_result *r, size_t from, size_t to)
+{
+    size_t cost = (to - from) * LABELS_COST;
+
+    for (size_t i = from; i < to; i++)
+        cost += r->series[i].n;
+    return cost;
+}
+
 /* Some of the series, with commas in between. */
 struct part {
     const struct promql_result *result;
@@ -247,16 +258,6 @@ static void add_part(void *arg)
     }
 }
 
-/* What writing the first n series costs, in points. */
-static size_t cost_of(const struct promql_result *r, size_t n)
-{
-    size_t cost = n * LABELS_COST;
-
-    for (size_t i = 0; i < n; i++)
-        cost += r->series[i].n;
-    return cost;
-}
-
 /* The place at which both halves cost the same, or nearly. */
 static size_t middle_of(const struct promql_result *r, size_t n, size_t cost)
 {
@@ -272,20 +273,21 @@ static void add_all_series(struct buf *out, const struct promql_result *r, size_
                            struct crew *crew)
 {
     CLEANUP(buf_free) struct buf second = {0};
-    size_t cost = cost_of(r, n);
+    size_t cost = cost_of(r, 0, n);
     size_t middle = cost >= COST_FOR_TWO ? middle_of(r, n, cost) : n;
     struct part parts[] = {{r, 0, middle, out}, {r, middle, n, &second}};
-    struct thread helper;
+    struct crew_job job;
 
     if (middle == n || crew_take(crew, 1) == 0) {
         parts[0].to = n;
         add_part(&parts[0]);
         return;
     }
-    thread_start(&helper, "json-part", add_part, &parts[1]);
+    buf_room(out, cost * POINT_USUAL);
+    buf_room(&second, cost / 2 * POINT_USUAL);
+    crew_run(crew, &job, add_part, &parts[1]);
     add_part(&parts[0]);
-    thread_join(&helper);
-    crew_give(crew, 1);
+    crew_join(crew, &job);
     buf_add_byte(out, ',');
     buf_add(out, second.p, second.len);
 }

@@ -10,7 +10,7 @@
 #include "base/thread.h"
 #include "model/ports.h"
 
-#define SERIES_MIN     1024              /* fewer are read sooner than a helper is awake */
+#define SERIES_MIN     512               /* fewer are read sooner than a helper is awake */
 #define SERIES_AT_ONCE 64                /* a lot: what one of both reads before it looks again */
 #define SAMPLES_MAX    ((size_t)1 << 19) /* 8 MiB that no limit of the query knows of */
 #define NOT_READ       UINT32_MAX
@@ -34,7 +34,7 @@ struct ahead {
     struct lock lock;
     pthread_cond_t read;
     bool stop; /* under the lock */
-    struct thread helper;
+    struct crew_job job;
 };
 
 /* ---- the helper ---------------------------------------------------------------------------- */
@@ -106,7 +106,7 @@ struct ahead *ahead_begin(struct crew *crew, const struct selection *s, unix_ms 
     a->lots = mem_zalloc(a->n_lots * sizeof *a->lots);
     lock_init(&a->lock);
     must(pthread_cond_init(&a->read, NULL) == 0);
-    thread_start(&a->helper, "query-ahead", help, a);
+    crew_run(crew, &a->job, help, a);
     return a;
 }
 
@@ -117,8 +117,7 @@ void ahead_end(struct ahead *a)
     lock_take(&a->lock);
     a->stop = true;
     lock_give(&a->lock);
-    thread_join(&a->helper);
-    crew_give(a->crew, 1);
+    crew_join(a->crew, &a->job);
     for (size_t i = 0; i < a->n_lots; i++)
         columns_deinit(&a->lots[i].samples);
     pthread_cond_destroy(&a->read);

@@ -14,7 +14,6 @@
 #include "base/crew.h"
 #include "base/mem.h"
 #include "base/must.h"
-#include "base/thread.h"
 #include "model/label_set.h"
 #include "promql/query_priv.h"
 
@@ -29,7 +28,7 @@ struct part {
     struct promql_result *result;
     struct err err;
     int status;
-    struct thread thread;
+    struct crew_job job;
 };
 
 /* ---- whether */
@@ -237,11 +236,10 @@ bool query_run_split(struct promql_query *q, const struct series_reader *reader,
     for (unsigned i = 0; i < n; i++)
         part_init(&parts[i], q, reader, whole, end, i, n);
     for (unsigned i = 1; i < n; i++)
-        thread_start(&parts[i].thread, "query-part", run_part, &parts[i]);
+        crew_run(crew, &parts[i].job, run_part, &parts[i]);
     run_part(&parts[0]);
     for (unsigned i = 1; i < n; i++)
-        thread_join(&parts[i].thread);
-    crew_give(crew, helpers);
+        crew_join(crew, &parts[i].job);
     *ret_status = 0;
     for (unsigned i = 0; i < n && done && *ret_status == 0; i++)
         if (parts[i].status < 0) {

@@ -48,7 +48,7 @@ static void half_of_a_large_result_may_be_written_by_a_helper(void **state)
 {
     enum { SERIES = 40, POINTS = 300 };
     struct promql_result r = {.type = PROMQL_MATRIX, .n = SERIES};
-    struct crew crew = {.most = 1};
+    struct crew *crew = crew_new(1);
     unix_ms times[POINTS];
     double values[POINTS];
 
@@ -66,13 +66,14 @@ static void half_of_a_large_result_may_be_written_by_a_helper(void **state)
         CLEANUP(buf_free) struct buf alone = {0}, helped = {0};
 
         api_add_result(&alone, &r, n, NULL);
-        api_add_result(&helped, &r, n, &crew);
+        api_add_result(&helped, &r, n, crew);
         assert_string_equal(alone.p, helped.p);
-        assert_int_equal(atomic_load(&crew.busy), 0);
+        assert_int_equal(crew_busy(crew), 0);
     }
     for (size_t i = 0; i < SERIES; i++)
         label_set_unref(r.series[i].labels);
     free(r.series);
+    crew_free(crew);
 }
 
 int main(void)

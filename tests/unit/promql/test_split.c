@@ -34,7 +34,7 @@ static int ask(struct memory_reader *store, struct str text, struct crew *crew, 
 static void threads_do_not_change_a_bit(void **state)
 {
     struct memory_reader store = {0};
-    struct crew crew = {.most = 3};
+    struct crew *crew = crew_new(3);
     CLEANUP(buf_free) struct buf text = {0};
     size_t answered = 0, points = 0;
 
@@ -50,7 +50,7 @@ static void threads_do_not_change_a_bit(void **state)
         buf_reset(&text);
         promql_random_query(&r, &text);
         r1 = ask(&store, buf_str(&text), NULL, 0, &one, &e1);
-        r2 = ask(&store, buf_str(&text), &crew, 0, &many, &e2);
+        r2 = ask(&store, buf_str(&text), crew, 0, &many, &e2);
         if (r1 != r2 || (r1 < 0 && strcmp(e1.msg, e2.msg) != 0) ||
             (r1 == 0 && (!promql_same_result(one, many) ||
                          /* a partner may be in one part only */
@@ -60,7 +60,8 @@ static void threads_do_not_change_a_bit(void **state)
         for (size_t i = 0; r1 == 0 && i < one->n; i++)
             points += one->series[i].n;
     }
-    assert_int_equal(atomic_load(&crew.busy), 0);
+    assert_int_equal(crew_busy(crew), 0);
+    crew_free(crew);
     assert_true(answered > QUERIES / 2 && points > QUERIES);
     memory_reader_clear(&store);
 }
@@ -69,7 +70,7 @@ static void threads_do_not_change_a_bit(void **state)
 static void limits_are_those_of_the_whole(void **state)
 {
     struct memory_reader store = {0};
-    struct crew crew = {.most = 3};
+    struct crew *crew = crew_new(3);
     struct str text = STR("sort(a) or b or c");
     bool refused = false, answered = false;
 
@@ -80,27 +81,38 @@ static void limits_are_those_of_the_whole(void **state)
         CLEANUP(promql_result_freep) struct promql_result *many = NULL;
         struct err err = {0};
         int r1 = ask(&store, text, NULL, max, &one, &err);
-        int r2 = ask(&store, text, &crew, max, &many, &err);
+        int r2 = ask(&store, text, crew, max, &many, &err);
 
         assert_int_equal(r1, r2);
         refused |= r1 < 0;
         answered |= r1 == 0;
     }
     assert_true(refused && answered);
+    crew_free(crew);
     memory_reader_clear(&store);
+}
+
+static void rest(void *arg)
+{
 }
 
 static void a_crew_that_is_busy_is_not_waited_for(void **state)
 {
     struct memory_reader store = {0};
-    struct crew crew = {.most = 2};
+    struct crew *crew = crew_new(2);
+    struct crew_job jobs[2];
     CLEANUP(promql_result_freep) struct promql_result *result = NULL;
 
     (void)state;
     versus_load(&store);
-    atomic_store(&crew.busy, 2);
-    assert_int_equal(ask(&store, STR("a"), &crew, 0, &result, NULL), 0);
-    assert_int_equal(atomic_load(&crew.busy), 2);
+    assert_int_equal(crew_take(crew, 5), 2);
+    assert_int_equal(ask(&store, STR("a"), crew, 0, &result, NULL), 0);
+    assert_int_equal(crew_busy(crew), 2);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        crew_run(crew, &jobs[i], rest, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        crew_join(crew, &jobs[i]);
+    crew_free(crew);
     memory_reader_clear(&store);
 }
 
