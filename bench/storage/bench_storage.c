@@ -8,7 +8,8 @@
  * Series look like those of micro-services (counters, gauges, histogram buckets, two fifths idle),
  * at one sample every 15 seconds. Phases: series made and 16 samples each in scrape shape; starts
  * as after kill -9, from the log alone and from the image; the rest of the samples, 20 of a series
- * at a time; blocks and what they cost on disk; reading all.
+ * at a time; what the head and the folder have come to; blocks and what they cost on disk; reading
+ * all.
  */
 #include <math.h>
 #include <stdio.h>
@@ -364,7 +365,14 @@ int main(int argc, char **argv)
             (cpu_s() - cpu) / (double)(n_series * n_samples) * 1e6, "s");
     }
     must_be(storage_tick(st, &err), &err);
+    row("memory per aged series", (double)(resident() - base) / (double)n_series, "bytes");
     storage_stats(st, &stats);
+    row("folder as it is, bytes per sample",
+        (double)(stats.log_bytes + stats.image_bytes + stats.block_bytes) /
+            ((double)n_series * (double)n_samples),
+        "bytes");
+    row("  of it log", (double)stats.log_bytes / (double)n_series, "bytes per series");
+    row("  of it image", (double)stats.image_bytes / (double)n_series, "bytes per series");
     row("head, samples per series", (double)stats.samples / (double)n_series, "");
     row("head, bytes per series by its own count", (double)stats.head_bytes / (double)n_series,
         "bytes");

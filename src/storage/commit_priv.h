@@ -13,9 +13,12 @@
 #include "storage/log_priv.h"
 #include "storage/log_record_priv.h"
 
-#define BLOCK_RANGE_MS                                                                             \
-    ((dur_ms)2 * 60 * 60 * 1000)                 /* blocks cut from the head cover this, aligned */
-#define HEAD_SPAN_MS    (BLOCK_RANGE_MS / 2 * 3) /* when the head spans more, a block is cut */
+/* Two hours as in Prometheus: samples older than half of it are refused, larger blocks cover three
+ * times as much each. The head is cut by the hour, aligned, so that it keeps one to two of them: a
+ * sample is several times as dear there. The first merge makes two hours of two cuts. */
+#define BLOCK_RANGE_MS  ((dur_ms)2 * 60 * 60 * 1000)
+#define CUT_RANGE_MS    (BLOCK_RANGE_MS / 2)
+#define HEAD_SPAN_MS    (CUT_RANGE_MS + BLOCK_RANGE_MS / 2) /* when it spans more, a block is cut */
 #define AHEAD_MAX_MS    ((dur_ms)10 * 60 * 1000) /* further ahead of the clock: refused */
 #define SERIES_TEXT_MAX ((size_t)1 << 20)        /* bytes of names and values of one series */
 

@@ -24,11 +24,12 @@
 
 #define SERIES_AT_A_TIME 512 /* under one hold of a lock */
 
-static unix_ms range_of(unix_ms t)
+/* Begin of the range of that length in which t lies. */
+static unix_ms range_of(unix_ms t, dur_ms length)
 {
-    unix_ms r = t % BLOCK_RANGE_MS;
+    unix_ms r = t % length;
 
-    return t - (r < 0 ? r + BLOCK_RANGE_MS : r);
+    return t - (r < 0 ? r + length : r);
 }
 
 /* ---- 2: what goes into a block ------------------------------------------------------------- */
@@ -261,9 +262,9 @@ static void add_range(struct range_set *set, unix_ms begin)
     *VEC_PUSH(set->begins, set->n, set->cap) = begin;
 }
 
-/* Marks all late samples that are there now as written, and notes the ranges before `to`, but
- * `main`, that have any. */
-static void note_late(struct head *h, unix_ms main, unix_ms to, struct range_set *ranges)
+/* Marks all late samples that are there now as written, and notes the ranges of two hours that have
+ * any before `from`: what came late into the range that is cut goes to its block. */
+static void note_late(struct head *h, unix_ms from, struct range_set *ranges)
 {
     struct late *l;
 
@@ -271,8 +272,8 @@ static void note_late(struct head *h, unix_ms main, unix_ms to, struct range_set
     for (size_t i = 0; (l = map_next(&h->late, &i));) {
         l->written = l->dropped + l->n;
         for (uint32_t k = 0; k < l->n; k++)
-            if (l->samples[k].t < to && range_of(l->samples[k].t) != main)
-                add_range(ranges, range_of(l->samples[k].t));
+            if (l->samples[k].t < from)
+                add_range(ranges, range_of(l->samples[k].t, BLOCK_RANGE_MS));
     }
 }
 
@@ -294,13 +295,15 @@ static int make_blocks(struct storage *st, unix_ms from, unix_ms to, struct bloc
     size_t n = 0;
     int r;
 
-    note_late(&st->head, from, to, &late);
+    note_late(&st->head, from, &late);
     blocks = mem_array(late.n + 1, sizeof *blocks);
     r = make_block(st, from, to, false, &b, err);
     if (b)
         blocks[n++] = b;
     for (size_t i = 0; i < late.n && r == 0; i++) {
-        r = make_block(st, late.begins[i], late.begins[i] + BLOCK_RANGE_MS, true, &b, err);
+        unix_ms end = late.begins[i] + BLOCK_RANGE_MS;
+
+        r = make_block(st, late.begins[i], end < from ? end : from, true, &b, err);
         if (b)
             blocks[n++] = b;
     }
@@ -375,12 +378,12 @@ int storage_cut(struct storage *st, struct err *err)
     if (h->max_time == TIME_NONE_MAX || h->max_time - h->min_time <= HEAD_SPAN_MS)
         return 0;
     for (;;) {
-        unix_ms oldest = oldest_in_head(st), from = range_of(oldest);
+        unix_ms oldest = oldest_in_head(st), from = range_of(oldest, CUT_RANGE_MS);
         int r;
 
         if (oldest == TIME_NONE_MIN || h->max_time - from <= HEAD_SPAN_MS)
             return 0;
-        r = cut_one(st, from, from + BLOCK_RANGE_MS, err);
+        r = cut_one(st, from, from + CUT_RANGE_MS, err);
         if (r < 0)
             return r;
         storage_trim(st); /* a long history that is pushed in must not pile up in memory */

@@ -6,7 +6,7 @@
  *     that overlaps, one over the other; it is merged whole, so that of two samples at one time the
  *     same one is shown as before.
  *  2. Ranges as Prometheus has them: 2 h, 6 h, 18 h, 54 h ... up to a tenth of the retention, 31 days
- *     at most. Blocks inside of one range, aligned to it, become one when the range is complete: full,
+ *     at most; 2 h in any case, as the head is cut by the hour. Blocks inside of one range, aligned to it, become one when the range is complete: full,
  *     or with a block behind it.
  *  3. A block that is of the middle range at least and has lost one series in twenty is written anew.
  *
@@ -132,8 +132,8 @@ static size_t choose_in_range(const struct candidates *c, dur_ms range, struct b
 
         for (k = i + 1; k < c->n && c->v[k]->info.max_time < end;)
             k++;
-        full = floor_to(c->v[i]->info.min_time, BLOCK_RANGE_MS) == begin &&
-               floor_to(c->v[k - 1]->info.max_time, BLOCK_RANGE_MS) + BLOCK_RANGE_MS == end;
+        full = floor_to(c->v[i]->info.min_time, CUT_RANGE_MS) == begin &&
+               floor_to(c->v[k - 1]->info.max_time, CUT_RANGE_MS) + CUT_RANGE_MS == end;
         if (k - i > 1 && c->v[i]->info.max_time < end && (full || k < c->n) && may_merge(c, i, k) &&
             !overlaps_next(c, i, k) && !overlaps_before(c, i))
             return take(c, i, k, out);
@@ -178,7 +178,7 @@ size_t merge_choose(const struct view *v, dur_ms retention, struct block **out)
     if (c.n > 0)
         qsort(c.v, c.n, sizeof(struct block *), by_time);
     n = choose_overlapping(&c, most, out);
-    for (size_t i = 1; i < n_ranges && n == 0; i++)
+    for (size_t i = 0; i < n_ranges && n == 0; i++)
         n = choose_in_range(&c, ranges[i], out);
     if (n == 0)
         n = choose_deleted(v, ranges[n_ranges / 2], out);

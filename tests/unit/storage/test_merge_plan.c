@@ -50,6 +50,10 @@ static void blocks_are_chosen_as_the_plan_says(void **state)
         dur_ms retention;
         struct plan_block blocks[8];
     } cases[] = {
+        {"two hours of one hour each", "ab", 3 * H, 1, {{0, 1}, {1, 2}, {2, 3}}},
+        {"but not hours of two ranges", "", 3 * H, 1, {{1, 2}, {2, 3}}},
+        {"an hour that ends a larger range", "bc", 6 * H, 0, {{2, 4}, {4, 5}, {5, 6}}},
+        {"a range that is full but for its last hour", "", 5 * H, 0, {{0, 2}, {2, 4}, {4, 5}}},
         {"a range that is full", "abc", 6 * H, 0, {{0, 2}, {2, 4}, {4, 6}}},
         {"one that is not, with nothing behind it", "", 4 * H, 0, {{0, 2}, {2, 4}}},
         {"one that has a gap, with a block behind it", "ab", 8 * H, 0, {{0, 2}, {4, 6}, {6, 8}}},

@@ -546,7 +546,7 @@ static void label_names_and_values_are_those_of_head_and_blocks(void **state)
 
     world_init(&w);
     put(w.st, ref_of(w.st, other), T0, 1);
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < 150; i++)
         put(w.st, w.ref_a, T0 + i * MINUTE, i);
     must_tick(w.st); /* c is in a block only */
     put(w.st, w.ref_b, T0 + 300 * MINUTE, 1);
@@ -570,17 +570,17 @@ static void blocks_are_cut_and_memory_stays_bounded(void **state)
     struct storage_stats s;
 
     world_init(&w);
-    storage_set_retention(w.st, 39 * HOUR, 0); /* nothing is merged to more than 3.9 hours */
+    storage_set_retention(w.st, 39 * HOUR, 0); /* nothing is merged to more than two hours */
     for (int i = 0; i < 30 * 60; i++) {
         assert_int_equal(put(w.st, w.ref_a, T0 + i * MINUTE, i), SAMPLE_STORED);
         if (i % 10 == 0)
             must_tick(w.st);
         storage_stats(w.st, &s);
-        assert_true(s.samples <= 200 + 128);
+        assert_true(s.samples <= 140 + 128);
     }
     assert_int_equal(s.blocks, 14);
-    assert_int_equal(s.cuts, 14);
-    assert_true(s.max_time - s.min_time <= 3 * HOUR);
+    assert_int_equal(s.cuts, 28);
+    assert_true(s.max_time - s.min_time <= 2 * HOUR);
     assert_int_equal(s.lowest_time, T0);
     assert_true(s.log_bytes < 20000); /* the log is cut with them */
     world_reopen(&w);
@@ -596,14 +596,14 @@ static void old_blocks_go_by_time_and_by_size(void **state)
     struct storage_stats s;
 
     world_init(&w);
-    storage_set_retention(w.st, 39 * HOUR, 0); /* nothing is merged to more than 3.9 hours */
+    storage_set_retention(w.st, 39 * HOUR, 0); /* nothing is merged to more than two hours */
     for (int i = 0; i < 30 * 60; i++) {
         put(w.st, w.ref_a, T0 + i * MINUTE, i);
         if (i % 60 == 0)
             must_tick(w.st);
     }
     storage_stats(w.st, &s);
-    assert_int_equal(s.blocks, 13);
+    assert_int_equal(s.blocks, 14); /* the last of one hour */
     storage_set_retention(w.st, 10 * HOUR, 0);
     must_tick(w.st);
     storage_stats(w.st, &s);
@@ -682,10 +682,10 @@ static void a_crash_between_a_cut_and_its_image_doubles_nothing(void **state)
     char *before = folder_new(), from[300], to[300];
 
     world_init(&w);
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < 150; i++)
         put(w.st, w.ref_a, T0 + i * MINUTE, i);
     folder_copy(w.dir, before);
-    must_tick(w.st); /* cuts [T0, T0 + 2 h) */
+    must_tick(w.st); /* cuts [T0, T0 + 1 h) */
     snprintf(from, sizeof from, "%s/blocks/00000001", w.dir);
     snprintf(to, sizeof to, "%s/blocks/00000001", before);
     assert_int_equal(rename(from, to),
@@ -693,11 +693,11 @@ static void a_crash_between_a_cut_and_its_image_doubles_nothing(void **state)
     storage_close(w.st, NULL);
     w.st = must_open(before, &w.o, NULL);
     storage_stats(w.st, &s);
-    assert_int_equal(s.samples, 80); /* the others are not brought back into memory */
-    assert_int_equal(s.min_time, T0 + 2 * HOUR);
+    assert_int_equal(s.samples, 90); /* the others are not brought back into memory */
+    assert_int_equal(s.min_time, T0 + HOUR);
     sel = pick(w.st, MATCH_EQ, "__name__", "a", INT64_MIN, INT64_MAX);
     read_series(sel, 0, INT64_MIN, INT64_MAX, &c);
-    assert_int_equal(c.n, 200);
+    assert_int_equal(c.n, 150);
     sel->reader->release(sel);
     columns_deinit(&c);
     must_close(w.st);
