@@ -80,6 +80,48 @@ const struct block http_sd_block = {
     .check = check_http_sd,
 };
 
+/* ---- eureka_sd_configs --------------------------------------------------------------------- */
+
+static void read_eureka_server(struct decoder *d, const struct yaml_node *node, void *value,
+                               size_t *count)
+{
+    struct err why = {0};
+
+    if (!is_text(d, node))
+        return;
+    if (node->text.len && !url_is_valid(node->text, &why))
+        decoder_wrong(d, node, "invalid eureka server URL: %s", why.msg);
+    *(const char **)value = decoder_text(d, node->text);
+}
+
+static int check_eureka_sd(struct decoder *d, void *object, const struct yaml_node *node,
+                           void *parent)
+{
+    struct config_eureka_sd *s = object;
+
+    if (!is_given(s->server))
+        return decoder_fail(d, place_of(node, "server"), "eureka_sd: empty or null eureka server");
+    return check_sd(d, &s->sd, node);
+}
+
+static const struct field eureka_sd_fields[] = {
+    READ("server", struct config_eureka_sd, server, const char *, read_eureka_server),
+    DURATION("refresh_interval", struct config_eureka_sd, sd.refresh_interval),
+};
+static const struct config_eureka_sd eureka_sd_defaults = {
+    .sd = {.refresh_interval = 30 * 1000},
+    .http = {.follow_redirects = true},
+};
+const struct block eureka_sd_block = {
+    .name = "eureka_sd_config",
+    FIELDS(eureka_sd_fields),
+    .also = &http_block,
+    .also_offset = offsetof(struct config_eureka_sd, http),
+    .size = sizeof(struct config_eureka_sd),
+    .defaults = &eureka_sd_defaults,
+    .check = check_eureka_sd,
+};
+
 /* ---- dns_sd_configs ------------------------------------------------------------------------ */
 
 static void read_dns_type(struct decoder *d, const struct yaml_node *node, void *value,

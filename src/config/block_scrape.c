@@ -405,6 +405,8 @@ static const struct field scrape_fields[] = {
            "empty or null section in dns_sd_configs"),
     BLOCKS("kubernetes_sd_configs", struct config_scrape, kube_sds, struct config_kube_sd *,
            &kubernetes_sd_block, "empty or null section in kubernetes_sd_configs"),
+    BLOCKS("eureka_sd_configs", struct config_scrape, eureka_sds, struct config_eureka_sd *,
+           &eureka_sd_block, "empty or null section in eureka_sd_configs"),
     BLOCKS("relabel_configs", struct config_scrape, relabel, struct config_relabel *,
            &relabel_block, "empty or null target relabeling rule in scrape config"),
     BLOCKS("metric_relabel_configs", struct config_scrape, metric_relabel, struct config_relabel *,

@@ -122,6 +122,12 @@ struct config_kube_sd {
     struct http_options http;
 };
 
+struct config_eureka_sd {
+    struct config_sd sd; /* refresh_interval: 30s */
+    const char *server;  /* http://HOST:8761/eureka */
+    struct http_options http;
+};
+
 enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK };
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
@@ -274,6 +280,8 @@ struct config_scrape {
     size_t n_dns_sds;
     struct config_kube_sd *kube_sds;
     size_t n_kube_sds;
+    struct config_eureka_sd *eureka_sds;
+    size_t n_eureka_sds;
     struct config_relabel *relabel, *metric_relabel;
     size_t n_relabel, n_metric_relabel;
     int line;

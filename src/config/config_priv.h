@@ -22,7 +22,7 @@ extern const struct block http_check_block;
         .files_remove_prefix = "/var/lib/mysql/", .memory_remove_prefix = "memory/",               \
     }
 extern const struct block scrape_block, relabel_block, http_sd_block, dns_sd_block,
-    kubernetes_sd_block;
+    kubernetes_sd_block, eureka_sd_block;
 extern const struct block root_route_block, inhibit_block, receiver_block, time_interval_block;
 
 /* Both lists of jobs: scrape_configs, and those in the files that scrape_config_files names. */

@@ -116,7 +116,7 @@ static const struct known_keys {
                            "docker_sd_configs",
                            "dockerswarm_sd_configs",
                            "ec2_sd_configs",
-                           "eureka_sd_configs",
+
                            "gce_sd_configs",
                            "hetzner_sd_configs",
                            "ionos_sd_configs",

@@ -374,8 +374,11 @@ void http_conns_init(struct http_server *s)
 
 void http_conns_deinit(struct http_server *s)
 {
-    if (s->http)
+    if (s->http) {
+        adopt_newborn(-1, 0,
+                      s);     /* those that came as the loop ended have to be known to be freed */
         evhttp_free(s->http); /* closes the connections, and the sockets that still listen */
+    }
     loop_timer_free(s->conns.sweep);
     loop_timer_free(s->conns.accept_again);
     if (s->conns.adopt)

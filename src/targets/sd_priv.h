@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd_priv - discovery that asks somebody: HTTP, DNS, Kubernetes
+ * sd_priv - discovery that asks somebody: HTTP, DNS, Kubernetes, Eureka
  *
  *     sd        which discoveries there are, what they found, when a new list is due
+ *     sd_poll   one URL, asked again and again: for sd_http and sd_eureka
  *     sd_http   target groups from a URL
  *     sd_dns    hosts and ports from records of names
  *     sd_kube   objects of Kubernetes (sd_kube_priv.h)
+ *     sd_eureka instances of a Eureka server
  *
  * A discovery lives as long as a job of the configuration asks for the same; jobs whose blocks are
  * written alike share one. What it found last stays until it finds something else: a failure takes
@@ -40,12 +42,27 @@ struct sd_kind {
     size_t list, count, size; /* of its structs in struct config_scrape */
 };
 
-extern const struct sd_kind sd_http, sd_dns, sd_kube;
+extern const struct sd_kind sd_http, sd_dns, sd_kube, sd_eureka;
 
 void sd_worked(struct sd *sd);     /* it went well */
 void sd_found_news(struct sd *sd); /* each() tells something else than before */
 /* Something went wrong: told once, until it goes well or goes wrong in another way. */
 void sd_failed(struct sd *sd, const struct err *err);
+
+/* ---- one URL ------------------------------------------------------------------------------- */
+
+typedef int sd_parse(const struct sd *sd, struct str body, struct found_group **ret, size_t *ret_n,
+                     struct err *err);
+
+/* Asks at once and then after each refresh_interval. Borrows options. */
+struct sd_poll *sd_poll_start(struct sd *sd, const char *url, const struct http_options *options,
+                              sd_parse *parse);
+void sd_poll_stop(void *poll);
+void sd_poll_each(void *poll, void (*cb)(const struct found_group *g, void *arg), void *arg);
+
+int sd_eureka_parse(struct str body, struct found_group **ret, size_t *ret_n, struct err *err);
+
+/* ---- all of them --------------------------------------------------------------------------- */
 
 /* All discoveries. Zeroed there are none, and none begins before there is a loop. */
 struct sds {

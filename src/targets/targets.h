@@ -74,7 +74,7 @@ void targets_free(struct targets *t);
  * read at this moment keeps the targets that it had. */
 void targets_reconfigure(struct targets *t, const struct config *config, unix_ms now);
 
-/* Begins the discoveries that ask somebody (HTTP, DNS, Kubernetes); once, on the thread of the loop, which runs as long as
+/* Begins the discoveries that ask somebody (HTTP, DNS, Kubernetes, Eureka); once, on the thread of the loop, which runs as long as
  * t is there. on_list is called whenever there is a new list because of them; a new configuration
  * goes on with those that it has, too. */
 void targets_discover(struct targets *t, struct loop *loop, void (*on_list)(void *arg), void *arg);
