@@ -19,32 +19,36 @@ static struct {
         const char *list;   /* NULL: failure */
         const char *events; /* for the next watch, NULL: none; "410": too old */
     } v[RESOURCES];
+    char prefix[16]; /* of paths that the world at hand asks for */
     bool stops;
 } site = {.lock = LOCK_INIT};
 
 static int resource_of(struct str path)
 {
-    return str_eq_c(path, "/api/v1/namespaces/prod/pods")       ? PODS
-           : str_eq_c(path, "/api/v1/namespaces/prod/services") ? SERVICES
-                                                                : ENDPOINTS;
+    return str_has_suffix(path, STR("/namespaces/prod/pods"))       ? PODS
+           : str_has_suffix(path, STR("/namespaces/prod/services")) ? SERVICES
+                                                                    : ENDPOINTS;
 }
 
-static bool take_events(int resource, struct buf *out)
+/* Watches of the test before, whose end the server has not noticed yet, take none. */
+static bool take_events(int resource, struct str path, struct buf *out)
 {
     WITH_LOCK(&site.lock);
     const char *events = site.v[resource].events;
 
+    if (site.stops || !str_has_prefix(path, str_c(site.prefix)))
+        return true;
     if (events)
         buf_add_c(out, events);
     site.v[resource].events = NULL;
-    return events || site.stops;
+    return events;
 }
 
 static void answer_watch(struct http_exchange *x, int resource)
 {
     struct buf out = {0};
 
-    for (int ms = 0; ms < WATCH_MS && !take_events(resource, &out); ms += 10)
+    for (int ms = 0; ms < WATCH_MS && !take_events(resource, http_path(x), &out); ms += 10)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     if (str_eq_c(buf_str(&out), "410"))
         http_reply_text(x, 410, "too old");
@@ -127,13 +131,17 @@ static int stop_site(void **state)
 
 static void begin(struct world *w)
 {
+    static int world;
     char text[512];
 
+    lock_take(&site.lock);
+    snprintf(site.prefix, sizeof site.prefix, "/w%d/", ++world);
+    lock_give(&site.lock);
     snprintf(
         text, sizeof text,
         "scrape_configs:\n- job_name: a\n  kubernetes_sd_configs:\n"
-        "  - {role: endpoints, api_server: 'http://127.0.0.1:%d', namespaces: {names: [prod]}}\n",
-        http_server_port(site.server, 0));
+        "  - {role: endpoints, api_server: 'http://127.0.0.1:%d/w%d', namespaces: {names: [prod]}}\n",
+        http_server_port(site.server, 0), world);
     lists(PODS, POD("p1", "192.0.2.1", "one"));
     lists(SERVICES, "{" META("shop", LABEL("biz")) "}");
     lists(ENDPOINTS, ENDPOINT("shop", ADDRESS("192.0.2.1", "p1")));
