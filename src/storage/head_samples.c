@@ -109,8 +109,10 @@ static void pack_open(const struct head *h, const struct series *s, struct seale
     unix_ms times[OPEN_SAMPLES_MAX];
     double values[OPEN_SAMPLES_MAX];
     struct buf columns = {0};
+    size_t n;
 
-    must(open_chunk_read(pool_at(h->pool, s->open), s->tip.len, s->tip.n, times, values));
+    must(open_chunk_read(pool_at(h->pool, s->open), s->tip.len, s->tip.n, INT64_MIN, times, values,
+                         &n));
     column_put_times(times, s->tip.n, &columns);
     column_put_values(values, s->tip.n, &columns);
     must(columns.len <= SEALED_ROOM);

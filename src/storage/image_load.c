@@ -117,12 +117,13 @@ static bool open_is_good(const struct tip *tip, const uint8_t *bytes)
     double values[OPEN_SAMPLES_MAX];
     struct histogram histograms[OPEN_SAMPLES_MAX];
     struct arena a;
+    size_t n;
     bool good;
 
     if (tip->n > OPEN_SAMPLES_MAX || tip->decimals > DECIMALS_MAX)
         return false;
     if (!(tip->state & SERIES_HISTOGRAMS))
-        return open_chunk_read(bytes, tip->len, tip->n, times, values);
+        return open_chunk_read(bytes, tip->len, tip->n, INT64_MIN, times, values, &n);
     arena_init(&a, 0);
     good = histogram_chunk_read(bytes, tip->len, tip->n, times, histograms, &a);
     arena_deinit(&a);

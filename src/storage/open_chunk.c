@@ -131,7 +131,7 @@ size_t open_chunk_append(struct tip *tip, unix_ms t, double v, uint8_t *last_byt
 
 struct cursor {
     struct wire w;
-    uint64_t t, step; /* unsigned: foreign numbers may wrap */
+    uint64_t t, step; /* unsigned: foreign numbers may wrap; the step to the first sample is 0 */
     uint64_t m;       /* what the next difference is to */
     unsigned decimals;
     double v;
@@ -200,22 +200,77 @@ static bool read_token(struct cursor *c, size_t *ret)
     }
 }
 
-bool open_chunk_read(const uint8_t *bytes, size_t len, size_t n, unix_ms *times, double *values)
+/* Where samples go that are not before `from`. */
+struct kept {
+    unix_ms from;
+    unix_ms *times;
+    double *values;
+    size_t n;
+};
+
+static void keep(struct kept *k, const struct cursor *c)
+{
+    if ((unix_ms)c->t < k->from)
+        return;
+    k->times[k->n] = (unix_ms)c->t;
+    k->values[k->n++] = c->v;
+}
+
+/* Most tokens are differences at the last step: reads up to n of them without a branch on how long
+ * they are, for which there have to be eight bytes to look at. Returns how many. */
+static size_t read_steps(struct cursor *c, size_t n, struct kept *k)
+{
+    static const uint64_t masks[] = {0,
+                                     0xff,
+                                     0xffff,
+                                     0xffffff,
+                                     UINT32_MAX,
+                                     UINT64_MAX >> 24,
+                                     UINT64_MAX >> 16,
+                                     UINT64_MAX >> 8,
+                                     UINT64_MAX};
+    const uint8_t *p = c->w.p;
+    size_t i;
+
+    for (i = 0; i < n && p < c->w.end && (*p & 3) == TOKEN_STEP; i++) {
+        unsigned small = *p >> 2, bytes = small < INLINE_MAX ? 0 : small - INLINE_MAX + 1;
+        bool at_end = c->w.end - p <= 8;
+        uint64_t z = 0;
+
+        if (bytes > (at_end ? 0 : 8))
+            break;
+        if (!at_end)
+            z = get_u64(p + 1) & masks[bytes];
+        p += 1 + bytes;
+        c->m += (uint64_t)unzigzag(bytes ? z : small);
+        c->t += c->step;
+        c->v = decimal_value((int64_t)c->m, c->decimals);
+        keep(k, c);
+    }
+    c->w.p = p;
+    return i;
+}
+
+bool open_chunk_read(const uint8_t *bytes, size_t len, size_t n, unix_ms from, unix_ms *times,
+                     double *values, size_t *ret_n)
 {
     struct cursor c = {.w = wire_of(bytes, len)};
+    struct kept k = {from, times, values, 0};
 
     c.t = wire_u64(&c.w);
     for (size_t i = 0; i < n;) {
         size_t count;
 
+        i += read_steps(&c, n - i, &k);
+        if (i == n)
+            break;
         if (!read_token(&c, &count) || count > n - i)
             return false;
-        for (size_t k = 0; k < count; k++, i++) {
-            if (i > 0)
-                c.t += c.step;
-            times[i] = (unix_ms)c.t;
-            values[i] = c.v;
+        for (; count > 0; count--, i++) {
+            c.t += c.step;
+            keep(&k, &c);
         }
     }
+    *ret_n = k.n;
     return !c.w.bad && c.w.p == c.w.end;
 }

@@ -52,7 +52,9 @@ bool open_chunk_takes(const struct tip *tip, unix_ms t);
  */
 size_t open_chunk_append(struct tip *tip, unix_ms t, double v, uint8_t *last_byte, uint8_t *token);
 
-/* Reads n samples. False when the bytes are no open chunk of n samples. */
-bool open_chunk_read(const uint8_t *bytes, size_t len, size_t n, unix_ms *times, double *values);
+/* Reads those of n samples that are not before `from`, for which times and values have room.
+ * False when the bytes are no open chunk of n samples. */
+bool open_chunk_read(const uint8_t *bytes, size_t len, size_t n, unix_ms from, unix_ms *times,
+                     double *values, size_t *ret_n);
 
 #endif

@@ -134,11 +134,14 @@ bool samples_add_columns(struct columns *c, struct wire *w, unix_ms first, size_
 bool samples_add_open_chunk(struct columns *c, const uint8_t *bytes, size_t len, size_t n,
                             unix_ms from, unix_ms to)
 {
+    size_t kept;
+
     reserve(c, n);
-    if (n == 0 || !open_chunk_read(bytes, len, n, c->times + c->n, c->values + c->n))
+    if (n == 0 || !open_chunk_read(bytes, len, n, from, c->times + c->n, c->values + c->n, &kept))
         return false;
-    no_histograms(c, n);
-    accept(c, n, from, to);
+    no_histograms(c, kept);
+    if (kept > 0)
+        accept(c, kept, from, to);
     return true;
 }
 

@@ -63,7 +63,20 @@ static void look_at_open_chunk(const uint8_t *p, size_t size, size_t n)
     unix_ms times[OPEN_SAMPLES_MAX];
     double values[OPEN_SAMPLES_MAX];
 
-    (void)open_chunk_read(p, size, n % (OPEN_SAMPLES_MAX + 1), times, values);
+    unix_ms part_times[OPEN_SAMPLES_MAX];
+    double part[OPEN_SAMPLES_MAX];
+    size_t all, some;
+
+    n %= OPEN_SAMPLES_MAX + 1;
+    if (!open_chunk_read(p, size, n, INT64_MIN, times, values, &all) || n == 0)
+        return;
+    must(all == n && open_chunk_read(p, size, n, times[n / 2], part_times, part, &some));
+    must(some <= n);
+    for (size_t i = 0, k = 0; i < n; i++)
+        if (times[i] >= times[n / 2]) {
+            must(part_times[k] == times[i] && double_bits(part[k]) == double_bits(values[i]));
+            k++;
+        }
 }
 
 static void look_at_histograms(const uint8_t *p, size_t size, size_t n)

@@ -222,7 +222,7 @@ static void open_chunks_give_back_what_was_appended_at_every_length(void **state
         double v[OPEN_SAMPLES_MAX], values[OPEN_SAMPLES_MAX];
         struct tip tip = {0};
         unix_ms at = T0;
-        size_t n = 0;
+        size_t n = 0, kept;
 
         while (open_chunk_takes(&tip, at)) {
             size_t len = tip.len, more;
@@ -237,9 +237,14 @@ static void open_chunks_give_back_what_was_appended_at_every_length(void **state
             n++;
             assert_int_equal(tip.n, n);
             assert_int_equal(tip.len, len + more);
-            assert_true(open_chunk_read(bytes, tip.len, n, times, values));
+            assert_true(open_chunk_read(bytes, tip.len, n, INT64_MIN, times, values, &kept));
+            assert_int_equal(kept, n);
             assert_memory_equal(times, t, n * sizeof *t);
             assert_memory_equal(values, v, n * sizeof *v);
+            assert_true(open_chunk_read(bytes, tip.len, n, t[n / 3], times, values, &kept));
+            assert_int_equal(kept, n - n / 3);
+            assert_memory_equal(times, t + n / 3, kept * sizeof *t);
+            assert_memory_equal(values, v + n / 3, kept * sizeof *v);
             at += round % 4 ? 15 * SECOND : 1 + (unix_ms)dice_below(&d, HOUR);
         }
         assert_int_equal(n, OPEN_SAMPLES_MAX);
@@ -277,6 +282,7 @@ static void torn_open_chunks_are_refused(void **state)
     double values[OPEN_SAMPLES_MAX];
     struct tip tip = {0};
     struct dice d = {6};
+    size_t kept;
 
     for (int i = 0; i < 40; i++) {
         size_t len = tip.len;
@@ -286,10 +292,10 @@ static void torn_open_chunks_are_refused(void **state)
                                  bytes + (len ? len - 1 : 0), token));
     }
     for (size_t len = 0; len < tip.len; len++)
-        assert_false(open_chunk_read(bytes, len, tip.n, times, values));
-    assert_true(open_chunk_read(bytes, tip.len, tip.n, times, values));
-    assert_false(
-        open_chunk_read(bytes, tip.len, tip.n - 1u, times, values)); /* and with bytes left over */
+        assert_false(open_chunk_read(bytes, len, tip.n, INT64_MIN, times, values, &kept));
+    assert_true(open_chunk_read(bytes, tip.len, tip.n, INT64_MIN, times, values, &kept));
+    assert_false(open_chunk_read(bytes, tip.len, tip.n - 1u, INT64_MIN, times, values,
+                                 &kept)); /* and with bytes left over */
 }
 
 /* ---- histograms ---------------------------------------------------------------------------- */
