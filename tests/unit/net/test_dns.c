@@ -25,6 +25,7 @@ static const struct known_name names[] = {
     {"short.two.test.", DNS_A, "192.0.2.6"},
     {"a.b.test.one.test.", DNS_A, "192.0.2.7"},
     {"a.b.", DNS_A, "192.0.2.8"},
+    {"a.b.one.test.", DNS_A, "192.0.2.9"},
     {"half.one.test.", DNS_A, "!2"},
     {NULL, 0, NULL},
 };
@@ -138,6 +139,7 @@ static void names_are_looked_for_in_the_domains_of_the_machine(void **state)
         {"short", "192.0.2.5 ", ""},
         {"short.two.test.", "192.0.2.6 ", ""},
         {"a.b", "192.0.2.8 ", ""},
+        {"a.b", "192.0.2.9 ", "options ndots:5\n"}, /* then the domains come first */
         {"a.b.test", "192.0.2.7 ", "options ndots:5 timeout:1\n"},
         {"short.", "", ""},
         {"none", "", ""},

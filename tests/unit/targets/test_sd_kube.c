@@ -208,7 +208,7 @@ static void nothing_is_told_before_all_is_listed(void **state)
     lists(PODS, POD("p1", "192.0.2.1", "one"));
     wait_for_addresses(&w, "192.0.2.1:80 ");
     assert_int_equal(w.lists, 1);
-    wait_for_label(&w, "__meta_kubernetes_pod_label_team", "one");
+    assert_true(has_label(&w, &(struct wish){"__meta_kubernetes_pod_label_team", "one"}));
     world_end(&w);
 }
 
