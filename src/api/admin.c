@@ -55,6 +55,18 @@ int api_clean_tombstones(const struct request *r, struct answer *a)
     return 0;
 }
 
+int api_compact(const struct request *r, struct answer *a)
+{
+    struct err err = {0};
+
+    if (!r->api->enable_admin)
+        return refuse(a);
+    if (storage_tick(r->api->storage, &err) < 0)
+        return api_fail(a, API_INTERNAL, "compact: %s", err.msg);
+    a->no_data = true;
+    return 0;
+}
+
 /* As Go reads truth. */
 static bool parse_bool(struct str s, bool *ret)
 {

@@ -189,6 +189,7 @@ static const struct route {
     {"alertmanagers", api_alertmanagers, NULL, NULL},
     {"admin/tsdb/delete_series", NULL, api_delete_series, NULL, api_delete_series},
     {"admin/tsdb/clean_tombstones", NULL, api_clean_tombstones, NULL, api_clean_tombstones},
+    {"admin/tsdb/compact", NULL, api_compact, NULL, api_compact}, /* tocsin's own */
     {"admin/tsdb/snapshot", NULL, api_snapshot, NULL, api_snapshot},
 };
 

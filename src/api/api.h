@@ -40,7 +40,7 @@ struct api_options {
     int workers;
     const char *external_url; /* without a slash at its end */
     bool enable_lifecycle;    /* POST /-/reload and /-/quit */
-    bool enable_admin;        /* delete_series, clean_tombstones, snapshot */
+    bool enable_admin;        /* delete_series, clean_tombstones, compact, snapshot */
     dur_ms lookback;
     dur_ms query_timeout;
     int64_t query_max_samples;

@@ -11,6 +11,7 @@
  *     am am_alerts am_silences    Alertmanager's /api/v2, with answers of its own (am_priv.h)
  *     plain     what lies outside of /api/v1
  *     metrics   /metrics
+ *     federate  /federate
  *
  * A handler of /api/v1 writes the value of "data" with the writer of its answer and returns 0, or
  * sets the error and returns -1; what it wrote until then is forgotten.
@@ -94,7 +95,12 @@ struct selectors {
     size_t n, cap;
 };
 
-/* All match[] parameters. What it got before it failed is in *ret, too. */
+/* All match[] parameters; -EINVAL, or -E2BIG for too many. What it got before it failed is in *ret,
+ * too. */
+int api_read_selectors(const struct request *r, struct selectors *ret, struct err *err);
+
+/* The same for a handler of /api/v1, such as every label set fulfils refused. What it got before it
+ * failed is in *ret, too. */
 int api_param_selectors(const struct request *r, struct selectors *ret, struct answer *a);
 
 /* The same, but such as every label set fulfils are allowed. */
@@ -131,10 +137,11 @@ api_handler api_rules, api_alerts;                    /* rules.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,
     api_status_tsdb, api_status_walreplay, api_alertmanagers; /* status.c */
 
-api_handler api_delete_series, api_clean_tombstones, api_snapshot; /* admin.c */
+api_handler api_delete_series, api_clean_tombstones, api_compact, api_snapshot; /* admin.c */
 
 void status_add_build(struct json_writer *w);
 void metrics_answer(const struct request *r);
+void federate_answer(const struct request *r); /* federate.c */
 void api_write(const struct request *r); /* write.c */
 
 /* Refuses a method, telling the ones that are fine: "GET, OPTIONS". */

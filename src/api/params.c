@@ -134,25 +134,38 @@ static bool selects_something(const struct selectors *s, size_t i)
     return false;
 }
 
-static int read_selectors(const struct request *r, bool all_allowed, struct selectors *ret,
-                          struct answer *a)
+int api_read_selectors(const struct request *r, struct selectors *ret, struct err *err)
 {
     struct str text;
 
     while ((text = http_param(r->http, "match[]", ret->n)).p) {
         struct promql_expr *expr = NULL;
-        struct err err = {0};
+        int result;
 
         if (ret->n == API_SELECTORS_MAX)
-            return api_fail(a, API_BAD_DATA, "more than %d match[] parameters", API_SELECTORS_MAX);
-        if (promql_parse_selector(text, &expr, &err) < 0)
-            return invalid(a, "match[]", &err);
+            return err_set(err, -E2BIG, "more than %d match[] parameters", API_SELECTORS_MAX);
+        result = promql_parse_selector(text, &expr, err);
+        if (result < 0)
+            return result;
         *VEC_PUSH(ret->exprs, ret->n, ret->cap) = expr;
-        if (!all_allowed && !selects_something(ret, ret->n - 1))
+    }
+    return 0;
+}
+
+static int read_selectors(const struct request *r, bool all_allowed, struct selectors *ret,
+                          struct answer *a)
+{
+    struct err err = {0};
+    int result = api_read_selectors(r, ret, &err);
+
+    if (result < 0)
+        return result == -E2BIG ? api_fail(a, API_BAD_DATA, "%s", err.msg)
+                                : invalid(a, "match[]", &err);
+    for (size_t i = 0; !all_allowed && i < ret->n; i++)
+        if (!selects_something(ret, i))
             return api_fail(a, API_BAD_DATA,
                             "invalid parameter \"match[]\": match[] must contain at least one "
                             "non-empty matcher");
-    }
     return 0;
 }
 

@@ -122,9 +122,13 @@ bool plain_answer(const struct request *r)
         void (*answer)(const struct request *r);
         bool acts; /* and looks after methods itself; the others are only read */
     } pages[] = {
-        {"/", answer_root, false},          {"/metrics", metrics_answer, false},
-        {"/graph", answer_graph, false},    {"/version", answer_version, false},
-        {"/-/reload", answer_reload, true}, {"/-/quit", answer_quit, true},
+        {"/", answer_root, false},
+        {"/metrics", metrics_answer, false},
+        {"/federate", federate_answer, false},
+        {"/graph", answer_graph, false},
+        {"/version", answer_version, false},
+        {"/-/reload", answer_reload, true},
+        {"/-/quit", answer_quit, true},
     };
     struct str path = http_path(r->http), method = http_method(r->http);
 

@@ -33,8 +33,9 @@ static const struct flag flags[] = {
     {"web.enable-lifecycle", FLAG_SWITCH, AT(enable_lifecycle), "false",
      "Allow POST /-/reload and /-/quit.", "允许 POST /-/reload 与 /-/quit。"},
     {"web.enable-admin-api", FLAG_SWITCH, AT(enable_admin_api), "false",
-     "Allow POST /api/v1/admin/tsdb/delete_series, clean_tombstones and snapshot.",
-     "允许 POST /api/v1/admin/tsdb/delete_series、clean_tombstones 与 snapshot。"},
+     "Allow POST /api/v1/admin/tsdb/delete_series, clean_tombstones, compact and "
+     "snapshot.",
+     "允许 POST /api/v1/admin/tsdb/delete_series、clean_tombstones、compact 与 snapshot。"},
     {"web.enable-remote-write-receiver", FLAG_SWITCH, AT(enable_remote_write_receiver), "false",
      "Take samples that others send to POST /api/v1/write.",
      "接收其他系统以 POST /api/v1/write 写入的样本。"},

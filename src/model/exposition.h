@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "model/label_set.h"
 #include "model/metadata.h"
+#include "model/sample.h"
 
 enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
 
@@ -79,9 +80,12 @@ void exposition_unescape(struct str text, struct buf *out);
  * of zero-terminated strings, closed by NULL.
  */
 void exposition_family(struct buf *out, const char *name, enum metric_type type, const char *help);
+void exposition_type(struct buf *out, struct str name, enum metric_type type); /* without a help */
 void exposition_sample(struct buf *out, const char *name, double value, ...)
     __attribute__((sentinel));
 void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels,
                               size_t n, double value);
+void exposition_sample_at(struct buf *out, struct str name, const struct label *labels, size_t n,
+                          struct sample s); /* with its time */
 
 #endif

@@ -48,6 +48,13 @@ static void add_metric_name(struct buf *out, struct str name)
         add_quoted(out, name);
 }
 
+void exposition_type(struct buf *out, struct str name, enum metric_type type)
+{
+    buf_add_c(out, "# TYPE ");
+    add_metric_name(out, name);
+    buf_addf(out, " %s\n", text_type(type));
+}
+
 void exposition_family(struct buf *out, const char *name, enum metric_type type, const char *help)
 {
     if (help && *help) {
@@ -57,9 +64,7 @@ void exposition_family(struct buf *out, const char *name, enum metric_type type,
         add_escaped(out, str_c(help), false);
         buf_add_byte(out, '\n');
     }
-    buf_add_c(out, "# TYPE ");
-    add_metric_name(out, str_c(name));
-    buf_addf(out, " %s\n", text_type(type));
+    exposition_type(out, str_c(name), type);
 }
 
 /* The name, before the braces when it may stand there. Returns what the first label follows. */
@@ -86,11 +91,10 @@ static void add_label(struct buf *out, const char *before, struct str name, stru
 }
 
 /* `before` is what a further label would have before it: "{" means that no brace is open. */
-static void end_sample(struct buf *out, const char *before, double value)
+static void add_value(struct buf *out, const char *before, double value)
 {
     buf_add_c(out, *before == '{' ? " " : "} ");
     num_add_short(out, value);
-    buf_add_byte(out, '\n');
 }
 
 void exposition_sample(struct buf *out, const char *name, double value, ...)
@@ -104,11 +108,12 @@ void exposition_sample(struct buf *out, const char *name, double value, ...)
         before = ",";
     }
     va_end(ap);
-    end_sample(out, before, value);
+    add_value(out, before, value);
+    buf_add_byte(out, '\n');
 }
 
-void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels,
-                              size_t n, double value)
+static void add_sample(struct buf *out, struct str name, const struct label *labels, size_t n,
+                       double value)
 {
     const char *before = begin_sample(out, name);
 
@@ -116,5 +121,21 @@ void exposition_sample_labels(struct buf *out, struct str name, const struct lab
         add_label(out, before, labels[i].name, labels[i].value);
         before = ",";
     }
-    end_sample(out, before, value);
+    add_value(out, before, value);
+}
+
+void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels,
+                              size_t n, double value)
+{
+    add_sample(out, name, labels, n, value);
+    buf_add_byte(out, '\n');
+}
+
+void exposition_sample_at(struct buf *out, struct str name, const struct label *labels, size_t n,
+                          struct sample s)
+{
+    add_sample(out, name, labels, n, s.v);
+    buf_add_byte(out, ' ');
+    num_add_i64(out, s.t);
+    buf_add_byte(out, '\n');
 }

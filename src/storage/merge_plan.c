@@ -227,9 +227,10 @@ int merge_pause(struct storage *st, struct merge_pace *pace, struct section_writ
 
 /* ---- turns --------------------------------------------------------------------------------- */
 
-int storage_merge(struct storage *st, struct err *err)
+int storage_merge(struct storage *st, bool rests, struct err *err)
 {
-    struct merge_pace pace = {.rests = !st->o.manual, .worked_since = now_ms()};
+    WITH_LOCK(&st->merging);
+    struct merge_pace pace = {.rests = rests, .worked_since = now_ms()};
     struct block *parents[MERGE_BLOCKS_MAX];
     struct view *v;
     size_t n;

@@ -200,9 +200,9 @@ static int compact(struct storage *st, struct err *ret_err)
     return r;
 }
 
-static int merge(struct storage *st, struct err *err)
+static int merge(struct storage *st, bool rests, struct err *err)
 {
-    return work_done(st, WORK_MERGE, storage_merge(st, err), err);
+    return work_done(st, WORK_MERGE, storage_merge(st, rests, err), err);
 }
 
 void storage_other_works(struct storage *st)
@@ -221,7 +221,7 @@ int storage_tick(struct storage *st, struct err *err)
         r = k;
         first = second;
     }
-    k = merge(st, &second);
+    k = merge(st, false, &second);
     if (r == 0) {
         r = k;
         first = second;
@@ -279,7 +279,7 @@ static void run_compact(void *arg)
         dur_ms rest;
         int r = compact(st, &err); /* told by it */
 
-        (void)merge(st, &err);
+        (void)merge(st, true, &err);
 
         rest = COMPACT_REST_TIMES * (dur_ms)((clock_mono_ns() - begin) / 1000000);
         if (r < 0 || rest > COMPACT_EVERY_MS)
@@ -338,6 +338,7 @@ static struct storage *storage_new(const char *dir, const struct storage_options
     st->retention_time = o->retention_time;
     st->retention_bytes = o->retention_bytes;
     st->damage = (struct damage_face){st, tell_damage};
+    lock_init(&st->merging);
     lock_init(&st->turn);
     lock_init(&st->problem_lock);
     lock_init(&st->wake_lock);
@@ -380,6 +381,7 @@ static void storage_free(struct storage *st)
     lock_deinit(&st->wake_lock);
     lock_deinit(&st->problem_lock);
     lock_deinit(&st->turn);
+    lock_deinit(&st->merging);
     free(st->doomed.v);
     free(st->dir);
     free(st);

@@ -113,8 +113,9 @@ int storage_clean_tombstones(struct storage *st, struct err *err);
  */
 int storage_snapshot(struct storage *st, bool skip_head, struct buf *ret_name, struct err *err);
 
-/* Does now what the threads would do: sync the log, cut blocks that are due, shorten the log, drop
- * old blocks, merge small ones. Returns the first error; the rest is done all the same. */
+/* Does now what the threads would do, or would do in a while: sync the log, cut blocks that are due,
+ * shorten the log, drop old blocks, merge small ones. Returns the first error; the rest is done all
+ * the same. Any thread, also beside the storage's own; what these have at work is waited for. */
 int storage_tick(struct storage *st, struct err *err);
 
 struct storage_stats {

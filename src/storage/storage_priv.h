@@ -48,6 +48,7 @@ struct storage {
     struct exemplar_reader exemplar_reader;
     struct metadata_reader metadata_reader;
 
+    struct lock merging; /* one thread looks for blocks to merge at a time; taken before the turn */
     struct lock turn; /* one turn of the background work at a time; taken before all other locks */
     uint64_t next_block;    /* turn */
     uint64_t stones_number; /* turn: file of tombstones, 0 is none */
@@ -101,8 +102,10 @@ int storage_replay(struct storage *st, struct err *err);
 int storage_retain(struct storage *st, struct err *err);
 int storage_open_blocks(struct storage *st, struct err *err);
 
-/* merge_plan.c; not under the turn. Merges blocks until there is nothing to merge. */
-int storage_merge(struct storage *st, struct err *err);
+/* merge_plan.c; not under the turn. Merges blocks until there is nothing to merge, after a merge that
+ * another thread has at work. It rests half of the time, or holds whoever waits up no longer than it
+ * must. */
+int storage_merge(struct storage *st, bool rests, struct err *err);
 /* merge.c; turn. Removes the files of blocks that were merged. While one is left, no block may go:
  * it may be the one that says so. */
 int storage_sweep(struct storage *st, struct err *err);

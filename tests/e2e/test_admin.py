@@ -42,7 +42,7 @@ def stop_scraping(world):
 
 def test_without_the_flag_nothing_is_done(world):
     begin(world)
-    for what in ("delete_series", "clean_tombstones", "snapshot"):
+    for what in ("delete_series", "clean_tombstones", "compact", "snapshot"):
         code, body = ask(world, what)
         assert code == 500 and json.loads(body) == {
             "status": "error", "errorType": "unavailable", "error": "admin APIs disabled"}, (code, body)

@@ -196,6 +196,7 @@ unused_here static void site_start_api(struct site *s)
                                                           ? s->options.external_url
                                                           : "http://tocsin.example:9090",
                                       .enable_lifecycle = s->options.enable_lifecycle,
+                                      .enable_admin = s->options.enable_admin,
                                       .remote_write = s->remote_write,
                                       .lookback = PROMQL_LOOKBACK_MS,
                                       .query_timeout = 10000,

@@ -75,7 +75,7 @@ static const struct {
     {"targets_metadata", "nothing is scraped here; test_targets does"},
     {"metadata", "nothing is scraped here; test_targets does"},
     {"alertmanagers", "there are none, alerts go to our own routing"},
-    {"federate", "not carried out"},
+    {"federate", "no envelope, is in test_federate"},
     {"root", "our own first page"},
     {"healthy", "our own name in the text"},
     {"version_metrics", "our own version, and as JSON by name"},

@@ -87,10 +87,14 @@ static const struct {
      "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"admin APIs disabled\"}"},
     {"PUT", "/api/v1/admin/tsdb/clean_tombstones", 500, "application/json", NULL,
      "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"admin APIs disabled\"}"},
+    {"POST", "/api/v1/admin/tsdb/compact", 500, "application/json", NULL,
+     "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"admin APIs disabled\"}"},
     {"POST", "/api/v1/admin/tsdb/delete_series", 500, "application/json", NULL,
      "{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"admin APIs disabled\"}"},
     {"GET", "/-/reload", 405, "text/plain; charset=utf-8", NULL,
      "Only POST or PUT requests allowed"},
+    {"GET", "/federate", 200, NULL, NULL, ""},
+    {"POST", "/federate?match[]=up", 405, NULL, "GET, OPTIONS", NULL},
     {"GET", "/-/quit", 405, NULL, NULL, "Only POST or PUT requests allowed"},
     {"POST", "/-/reload", 403, "text/plain; charset=utf-8", NULL, "Lifecycle API is not enabled."},
     {"PUT", "/-/reload", 403, NULL, NULL, "Lifecycle API is not enabled."},
@@ -494,6 +498,29 @@ static void clients_that_ask_at_once_all_get_their_answer(void **state)
     }
 }
 
+/* ---- admin --------------------------------------------------------------------------------- */
+
+static void compact_has_written_the_blocks_that_are_due_when_it_answers(void **state)
+{
+    struct site *s = site_open("", NULL);
+    struct storage_stats stats;
+    struct reply r;
+
+    for (int i = 0; i < 20 * 60; i++)
+        site_put(s, "up", T0 + i * INT64_C(60000), i);
+    s->options.enable_admin = true;
+    site_restart_api(s);
+    r = site_ask(s, "POST", "/api/v1/admin/tsdb/compact", NULL, STR_NONE);
+    assert_int_equal(r.status, 204);
+    assert_int_equal(r.body.len, 0);
+    reply_free(&r);
+    storage_stats(s->storage, &stats);
+    assert_true(stats.cuts > 5);
+    assert_true(stats.merges > 0);
+    assert_true(stats.blocks < stats.cuts);
+    site_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +536,7 @@ int main(void)
         cmocka_unit_test(status_tells_what_the_series_are_made_of),
         cmocka_unit_test(own_metrics_are_an_exposition_page),
         cmocka_unit_test(every_link_of_the_first_page_leads_somewhere),
+        cmocka_unit_test(compact_has_written_the_blocks_that_are_due_when_it_answers),
         cmocka_unit_test(clients_that_ask_at_once_all_get_their_answer),
     };
 
