@@ -142,7 +142,7 @@ api_handler api_delete_series, api_clean_tombstones, api_compact, api_snapshot; 
 void status_add_build(struct json_writer *w);
 void metrics_answer(const struct request *r);
 void federate_answer(const struct request *r); /* federate.c */
-void api_write(const struct request *r); /* write.c */
+void api_write(const struct request *r);       /* write.c */
 
 /* Refuses a method, telling the ones that are fine: "GET, OPTIONS". */
 void api_refuse_method(struct http_exchange *x, const char *allowed);
