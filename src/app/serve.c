@@ -242,6 +242,7 @@ static void build_scrape(struct server *s)
                                .redis = &probe_redis_source,
                                .mysql = &probe_mysql_source,
                                .http_check = &probe_http_check_source,
+                               .tcp_check = &probe_tcp_check_source,
                                .user_agent = "tocsin/" TOCSIN_VERSION};
 
     s->scrape = scrape_new(&o);

@@ -216,3 +216,105 @@ const struct block http_check_block = {
     .defaults = &config_http_check_defaults,
     .check = check_http_check,
 };
+
+/* ---- tcp_check, tls_check ------------------------------------------------------------------ */
+
+static const struct field pair_fields[] = {
+    TEXT("name", struct config_text_pair, name),
+    TEXT("value", struct config_text_pair, value),
+};
+static int check_pair(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
+{
+    struct config_text_pair *p = object;
+
+    if (!is_given(p->name) || !label_name_is_legacy(str_c(p->name)))
+        return decoder_fail(d, place_of(node, "name"),
+                            "name of a label: letters, digits and _, no digit at the beginning");
+    return 0;
+}
+static const struct config_text_pair pair_defaults = {.value = ""};
+static const struct block pair_block = {
+    .name = "label of an expectation",
+    FIELDS(pair_fields),
+    .size = sizeof(struct config_text_pair),
+    .defaults = &pair_defaults,
+    .check = check_pair,
+};
+
+static int check_query_response(struct decoder *d, void *object, const struct yaml_node *node,
+                                void *parent)
+{
+    const struct config_query_response *q = object;
+
+    if (q->n_labels && !q->expect)
+        return decoder_fail(d, place_of(node, "labels"), "labels need an expect in the same step");
+    if (!q->expect && !is_given(q->expect_bytes) && !q->send && !q->starttls)
+        return decoder_fail(d, node, "a step needs one of expect, expect_bytes, send, starttls");
+    return at_most_one(d, node, "expect", "expect_bytes");
+}
+
+#define Q struct config_query_response
+static const struct field query_response_fields[] = {
+    READ("expect", Q, expect, struct regex *, read_pattern),
+    TEXT("expect_bytes", Q, expect_bytes),
+    TEXT("send", Q, send),
+    BOOL("starttls", Q, starttls),
+    BLOCKS("labels", Q, labels, struct config_text_pair *, &pair_block, "empty element in labels"),
+};
+#undef Q
+static const struct block query_response_block = {
+    .name = "query_response",
+    FIELDS(query_response_fields),
+    .size = sizeof(struct config_query_response),
+    .check = check_query_response,
+};
+
+static int check_tcp_check(struct decoder *d, void *object, const struct yaml_node *node,
+                           void *parent)
+{
+    const struct config_tcp_check *t = object;
+    bool tls = t->tls.enabled;
+
+    for (size_t i = 0; i < t->n_query_response; i++) {
+        if (t->query_response[i].starttls && tls)
+            return decoder_fail(d, yaml_get(node, "query_response")->values[i],
+                                "starttls: the connection has TLS already");
+        tls = tls || t->query_response[i].starttls;
+    }
+    return 0;
+}
+
+static const struct field tcp_check_fields[] = {
+    READ("preferred_ip_protocol", struct config_tcp_check, ip.preferred, int, read_ip_version),
+    BOOL("ip_protocol_fallback", struct config_tcp_check, ip.fallback),
+    BOOL("tls", struct config_tcp_check, tls.enabled),
+    BLOCK("tls_config", struct config_tcp_check, tls, &tls_block),
+    BLOCKS("query_response", struct config_tcp_check, query_response,
+           struct config_query_response *, &query_response_block, "empty step in query_response"),
+};
+const struct config_tcp_check config_tcp_check_defaults = {
+    .ip = {.preferred = 6, .fallback = true},
+};
+const struct block tcp_check_block = {
+    .name = "tcp_check",
+    FIELDS(tcp_check_fields),
+    .size = sizeof(struct config_tcp_check),
+    .defaults = &config_tcp_check_defaults,
+    .check = check_tcp_check,
+};
+
+static const struct field tls_check_fields[] = {
+    READ("preferred_ip_protocol", struct config_tcp_check, ip.preferred, int, read_ip_version),
+    BOOL("ip_protocol_fallback", struct config_tcp_check, ip.fallback),
+    BLOCK("tls_config", struct config_tcp_check, tls, &tls_block),
+};
+const struct config_tcp_check config_tls_check_defaults = {
+    .ip = {.preferred = 6, .fallback = true},
+    .tls = {.enabled = true},
+};
+const struct block tls_check_block = {
+    .name = "tls_check",
+    FIELDS(tls_check_fields),
+    .size = sizeof(struct config_tcp_check),
+    .defaults = &config_tls_check_defaults,
+};

@@ -265,6 +265,8 @@ static const struct {
     {"redis", "Redis", JOB_REDIS},
     {"mysql", "MySQL", JOB_MYSQL},
     {"http_check", "a web server", JOB_HTTP_CHECK},
+    {"tcp_check", "a server", JOB_TCP_CHECK},
+    {"tls_check", "a server", JOB_TCP_CHECK},
 };
 
 static const char *job_probe(const struct yaml_node *node)
@@ -323,6 +325,16 @@ static int check_probe_job(struct decoder *d, const struct yaml_node *node, cons
     return 0;
 }
 
+/* Of a block in which nothing stands. */
+static void use_check_defaults(struct config_scrape *s, const char *key)
+{
+    if (s->kind == JOB_HTTP_CHECK && !s->http_check)
+        s->http_check = &config_http_check_defaults;
+    if (s->kind == JOB_TCP_CHECK && !s->tcp_check)
+        s->tcp_check = strcmp(key, "tls_check") == 0 ? &config_tls_check_defaults
+                                                     : &config_tcp_check_defaults;
+}
+
 static int check_probes(struct decoder *d, struct config_scrape *s, const struct yaml_node *node)
 {
     const char *first = job_probe(node);
@@ -337,8 +349,7 @@ static int check_probes(struct decoder *d, struct config_scrape *s, const struct
                                 "a job asks either by %s or by %s: make two jobs of it", first,
                                 key);
         s->kind = probes[i].kind;
-        if (s->kind == JOB_HTTP_CHECK && !s->http_check) /* nothing stands in it */
-            s->http_check = &config_http_check_defaults;
+        use_check_defaults(s, key);
         if (check_probe_job(d, node, key, probes[i].server) < 0)
             return -EINVAL;
     }
@@ -395,6 +406,8 @@ static const struct field scrape_fields[] = {
     BLOCK("redis", struct config_scrape, redis, &redis_block),
     BLOCK("mysql", struct config_scrape, mysql, &mysql_block),
     BLOCK_PTR("http_check", struct config_scrape, http_check, &http_check_block),
+    BLOCK_PTR("tcp_check", struct config_scrape, tcp_check, &tcp_check_block),
+    BLOCK_PTR("tls_check", struct config_scrape, tcp_check, &tls_check_block),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,
            &static_block, "empty or null section in static_configs"),
     BLOCKS("file_sd_configs", struct config_scrape, file_sds, struct config_file_sd *,

@@ -128,7 +128,7 @@ struct config_eureka_sd {
     struct http_options http;
 };
 
-enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK };
+enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK, JOB_TCP_CHECK };
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -248,6 +248,30 @@ struct config_http_check {
 };
 extern const struct config_http_check config_http_check_defaults;
 
+struct config_text_pair {
+    const char *name, *value;
+};
+
+/* One step of a dialogue: what it awaits comes before what it sends, and that before TLS. */
+struct config_query_response {
+    struct regex *expect;     /* found anywhere in a line; NULL: nothing is awaited */
+    const char *expect_bytes; /* or these */
+    const char *send;         /* a line; ${1} of what was found last; NULL: nothing */
+    bool starttls;
+    struct config_text_pair *labels; /* of probe_expect_info, expanded like send */
+    size_t n_labels;
+};
+
+/* The `tcp_check:` block: the keys of a blackbox_exporter's tcp module; and the `tls_check:` block,
+ * which has TLS always. */
+struct config_tcp_check {
+    struct config_ip_choice ip;
+    struct tls_options tls;
+    struct config_query_response *query_response;
+    size_t n_query_response;
+};
+extern const struct config_tcp_check config_tcp_check_defaults, config_tls_check_defaults;
+
 struct config_param {
     const char *name;
     const char **values;
@@ -270,6 +294,7 @@ struct config_scrape {
     struct config_redis redis;                  /* of JOB_REDIS */
     struct config_mysql mysql;                  /* of JOB_MYSQL */
     const struct config_http_check *http_check; /* of JOB_HTTP_CHECK, else NULL */
+    const struct config_tcp_check *tcp_check;   /* of JOB_TCP_CHECK, else NULL */
     struct config_static_group *static_groups;
     size_t n_static_groups;
     struct config_file_sd *file_sds;

@@ -338,6 +338,16 @@ static int set_unix_address(struct stream *s, const char *path, struct err *err)
     return 0;
 }
 
+static int make_session(struct stream *s, const struct tls_options *o, struct tls_facts *facts,
+                        struct err *err)
+{
+    int r = tls_session_new(o, s->host, &s->ssl, err);
+
+    if (r == 0 && facts)
+        tls_facts_watch(facts, SSL_get_SSL_CTX(s->ssl));
+    return r;
+}
+
 static int prepare(struct stream *s, const struct stream_options *o, struct err *err)
 {
     int r = 0;
@@ -346,9 +356,7 @@ static int prepare(struct stream *s, const struct stream_options *o, struct err 
         r = set_unix_address(s, o->unix_path, err);
     else
         s->host = mem_strdup(o->host);
-    if (r == 0 && s->tls)
-        r = tls_session_new(&o->tls, s->host, &s->ssl, err);
-    return r;
+    return r == 0 && s->tls ? make_session(s, &o->tls, o->facts, err) : r;
 }
 
 struct stream *stream_open(struct loop *l, const struct stream_options *o,
@@ -377,6 +385,30 @@ struct stream *stream_open(struct loop *l, const struct stream_options *o,
         loop_timer_after(s->timer, 0);
     }
     return s;
+}
+
+/* The socket changes its bufferevent. Bytes that are on their way in came without TLS: whoever sent them
+ * must not have them taken for what the peer says within. */
+int stream_start_tls(struct stream *s, const struct tls_options *o, struct tls_facts *facts,
+                     dur_ms timeout, struct err *err)
+{
+    int r;
+
+    MUST_BE_ON(s->loop);
+    must(s->step == OPEN && !s->tls);
+    r = make_session(s, o, facts, err);
+    if (r < 0)
+        return r;
+    s->fd = bufferevent_getfd(s->bev);
+    must(bufferevent_setfd(s->bev, -1) == 0);
+    bufferevent_free(TAKE(s->bev));
+    buf_reset(&s->in);
+    s->consumed = 0;
+    s->tls = true;
+    s->timeout = timeout;
+    s->deadline = clock_mono_ns() + timeout * NS_PER_MS;
+    take_connection(s);
+    return 0;
 }
 
 void stream_free(struct stream *s)

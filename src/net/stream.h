@@ -15,12 +15,15 @@
 #include "net/loop.h"
 
 struct stream;
+struct tls_facts;
 
 struct stream_options {
     const char *host; /* name or address; resolved without blocking the loop */
     int port;
     const char *unix_path; /* instead of host and port */
     struct tls_options tls;
+    struct tls_facts
+        *facts; /* filled by handshakes, lives longer than the stream; NULL: not wanted */
     dur_ms connect_timeout; /* over name look-up, connect and TLS handshake */
 };
 
@@ -37,6 +40,12 @@ struct stream_events {
 struct stream *stream_open(struct loop *l, const struct stream_options *o,
                            const struct stream_events *e, void *arg);
 void stream_free(struct stream *s);
+
+/* Goes over to TLS on a connection that is open without it: on_open is called again when the
+ * handshake is through, within `timeout`. What came before and was not consumed is dropped. facts
+ * as in the options. On an error nothing happened. */
+int stream_start_tls(struct stream *s, const struct tls_options *o, struct tls_facts *facts,
+                     dur_ms timeout, struct err *err);
 
 void stream_write(struct stream *s, struct str bytes); /* queued; also before on_open */
 struct str stream_input(struct stream *s);             /* bytes received and not yet consumed */

@@ -102,6 +102,13 @@ void check_resolve(struct check *c, const char *host, const struct config_ip_cho
     c->next = next;
     c->lookup_started = clock_mono_ns();
     c->lookup = lookup_start(c->loop, host, ip->preferred, ip->fallback, on_address, c);
+    check_await(c, "resolve", "resolve");
+}
+
+void check_await(struct check *c, const char *step, const char *awaited)
+{
+    c->await_step = step;
+    c->awaited = awaited;
     loop_timer_after(c->timer, check_time_left(c));
 }
 
@@ -113,12 +120,13 @@ static void on_timer(void *arg)
 
     if (!c->done)
         return;
-    if (!c->ended) { /* the only step without a deadline of its own */
+    if (!c->ended) {
         duration_print(c->timeout, &limit);
-        err_set(&err, -ETIMEDOUT, "resolve: no answer within %s", limit.p);
+        err_set(&err, -ETIMEDOUT, "%s: no answer within %s", c->awaited, limit.p);
+        if (c->lookup)
+            note_address(c, NULL);
         lookup_cancel(TAKE(c->lookup));
-        note_address(c, NULL);
-        check_fail(c, "resolve", &err);
+        check_fail(c, c->await_step, &err);
         return;
     }
     deliver(c);

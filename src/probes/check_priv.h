@@ -32,6 +32,7 @@ struct check {
     struct loop_timer *timer;
     struct lookup *lookup; /* under way, or NULL */
     void (*next)(struct check *c, const struct ip_address *a);
+    const char *await_step, *awaited; /* what the timer waits for */
 
     /* the fetch under way */
     page_done *done; /* NULL: there is none */
@@ -54,6 +55,9 @@ void check_close(void *session);
  * and goes on with `next`; or fails. */
 void check_resolve(struct check *c, const char *host, const struct config_ip_choice *ip,
                    void (*next)(struct check *c, const struct ip_address *a));
+
+/* What has no deadline of its own fails at this step when the time is up. */
+void check_await(struct check *c, const char *step, const char *awaited);
 
 void check_pass(struct check *c);
 void check_fail(struct check *c, const char *step, const struct err *why);

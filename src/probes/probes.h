@@ -27,6 +27,9 @@ extern const struct page_source probe_mysql_source;
  * prober. A check that fails is a page with probe_success 0, not an err: the target was asked. */
 extern const struct page_source probe_http_check_source;
 
+/* Addresses: host:port. The series of blackbox_exporter's tcp prober. */
+extern const struct page_source probe_tcp_check_source;
+
 enum redis_reply_type {
     REPLY_NIL,
     REPLY_TEXT, /* a bulk or a status */

@@ -122,6 +122,7 @@ static const struct page_source *source_of(const struct scrape *s, enum job_kind
     case JOB_REDIS: return s->options.redis;
     case JOB_MYSQL: return s->options.mysql;
     case JOB_HTTP_CHECK: return s->options.http_check;
+    case JOB_TCP_CHECK: return s->options.tcp_check;
     case JOB_HTTP: break;
     }
     return &http_source;

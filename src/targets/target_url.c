@@ -17,6 +17,7 @@ static const struct {
 } probes[] = {
     [JOB_REDIS] = {"redis", "6379"},
     [JOB_MYSQL] = {"mysql", "3306"},
+    [JOB_TCP_CHECK] = {"tcp", NULL},
     [JOB_HTTP_CHECK] = {"http", NULL}, /* the address is a URL, or one without its scheme */
 };
 
