@@ -9,19 +9,23 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-#define UNIT_SHIFT  4
+#define UNIT_SHIFT  3
+#define BRIEF_UNITS 2 /* steps of brief pieces: they grow, and each step is a copy */
 #define PAGE_SHIFT  15
 #define PAGE_BYTES  ((size_t)1 << PAGE_SHIFT)
 #define UNITS_LOG2  (PAGE_SHIFT - UNIT_SHIFT)
 #define UNITS       (1u << UNITS_LOG2)               /* of a page */
-#define RANGE_MAX   ((size_t)1 << (32 + UNIT_SHIFT)) /* 64 GiB: what handles can name */
+#define RANGE_MAX   ((size_t)1 << (32 + UNIT_SHIFT)) /* 32 GiB: what handles can name */
 #define RANGE_LEAST ((size_t)1 << 28)  /* where the system forbids more addresses (ulimit -v) */
 #define GROW_PAGES  32u                /* made usable at a time */
 #define CLASSES     ARRAY_LEN(classes) /* of one lifetime */
 
-/* Sizes in units. Steps of a sixth to a half: what is left unused is a seventh on the average. */
-static const uint16_t classes[] = {1,  2,  3,  4,  5,  6,  7,  8,   10,  12,
-                                   14, 16, 20, 24, 32, 48, 64, 128, 256, 512};
+/* Sizes in units. Sealed chunks of floats take 40 to 200 bytes: of those 3 to 8 bytes are
+ * left unused on the average. */
+static const uint16_t classes[] = {2,  3,  4,  5,  6,   7,   8,   9,   10,  11,  12,  13, 14,
+                                   15, 16, 18, 20, 22,  24,  26,  28,  30,  32,  36,  40, 48,
+                                   56, 64, 80, 96, 112, 128, 160, 192, 256, 512, 1024};
+_Static_assert(2 * ARRAY_LEN(classes) <= 128, "a class leaves a bit of its byte to others");
 
 struct page {
     uint32_t next,
@@ -83,6 +87,8 @@ static uint8_t class_of(size_t size, enum pool_life life)
     uint8_t c = 0;
 
     must(size <= POOL_PIECE_MAX);
+    if (life == POOL_BRIEF)
+        units = (units + BRIEF_UNITS - 1) / BRIEF_UNITS * BRIEF_UNITS;
     while (classes[c] < units)
         c++;
     return (uint8_t)(life * CLASSES + c);

@@ -5,7 +5,7 @@
  * A head of a million series holds a few million pieces of 16 to 500 bytes; malloc would add a
  * pointer of eight bytes in the owner and eight to sixteen bytes of its own to each. Pieces are
  * slots of equal size in pages of 32 KiB, all in one reserved range of addresses: a handle is the
- * distance from its begin in units of 16 bytes. Pieces do not move. The memory of an empty page is
+ * distance from its begin in units of 8 bytes. Pieces do not move. The memory of an empty page is
  * given back to the system.
  *
  * One thread changes the pool at a time (the head's apply lock); reading the bytes of a piece that

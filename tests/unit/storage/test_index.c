@@ -150,6 +150,19 @@ static void a_lasting_piece_keeps_no_page_of_brief_ones(void **state)
     pool_free(p);
 }
 
+static void a_piece_of_a_sealed_chunk_leaves_few_bytes_unused(void **state)
+{
+    struct pool *p = pool_new();
+    uint8_t class;
+
+    for (size_t size = 41; size <= 256; size++) {
+        pool_get(p, size, POOL_LASTING, &class);
+        assert_true(pool_class_bytes(class) >= size);
+        assert_true(pool_class_bytes(class) - size < (size <= 128 ? 8 : 16));
+    }
+    pool_free(p);
+}
+
 /* ---- series that come and go --------------------------------------------------------------- */
 
 #define CHURN_SERIES      2000
@@ -327,6 +340,7 @@ int main(void)
         cmocka_unit_test(foreign_lists_are_checked),
         cmocka_unit_test(pieces_do_not_overlap_and_memory_comes_back),
         cmocka_unit_test(a_lasting_piece_keeps_no_page_of_brief_ones),
+        cmocka_unit_test(a_piece_of_a_sealed_chunk_leaves_few_bytes_unused),
         cmocka_unit_test(series_that_come_and_go_leave_nothing_in_memory),
         cmocka_unit_test(matchers_find_what_looking_at_every_series_finds),
     };
