@@ -38,7 +38,7 @@ static void reply(struct http_exchange *x, struct remote_write_answer *a)
     if (a->version == REMOTE_WRITE_2_0) {
         add_count(x, "X-Prometheus-Remote-Write-Samples-Written", a->samples);
         add_count(x, "X-Prometheus-Remote-Write-Histograms-Written", a->histograms);
-        add_count(x, "X-Prometheus-Remote-Write-Exemplars-Written", 0);
+        add_count(x, "X-Prometheus-Remote-Write-Exemplars-Written", a->exemplars);
     }
     if (a->status == 204) {
         http_reply(x, 204, NULL, NULL);

@@ -37,8 +37,7 @@ struct remote_write_answer {
     int status;                        /* 204, 400, 415 or 500 */
     struct buf text;                   /* for the sender when it is not 204 */
 
-    /* What was taken; 2.0 tells it in headers. Exemplars are never kept. */
-    size_t samples, histograms;
+    size_t samples, histograms, exemplars; /* that were taken; 2.0 tells it in headers */
 
     /* For the log. The reasons are the same words whenever the cause is the same, so that lines fold. */
     const char *refused; /* why it was not taken, or not all of it; NULL: it was */

@@ -68,6 +68,7 @@ static void workbench_free(struct workbench *b)
     buf_free(&b->message);
     write_request_deinit(&b->request);
     free(b->verdicts);
+    free(b->exemplars);
     free(b);
 }
 
@@ -168,12 +169,13 @@ static bool read_content_encoding(struct str encoding, struct remote_write_answe
 /* ---- a request ----------------------------------------------------------------------------- */
 
 static int read_body(struct workbench *b, struct str body, enum remote_write_version version,
-                     struct err *err)
+                     bool keep_exemplars, struct err *err)
 {
     int r = snappy_block_read(body, MESSAGE_MAX, &b->message, err);
 
     if (r < 0)
         return err_in(err, r, "body");
+    b->request.keep_exemplars = keep_exemplars;
     return version == REMOTE_WRITE_1_0
                ? write_request_read(&b->request, buf_str(&b->message), err)
                : write_request_read_v2(&b->request, buf_str(&b->message), err);
@@ -192,7 +194,7 @@ static void take(struct remote_write *w, struct workbench *b, struct str body,
 {
     struct err err = {0};
     const char *fault;
-    int r = read_body(b, body, ret->version, &err);
+    int r = read_body(b, body, ret->version, w->sink.keeps_exemplars, &err);
 
     if (r == 0)
         r = write_find_series(w, &b->request, false, ret, &err);

@@ -43,18 +43,68 @@ static void refuse_commit(struct remote_write_answer *ret, int code, const struc
     write_refuse(ret, large ? 400 : 500, large ? "too large" : "storage refused", "%s", err->msg);
 }
 
+/* What a label set of an exemplar may not be makes it none; nobody is told, as with Prometheus. */
+static const struct label_set *exemplar_labels(struct write_request *q, struct str fields)
+{
+    if (write_request_read_labels(q, fields, NULL) < 0 || q->n_labels > LABEL_COUNT_MAX)
+        return NULL;
+    for (size_t i = 0; i < q->n_labels; i++) {
+        const struct label *l = &q->labels[i];
+
+        if (!label_name_is_valid(l->name) || !str_is_utf8(l->value) ||
+            (i > 0 && str_eq(l->name, q->labels[i - 1].name)))
+            return NULL;
+    }
+    return label_set_new(q->labels, q->n_labels);
+}
+
+static void make_exemplars(struct workbench *b)
+{
+    struct write_request *q = &b->request;
+
+    b->n_exemplars = 0;
+    for (size_t i = 0; i < q->n_exemplars; i++) {
+        const struct write_exemplar *e = &q->exemplars[i];
+        series_ref ref = q->series[e->series].ref;
+        const struct label_set *labels = ref ? exemplar_labels(q, e->labels) : NULL;
+
+        if (labels)
+            *VEC_PUSH(b->exemplars, b->n_exemplars,
+                      b->cap_exemplars) = (struct exemplar_row){ref, labels, e->t, true, e->v};
+    }
+}
+
+static void forget_exemplars(struct workbench *b)
+{
+    for (size_t i = 0; i < b->n_exemplars; i++)
+        label_set_unref(b->exemplars[i].labels);
+    b->n_exemplars = 0;
+}
+
 /* Calls the sink with as many verdicts as rows. */
 static int commit(struct remote_write *w, struct workbench *b, enum commit_flags flags,
-                  struct err *err)
+                  struct remote_write_answer *ret, struct err *err)
 {
     const struct write_request *q = &b->request;
+    struct sample_batch batch = {
+        .rows = q->rows, .n_rows = q->n_rows, .metadata = q->metadata, .n_metadata = q->n_metadata};
+    size_t taken = 0;
+    int r;
 
     if (b->cap_verdicts < q->n_rows) {
         b->cap_verdicts = q->cap_rows;
         b->verdicts = mem_resize(b->verdicts, b->cap_verdicts, sizeof *b->verdicts);
     }
-    memset(b->verdicts, 0, q->n_rows * sizeof *b->verdicts);
-    return w->sink.commit(w->sink.self, q->rows, q->n_rows, flags, b->verdicts, err);
+    if (q->n_rows > 0)
+        memset(b->verdicts, 0, q->n_rows * sizeof *b->verdicts);
+    make_exemplars(b);
+    batch.exemplars = b->exemplars;
+    batch.n_exemplars = b->n_exemplars;
+    r = sample_sink_commit_batch(&w->sink, &batch, flags, b->verdicts, &taken, err);
+    forget_exemplars(b);
+    if (r == 0)
+        ret->exemplars += taken;
+    return r;
 }
 
 static size_t first_bad(const struct workbench *b)
@@ -84,14 +134,14 @@ static void commit_all(struct remote_write *w, struct workbench *b, struct remot
 {
     struct write_request *q = &b->request;
     struct err err = {0};
-    int r = commit(w, b, COMMIT_ALL_OR_NOTHING, &err);
+    int r = commit(w, b, COMMIT_ALL_OR_NOTHING, ret, &err);
     size_t bad = r < 0 ? first_bad(b) : q->n_rows;
 
     /* A series that got no sample for hours was dropped: it, and maybe others, want new references. */
     if (bad < q->n_rows && b->verdicts[bad] == SAMPLE_UNKNOWN_REF) {
         r = write_find_series(w, q, true, ret, &err);
         if (r == 0)
-            r = commit(w, b, COMMIT_ALL_OR_NOTHING, &err);
+            r = commit(w, b, COMMIT_ALL_OR_NOTHING, ret, &err);
         bad = r < 0 ? first_bad(b) : q->n_rows;
     }
     if (r == 0) {
@@ -121,6 +171,7 @@ static int commit_forgotten(struct remote_write *w, struct workbench *b,
         size_t n = s->n_rows;
 
         s->n_rows = 0;
+        s->has_exemplars = false;
         for (; n > 0; n--, row++)
             if (b->verdicts[row] == SAMPLE_UNKNOWN_REF) {
                 q->rows[kept++] = q->rows[row];
@@ -128,8 +179,9 @@ static int commit_forgotten(struct remote_write *w, struct workbench *b,
             }
     }
     q->n_rows = kept;
+    q->n_exemplars = q->n_metadata = 0; /* are taken already */
     r = write_find_series(w, q, true, ret, err);
-    return r < 0 ? r : commit(w, b, COMMIT_SKIP_BAD, err);
+    return r < 0 ? r : commit(w, b, COMMIT_SKIP_BAD, ret, err);
 }
 
 static void tell_bad_rows(struct workbench *b, struct remote_write_answer *ret)
@@ -165,7 +217,7 @@ static void commit_good(struct remote_write *w, struct workbench *b,
                         struct remote_write_answer *ret)
 {
     struct err err = {0};
-    int r = commit(w, b, COMMIT_SKIP_BAD, &err);
+    int r = commit(w, b, COMMIT_SKIP_BAD, ret, &err);
 
     if (r == 0) {
         count_taken(b, ret);
@@ -186,7 +238,9 @@ static void commit_good(struct remote_write *w, struct workbench *b,
 
 void write_commit(struct remote_write *w, struct workbench *b, struct remote_write_answer *ret)
 {
-    if (b->request.n_rows == 0)
+    const struct write_request *q = &b->request;
+
+    if (q->n_rows + q->n_exemplars + q->n_metadata == 0)
         return;
     if (ret->version == REMOTE_WRITE_1_0)
         commit_all(w, b, ret);

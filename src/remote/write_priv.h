@@ -31,6 +31,8 @@ struct workbench {
     struct write_request request;
     enum sample_verdict *verdicts; /* of request.rows */
     size_t cap_verdicts;
+    struct exemplar_row *exemplars; /* of request.exemplars, as far as they are good */
+    size_t n_exemplars, cap_exemplars;
 };
 
 /*

@@ -2,10 +2,12 @@
 /*
  * prometheus.WriteRequest, as far as it matters here:
  *
- *     WriteRequest   1 TimeSeries*   3 metadata (not kept)
- *     TimeSeries     1 Label*   2 Sample*   3 exemplars (not kept)   4 Histogram*
+ *     WriteRequest   1 TimeSeries*   3 MetricMetadata*
+ *     TimeSeries     1 Label*   2 Sample*   3 Exemplar*   4 Histogram*
  *     Label          1 name   2 value
  *     Sample         1 double value   2 int64 milliseconds
+ *     Exemplar       1 Label*   2 double value   3 int64 milliseconds
+ *     MetricMetadata 1 type   2 name of the family   4 help   5 unit
  */
 #include "remote/write_request_priv.h"
 
@@ -30,17 +32,20 @@ void write_request_deinit(struct write_request *q)
     free(q->series);
     free(q->rows);
     free(q->labels);
+    free(q->exemplars);
+    free(q->metadata);
     arena_deinit(&q->arena);
 }
 
 void write_request_reset(struct write_request *q)
 {
-    if (q->cap_rows > KEEP_ROWS || q->cap_series > KEEP_ROWS || q->arena.used > KEEP_BYTES) {
+    if (q->cap_rows > KEEP_ROWS || q->cap_series > KEEP_ROWS || q->cap_exemplars > KEEP_ROWS ||
+        q->cap_metadata > KEEP_ROWS || q->arena.used > KEEP_BYTES) {
         write_request_deinit(q);
         write_request_init(q);
         return;
     }
-    q->n_series = q->n_rows = 0;
+    q->n_series = q->n_rows = q->n_exemplars = q->n_metadata = 0;
     arena_reset(&q->arena);
 }
 
@@ -96,6 +101,51 @@ int write_request_add_histogram(struct write_request *q, struct str message, str
     return add_row(q, row, err);
 }
 
+int write_request_add_exemplar(struct write_request *q, struct write_exemplar e, struct err *err)
+{
+    if (!q->keep_exemplars)
+        return 0;
+    if (q->n_exemplars == REQUEST_SAMPLES_MAX)
+        return err_set(err, -E2BIG, "more than %zu exemplars in one request", REQUEST_SAMPLES_MAX);
+    e.series = q->n_series; /* which the series at hand becomes when it ends */
+    *VEC_PUSH(q->exemplars, q->n_exemplars, q->cap_exemplars) = e;
+    return 0;
+}
+
+/* What says nothing would wipe out what is known. */
+int write_request_add_metadata(struct write_request *q, struct metric_metadata m, struct err *err)
+{
+    if (m.type >= METRIC_TYPES)
+        m.type = METRIC_UNKNOWN;
+    if (m.type == METRIC_UNKNOWN && m.help.len == 0 && m.unit.len == 0)
+        return 0;
+    if (!str_is_utf8(m.family) || !str_is_utf8(m.help) || !str_is_utf8(m.unit))
+        return 0;
+    if (q->n_metadata == REQUEST_SAMPLES_MAX)
+        return err_set(err, -E2BIG, "more than %zu metadata in one request", REQUEST_SAMPLES_MAX);
+    *VEC_PUSH(q->metadata, q->n_metadata, q->cap_metadata) = m;
+    return 0;
+}
+
+static int read_metadata(struct write_request *q, struct str message, struct err *err)
+{
+    struct metric_metadata m = {.family = STR(""), .help = STR(""), .unit = STR("")};
+    struct pb p = pb_of(message);
+    struct pb_field f;
+
+    while (pb_next(&p, &f))
+        switch (f.key) {
+        case PB_KEY(1, PB_VARINT):
+            m.type = f.value < METRIC_TYPES ? (enum metric_type)f.value : METRIC_UNKNOWN;
+            break;
+        case PB_KEY(2, PB_BYTES): m.family = f.bytes; break;
+        case PB_KEY(4, PB_BYTES): m.help = f.bytes; break;
+        case PB_KEY(5, PB_BYTES): m.unit = f.bytes; break;
+        default: pb_skip(&p, &f, 5);
+        }
+    return p.broken ? write_request_broken(err) : write_request_add_metadata(q, m, err);
+}
+
 /* ---- series -------------------------------------------------------------------------------- */
 
 /* Senders write the labels of a series in one go; those that come apart are put together. */
@@ -123,10 +173,41 @@ static int add_label(struct write_request *q, struct str *labels, struct str fie
 void write_request_end_series(struct write_request *q, struct str labels, size_t first_row)
 {
     size_t n = q->n_rows - first_row;
+    bool has_exemplars = q->n_exemplars > 0 &&
+                         q->exemplars[q->n_exemplars - 1].series == q->n_series;
 
-    if (n > 0)
+    if (n > 0 || has_exemplars)
         *VEC_PUSH(q->series, q->n_series, q->cap_series) = (struct write_series){
-            .labels = labels, .key = hash_bytes_128(labels.p, labels.len), .n_rows = n};
+            .labels = labels,
+            .key = hash_bytes_128(labels.p, labels.len),
+            .n_rows = n,
+            .has_exemplars = has_exemplars};
+}
+
+static int read_exemplar(struct write_request *q, struct str message, struct err *err)
+{
+    struct write_exemplar e = {.labels = STR("")};
+    struct pb p = pb_of(message);
+    const char *at = message.p;
+    struct pb_field f;
+    int r = 0;
+
+    while (r == 0 && pb_next(&p, &f)) {
+        const char *end = (const char *)p.p;
+
+        switch (f.key) {
+        case PB_KEY(1, PB_BYTES):
+            r = add_label(q, &e.labels, str_n(at, (size_t)(end - at)), err);
+            break;
+        case PB_KEY(2, PB_FIXED64): e.v = double_of_bits(f.value); break;
+        case PB_KEY(3, PB_VARINT): e.t = (int64_t)f.value; break;
+        default: pb_skip(&p, &f, 3);
+        }
+        at = end;
+    }
+    if (r == 0 && p.broken)
+        r = write_request_broken(err);
+    return r < 0 ? r : write_request_add_exemplar(q, e, err);
 }
 
 static int read_series(struct write_request *q, struct str message, struct err *err)
@@ -146,7 +227,7 @@ static int read_series(struct write_request *q, struct str message, struct err *
             r = add_label(q, &labels, str_n(at, (size_t)(end - at)), err);
             break;
         case PB_KEY(2, PB_BYTES): r = write_request_add_sample(q, f.bytes, err); break;
-        case PB_KEY(3, PB_BYTES): break; /* exemplars */
+        case PB_KEY(3, PB_BYTES): r = read_exemplar(q, f.bytes, err); break;
         case PB_KEY(4, PB_BYTES): r = write_request_add_histogram(q, f.bytes, err); break;
         default: pb_skip(&p, &f, 4);
         }
@@ -168,7 +249,7 @@ int write_request_read(struct write_request *q, struct str message, struct err *
     while (r == 0 && pb_next(&p, &f))
         switch (f.key) {
         case PB_KEY(1, PB_BYTES): r = read_series(q, f.bytes, err); break;
-        case PB_KEY(3, PB_BYTES): break; /* metadata */
+        case PB_KEY(3, PB_BYTES): r = read_metadata(q, f.bytes, err); break;
         default: pb_skip(&p, &f, 1);
         }
     return r == 0 && p.broken ? write_request_broken(err) : r;

@@ -22,11 +22,20 @@
 #define REQUEST_SAMPLES_MAX ((size_t)1 << 20)  /* senders have some thousands in a request */
 #define REQUEST_MEMORY_MAX  ((size_t)64 << 20) /* bytes of histograms and of labels put together */
 
-/* One TimeSeries that has samples. */
+/* An exemplar of the series `series`; its labels are in the form of 1.0. */
+struct write_exemplar {
+    size_t series;
+    struct str labels;
+    unix_ms t;
+    double v;
+};
+
+/* One TimeSeries that has samples or exemplars. */
 struct write_series {
     struct str labels;  /* the fields of its labels as 1.0 has them, one after the other */
     struct hash128 key; /* of these bytes */
     size_t n_rows;
+    bool has_exemplars;
     series_ref ref; /* 0: not known, or left out because of its labels */
     bool fresh;     /* storage was asked for it */
 };
@@ -36,6 +45,11 @@ struct write_request {
     size_t n_series, cap_series;
     struct sample_row *rows; /* those of the first series, then those of the second, ... */
     size_t n_rows, cap_rows;
+    struct write_exemplar *exemplars;
+    size_t n_exemplars, cap_exemplars;
+    struct metric_metadata *metadata; /* texts lie in the message */
+    size_t n_metadata, cap_metadata;
+    bool keep_exemplars; /* set by the caller: false reads over them */
     struct arena arena;
 
     struct label *labels; /* of the series last asked for */
@@ -63,10 +77,12 @@ int write_request_read(struct write_request *q, struct str message, struct err *
 /* The same for io.prometheus.write.v2.Request. Labels are put into the form of 1.0. */
 int write_request_read_v2(struct write_request *q, struct str message, struct err *err);
 
-/* The steps of it that 2.0 has as well: a series is begun, samples are added, and it is ended, which
- * forgets it when it got none. */
+/* The steps of it that 2.0 has as well: a series is begun, samples and exemplars are added, and it is
+ * ended, which forgets it when it got none. */
 void write_request_end_series(struct write_request *q, struct str labels, size_t first_row);
 int write_request_add_sample(struct write_request *q, struct str message, struct err *err);
+int write_request_add_exemplar(struct write_request *q, struct write_exemplar e, struct err *err);
+int write_request_add_metadata(struct write_request *q, struct metric_metadata m, struct err *err);
 int write_request_add_histogram(struct write_request *q, struct str message, struct err *err);
 int write_request_broken(struct err *err);
 

@@ -4,7 +4,9 @@
  *
  *     Request      4 string*   5 TimeSeries*
  *     TimeSeries   1 uint32* numbers of strings: name, value, name, value ...   2 Sample*
- *                  3 Histogram*   4 exemplars, 5 metadata, 6 start time (not kept)
+ *                  3 Histogram*   4 Exemplar*   5 Metadata   6 start time (not kept)
+ *     Exemplar     1 uint32* as above   2 double value   3 int64 milliseconds
+ *     Metadata     1 type   3 number of help   4 number of unit
  *
  * Sample and Histogram are those of 1.0.
  */
@@ -15,24 +17,29 @@
 
 #include "base/mem.h"
 #include "base/pb.h"
+#include "model/sample.h"
 
 #define SYMBOLS_MAX ((size_t)1 << 20) /* strings of one request: as many as it may have samples */
+
+struct refs {
+    uint64_t *v;
+    size_t n, cap;
+};
 
 struct reader {
     struct write_request *q;
     struct str *symbols;
     size_t n_symbols, cap_symbols;
 
-    /* of the series at hand */
-    uint64_t *refs;
-    size_t n_refs, cap_refs;
+    struct refs series, exemplar; /* of the one at hand */
     struct buf labels;
 };
 
 static void reader_deinit(struct reader *r)
 {
     free(r->symbols);
-    free(r->refs);
+    free(r->series.v);
+    free(r->exemplar.v);
     buf_free(&r->labels);
 }
 
@@ -53,18 +60,18 @@ static int read_symbols(struct reader *r, struct str message, struct err *err)
 
 /* ---- labels -------------------------------------------------------------------------------- */
 
-static void read_refs(struct reader *r, struct pb *message, const struct pb_field *f)
+static void read_refs(struct refs *r, struct pb *message, const struct pb_field *f)
 {
     struct pb p = pb_of(f->bytes);
     uint64_t v = f->value;
 
     if ((f->key & 7) == PB_VARINT) {
-        *VEC_PUSH(r->refs, r->n_refs, r->cap_refs) = v;
+        *VEC_PUSH(r->v, r->n, r->cap) = v;
         return;
     }
     /* Two too many are enough to see that it is too many. */
-    while (r->n_refs < 2 * (LABEL_COUNT_MAX + 1) && pb_read_varint(&p, &v))
-        *VEC_PUSH(r->refs, r->n_refs, r->cap_refs) = v;
+    while (r->n < 2 * (LABEL_COUNT_MAX + 1) && pb_read_varint(&p, &v))
+        *VEC_PUSH(r->v, r->n, r->cap) = v;
     if (p.broken)
         pb_break(message);
 }
@@ -92,20 +99,20 @@ static size_t text_size(struct str s)
 }
 
 /* Writes the labels as 1.0 would have sent them. */
-static int make_labels(struct reader *r, struct str *ret, struct err *err)
+static int make_labels(struct reader *r, const struct refs *refs, struct str *ret, struct err *err)
 {
     char *kept;
 
-    if (r->n_refs % 2)
+    if (refs->n % 2)
         return err_set(err, -EBADMSG, "a series with a label that has no value");
     buf_reset(&r->labels);
-    for (size_t i = 0; i < r->n_refs; i += 2) {
+    for (size_t i = 0; i < refs->n; i += 2) {
         struct str name, value;
 
-        if (r->refs[i] >= r->n_symbols || r->refs[i + 1] >= r->n_symbols)
+        if (refs->v[i] >= r->n_symbols || refs->v[i + 1] >= r->n_symbols)
             return err_set(err, -EBADMSG, "a label refers to a string that is not there");
-        name = r->symbols[r->refs[i]];
-        value = r->symbols[r->refs[i + 1]];
+        name = r->symbols[refs->v[i]];
+        value = r->symbols[refs->v[i + 1]];
         add_key(&r->labels, PB_KEY(1, PB_BYTES), text_size(name) + text_size(value));
         add_key(&r->labels, PB_KEY(1, PB_BYTES), name.len);
         buf_add_str(&r->labels, name);
@@ -123,32 +130,115 @@ static int make_labels(struct reader *r, struct str *ret, struct err *err)
     return 0;
 }
 
+/* ---- exemplars, metadata ------------------------------------------------------------------- */
+
+static int read_exemplar(struct reader *r, struct str message, struct err *err)
+{
+    struct write_exemplar e = {0};
+    struct pb p = pb_of(message);
+    struct pb_field f;
+    int res;
+
+    r->exemplar.n = 0;
+    while (pb_next(&p, &f))
+        switch (f.key) {
+        case PB_KEY(1, PB_VARINT):
+        case PB_KEY(1, PB_BYTES): read_refs(&r->exemplar, &p, &f); break;
+        case PB_KEY(2, PB_FIXED64): e.v = double_of_bits(f.value); break;
+        case PB_KEY(3, PB_VARINT): e.t = (int64_t)f.value; break;
+        default: pb_skip(&p, &f, 3);
+        }
+    if (p.broken)
+        return write_request_broken(err);
+    if (!r->q->keep_exemplars)
+        return 0;
+    res = make_labels(r, &r->exemplar, &e.labels, err);
+    return res < 0 ? res : write_request_add_exemplar(r->q, e, err);
+}
+
+static int read_metadata(struct reader *r, struct str message, struct metric_metadata *ret,
+                         struct err *err)
+{
+    uint64_t help = 0, unit = 0;
+    struct pb p = pb_of(message);
+    struct pb_field f;
+
+    while (pb_next(&p, &f))
+        switch (f.key) {
+        case PB_KEY(1, PB_VARINT):
+            ret->type = f.value < METRIC_TYPES ? (enum metric_type)f.value : METRIC_UNKNOWN;
+            break;
+        case PB_KEY(3, PB_VARINT): help = f.value; break;
+        case PB_KEY(4, PB_VARINT): unit = f.value; break;
+        default: pb_skip(&p, &f, 4);
+        }
+    if (p.broken)
+        return write_request_broken(err);
+    if ((help && help >= r->n_symbols) || (unit && unit >= r->n_symbols))
+        return err_set(err, -EBADMSG, "metadata refer to a string that is not there");
+    ret->help = help ? r->symbols[help] : STR("");
+    ret->unit = unit ? r->symbols[unit] : STR("");
+    return 0;
+}
+
+/* Metadata is of a family, of which a series may be a part. */
+static struct str family_of(struct str name, enum metric_type type)
+{
+    const struct str parts[] = {STR("_bucket"), STR("_count"), STR("_sum")};
+    bool has_parts = type == METRIC_HISTOGRAM || type == METRIC_GAUGEHISTOGRAM ||
+                     type == METRIC_SUMMARY;
+
+    for (size_t i = type == METRIC_SUMMARY; has_parts && i < ARRAY_LEN(parts); i++)
+        if (name.len > parts[i].len && str_has_suffix(name, parts[i]))
+            return str_n(name.p, name.len - parts[i].len);
+    return name;
+}
+
+/* Series of a family follow each other, mostly, and say the same of it. */
+static int add_metadata(struct reader *r, struct metric_metadata *m, struct err *err)
+{
+    const struct metric_metadata *last = r->q->n_metadata ? &r->q->metadata[r->q->n_metadata - 1]
+                                                          : NULL;
+
+    m->family = STR("");
+    for (size_t i = 0; i < r->series.n; i += 2)
+        if (str_eq(r->symbols[r->series.v[i]], LABEL_NAME))
+            m->family = family_of(r->symbols[r->series.v[i + 1]], m->type);
+    if (last && last->type == m->type && last->help.p == m->help.p && last->unit.p == m->unit.p &&
+        str_eq(last->family, m->family))
+        return 0;
+    return write_request_add_metadata(r->q, *m, err);
+}
+
 /* ---- series -------------------------------------------------------------------------------- */
 
 static int read_series(struct reader *r, struct str message, struct err *err)
 {
     struct pb p = pb_of(message);
     size_t first_row = r->q->n_rows;
+    struct metric_metadata m = {.help = STR(""), .unit = STR("")};
     struct str labels;
     struct pb_field f;
     int res = 0;
 
-    r->n_refs = 0;
+    r->series.n = 0;
     while (res == 0 && pb_next(&p, &f))
         switch (f.key) {
         case PB_KEY(1, PB_VARINT):
-        case PB_KEY(1, PB_BYTES): read_refs(r, &p, &f); break;
+        case PB_KEY(1, PB_BYTES): read_refs(&r->series, &p, &f); break;
         case PB_KEY(2, PB_BYTES): res = write_request_add_sample(r->q, f.bytes, err); break;
         case PB_KEY(3, PB_BYTES): res = write_request_add_histogram(r->q, f.bytes, err); break;
-        case PB_KEY(4, PB_BYTES): /* exemplars */
-        case PB_KEY(5, PB_BYTES): /* metadata */
+        case PB_KEY(4, PB_BYTES): res = read_exemplar(r, f.bytes, err); break;
+        case PB_KEY(5, PB_BYTES): res = read_metadata(r, f.bytes, &m, err); break;
         case PB_KEY(6, PB_VARINT): break;
         default: pb_skip(&p, &f, 6);
         }
     if (res == 0 && p.broken)
         res = write_request_broken(err);
     if (res == 0)
-        res = make_labels(r, &labels, err);
+        res = make_labels(r, &r->series, &labels, err);
+    if (res == 0)
+        res = add_metadata(r, &m, err);
     if (res == 0)
         write_request_end_series(r->q, labels, first_row);
     return res;

@@ -126,7 +126,7 @@ static int ask_for_all(struct remote_write *w, struct write_request *q, bool ane
     for (size_t i = 0; i < q->n_series && r == 0; i++) {
         struct write_series *s = &q->series[i];
 
-        if ((s->ref != 0 && !anew) || s->n_rows == 0)
+        if ((s->ref != 0 && !anew) || (s->n_rows == 0 && !s->has_exemplars))
             continue;
         s->ref = 0;
         s->fresh = true;

@@ -16,6 +16,7 @@ FOLDER = os.path.join(os.environ.get("TOCSIN_SHARED") or
                       "conformance", "api", "remote_write")
 CONFIGURATION = "global:\n  scrape_interval: 1h\n"
 SWITCH = "--web.enable-remote-write-receiver"
+EXEMPLARS = "--enable-feature=exemplar-storage"
 
 
 # ---- bytes
@@ -174,7 +175,7 @@ def test_prometheus_cases(world):
     if not os.path.isdir(FOLDER):
         print("# no conformance data beside the source: nothing to compare with")
         return
-    start(world, SWITCH)
+    start(world, SWITCH, EXEMPLARS)
     with open(os.path.join(FOLDER, "index.json"), encoding="utf-8") as f:
         index = json.load(f)
     by = int(time.time() * 1000) - index["now_ms"]
@@ -187,8 +188,7 @@ def test_prometheus_cases(world):
         if case["status"] >= 400:
             assert text.startswith(expected), (case["case"], text)
         for name, n in case.get("written", {}).items():
-            if name != "Exemplars":  # none is ever kept
-                assert headers["X-Prometheus-Remote-Write-%s-Written" % name] == str(n), (case["case"], name)
+            assert headers["X-Prometheus-Remote-Write-%s-Written" % name] == str(n), (case["case"], name)
     assert world.query("{__name__=~'rw.*'}"), "nothing is there"
 
 

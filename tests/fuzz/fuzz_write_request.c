@@ -40,7 +40,7 @@ static void check(struct write_request *q)
         if (q->rows[i].h && !write_histogram_fault(&q->rows[i]))
             check_histogram(q->rows[i].h);
     for (size_t i = 0; i < q->n_series; i++) {
-        must(q->series[i].n_rows > 0);
+        must(q->series[i].n_rows > 0 || q->series[i].has_exemplars);
         rows += q->series[i].n_rows;
         if (write_request_read_labels(q, q->series[i].labels, NULL) < 0)
             continue;
@@ -48,6 +48,12 @@ static void check(struct write_request *q)
             must(str_cmp(q->labels[k - 1].name, q->labels[k].name) <= 0);
     }
     must(rows == q->n_rows);
+    for (size_t i = 0; i < q->n_exemplars; i++) {
+        must(q->exemplars[i].series < q->n_series);
+        (void)write_request_read_labels(q, q->exemplars[i].labels, NULL);
+    }
+    for (size_t i = 0; i < q->n_metadata; i++)
+        must(q->metadata[i].type < METRIC_TYPES && str_is_utf8(q->metadata[i].help));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -60,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     message = str_n((const char *)data + 1, size - 1);
     write_request_init(&q);
+    q.keep_exemplars = true;
     r = data[0] & 1 ? write_request_read_v2(&q, message, NULL)
                     : write_request_read(&q, message, NULL);
     if (r == 0)

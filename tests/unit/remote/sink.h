@@ -31,6 +31,8 @@ struct sink {
     struct sink_series *series; /* reference - 1 is the place */
     size_t n, cap;
     struct buf stored; /* "name{labels} value @time\n" */
+    struct buf
+        extras; /* the same of exemplars, with their labels before the value; "family type help\n" */
     size_t asked, commits;
     int series_fails, commit_fails; /* codes to fail with */
     bool forgetful;                 /* every commit says that the references are unknown */
@@ -157,6 +159,34 @@ static inline int sink_commit(void *self, const struct sample_row *rows, size_t 
     return 0;
 }
 
+static inline int sink_commit_batch(void *self, const struct sample_batch *b,
+                                    enum commit_flags flags, enum sample_verdict *verdicts,
+                                    size_t *ret_exemplars, struct err *err)
+{
+    struct sink *s = self;
+    int r = sink_commit(self, b->rows, b->n_rows, flags, verdicts, err);
+
+    if (r < 0)
+        return r;
+    WITH_LOCK(&s->lock);
+    *ret_exemplars = 0;
+    for (size_t i = 0; i < b->n_exemplars; i++) {
+        const struct exemplar_row *e = &b->exemplars[i];
+
+        if (s->series[e->ref - 1].gone)
+            continue;
+        buf_addf(&s->extras, "%s ", s->series[e->ref - 1].text);
+        label_set_print(e->labels, &s->extras);
+        buf_addf(&s->extras, " %g @%lld\n", e->v, (long long)e->t);
+        ++*ret_exemplars;
+    }
+    for (size_t i = 0; i < b->n_metadata; i++)
+        buf_addf(&s->extras, STR_FMT " %s " STR_FMT "|" STR_FMT "\n",
+                 STR_ARG(b->metadata[i].family), metric_type_name(b->metadata[i].type),
+                 STR_ARG(b->metadata[i].help), STR_ARG(b->metadata[i].unit));
+    return 0;
+}
+
 static inline void sink_init(struct sink *s, unix_ms now)
 {
     *s = (struct sink){.now = now, .newest = INT64_MIN / 2};
@@ -165,7 +195,7 @@ static inline void sink_init(struct sink *s, unix_ms now)
 
 static inline struct sample_sink sink_port(struct sink *s)
 {
-    return (struct sample_sink){s, sink_ask, sink_commit};
+    return (struct sample_sink){s, sink_ask, sink_commit, sink_commit_batch, true};
 }
 
 static inline void sink_forget_all(struct sink *s)
@@ -180,6 +210,7 @@ static inline void sink_deinit(struct sink *s)
         free(s->series[i].text);
     free(s->series);
     buf_free(&s->stored);
+    buf_free(&s->extras);
     lock_deinit(&s->lock);
 }
 

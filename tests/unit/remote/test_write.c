@@ -112,6 +112,45 @@ static void a_request_is_stored_in_one_commit(void **state)
     assert_int_equal(w->answer.samples, 3);
 }
 
+static void put_exemplar(struct buf *series, const char *labels, double v, int64_t t)
+{
+    struct buf exemplar = {0};
+
+    put_labels(&exemplar, labels);
+    put_double(&exemplar, 2, v);
+    put_int(&exemplar, 3, (uint64_t)t);
+    put_message(series, 3, &exemplar);
+}
+
+static void exemplars_and_metadata_are_in_the_commit(void **state)
+{
+    struct world *w = *state;
+    struct buf message = {0}, series = {0}, metadata = {0};
+
+    put_labels(&series, "__name__=h,le=1"); /* as senders have it: one thing a series */
+    put_exemplar(&series, "trace=b,a=1", 0.5, NOW - 5);
+    put_exemplar(&series, "x=1,x=2", 0.5, NOW); /* a label twice */
+    put_message(&message, 1, &series);
+    put_labels(&series, "no=name");
+    put_exemplar(&series, "trace=c", 0.5, NOW);
+    put_message(&message, 1, &series);
+    put_series(&message, "__name__=up,job=a", 1, NOW);
+    put_int(&metadata, 1, METRIC_HISTOGRAM);
+    put_text(&metadata, 2, STR("h"));
+    put_text(&metadata, 4, STR("How long."));
+    put_text(&metadata, 5, STR("seconds"));
+    put_message(&message, 3, &metadata);
+    put_text(&metadata, 2, STR("says nothing"));
+    put_message(&message, 3, &metadata);
+    assert_int_equal(send_message(w, &message), 204);
+    assert_string_equal(stored(w), "up{job=\"a\"} 1 @1795448370000\n");
+    assert_string_equal(buf_str(&w->sink.extras).p,
+                        "h{le=\"1\"} {a=\"1\", trace=\"b\"} 0.5 @1795448369995\n"
+                        "h histogram How long.|seconds\n");
+    assert_int_equal(w->answer.exemplars, 1);
+    assert_int_equal(w->sink.commits, 1);
+}
+
 static void a_known_series_is_not_asked_for_again(void **state)
 {
     struct world *w = *state;
@@ -497,6 +536,47 @@ static void a_request_of_2_0_stores_what_is_good_and_tells_the_rest(void **state
     assert_int_equal(w->answer.n_skipped, 1);
 }
 
+/* The type of every series of 2.0 is told with it, and is that of its family. */
+static void exemplars_and_metadata_of_2_0_are_those_of_their_series(void **state)
+{
+    struct world *w = *state;
+    struct buf message = {0}, series = {0}, exemplar = {0}, metadata = {0};
+
+    put_symbols(&message, "__name__,h_bucket,le,1,2,trace,x,How long.,h_sum");
+    for (char le = 4; le <= 5; le++) {
+        const char refs[] = {1, 2, 3, le};
+
+        put_text(&exemplar, 1, STR("\6\7"));
+        put_double(&exemplar, 2, le);
+        put_int(&exemplar, 3, NOW);
+        put_message(&series, 4, &exemplar); /* also before the labels of its series */
+        put_text(&series, 1, str_n(refs, sizeof refs));
+        put_sample(&series, 1, NOW);
+        put_int(&metadata, 1, METRIC_HISTOGRAM);
+        put_int(&metadata, 3, 8);
+        put_message(&series, 5, &metadata);
+        put_message(&message, 5, &series);
+    }
+    put_text(&series, 1, STR("\1\11"));
+    put_sample(&series, 1, NOW);
+    put_int(&metadata, 1, METRIC_GAUGE);
+    put_message(&series, 5, &metadata);
+    put_message(&message, 5, &series);
+    assert_int_equal(send_as(w, &message, TYPE_2), 204);
+    assert_string_equal(buf_str(&w->sink.extras).p,
+                        "h_bucket{le=\"1\"} {trace=\"x\"} 4 @1795448370000\n"
+                        "h_bucket{le=\"2\"} {trace=\"x\"} 5 @1795448370000\n"
+                        "h histogram How long.|\nh_sum gauge |\n");
+    assert_int_equal(w->answer.exemplars, 2);
+    put_symbols(&message, "__name__,up");
+    put_text(&series, 1, STR("\1\2"));
+    put_sample(&series, 1, NOW);
+    put_int(&metadata, 3, 3);
+    put_message(&series, 5, &metadata);
+    put_message(&message, 5, &series);
+    assert_int_equal(send_as(w, &message, TYPE_2), 400);
+}
+
 static void symbols_may_come_behind_the_series(void **state)
 {
     struct world *w = *state;
@@ -718,6 +798,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_request_is_stored_in_one_commit),
+        TEST(exemplars_and_metadata_are_in_the_commit),
         TEST(a_known_series_is_not_asked_for_again),
         TEST(labels_in_another_order_or_apart_are_the_same_series),
         TEST(a_series_without_samples_is_not_made),
@@ -736,6 +817,7 @@ int main(void)
         TEST(a_block_that_is_no_message_is_refused),
         TEST(a_request_of_a_million_samples_and_one_is_refused),
         TEST(labels_scattered_over_a_large_message_are_refused),
+        TEST(exemplars_and_metadata_of_2_0_are_those_of_their_series),
         TEST(a_request_of_2_0_stores_what_is_good_and_tells_the_rest),
         TEST(symbols_may_come_behind_the_series),
         TEST(labels_of_2_0_that_refer_to_nothing_refuse_the_request),
