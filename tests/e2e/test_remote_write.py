@@ -171,6 +171,31 @@ def test_only_posts_are_taken(world):
     assert write(world, b"\xff\xff\xff\xff\xff")[0] == 400
 
 
+def test_exemplars_and_metadata_are_there_after_a_crash(world):
+    def field(number, content):
+        return varint(number << 3 | 2) + varint(len(content)) + content
+
+    start(world, SWITCH, EXEMPLARS)
+    now = int(time.time() * 1000)
+    labels = b"".join(field(1, field(1, n) + field(2, v)) for n, v in ((b"__name__", b"waits_bucket"), (b"le", b"1")))
+    exemplar = (field(1, field(1, b"trace") + field(2, b"t1")) + b"\x11" + struct.pack("<d", 0.5) +
+                b"\x18" + varint(now))
+    metadata = b"\x08\x03" + field(2, b"waits") + field(4, b"How long.") + field(5, b"seconds")
+    body = snappy_write(field(1, labels + field(3, exemplar)) + series({"__name__": "waits_count"}, (1, now)) +
+                        field(3, metadata))
+    assert write(world, body)[0] == 204
+    for crashed in (False, True):
+        if crashed:
+            world.kill()
+            world.start(SWITCH, EXEMPLARS)
+        found = json.loads(world.get("/api/v1/query_exemplars?query=waits_bucket"))["data"]
+        assert len(found) == 1 and found[0]["seriesLabels"] == {"__name__": "waits_bucket", "le": "1"}, found
+        one, = found[0]["exemplars"]
+        assert one["labels"] == {"trace": "t1"} and one["value"] == "0.5", one
+        assert json.loads(world.get("/api/v1/metadata?metric=waits"))["data"] == {
+            "waits": [{"type": "histogram", "unit": "seconds", "help": "How long."}]}
+
+
 def test_prometheus_cases(world):
     if not os.path.isdir(FOLDER):
         print("# no conformance data beside the source: nothing to compare with")
