@@ -160,6 +160,14 @@ struct series_reader {
     void (*park)(struct selection *s);
     bool (*renew)(struct selection *s, const struct matcher *const *matchers, size_t n_matchers,
                   unix_ms from, unix_ms to);
+
+    /*
+     * For who wants the present only. True: *t and *v are the last sample in [from, to] that read()
+     * would give, a float or a staleness marker. False: it is not at hand, or there is none. May be
+     * NULL.
+     */
+    bool (*newest)(const struct selection *s, size_t i, unix_ms from, unix_ms to, unix_ms *t,
+                   double *v);
 };
 
 /* ---- exemplars and metadata: api <- storage ------------------------------------------------ */

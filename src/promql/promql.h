@@ -77,7 +77,7 @@ struct promql_stats {
     size_t n_steps;
     unix_ms first_step;
     dur_ms step;
-    mono_ns total, select, read, sort; /* of the time: finding series, getting samples, ordering */
+    mono_ns total, select, sort; /* of the time: finding series, ordering the result */
 };
 
 /* What a node of the expression cost. In order of evaluation, parents before their arguments. */

@@ -145,7 +145,6 @@ static void add_stats(struct promql_stats *to, const struct promql_stats *from)
     /* The parts ran side by side. */
     to->total = from->total > to->total ? from->total : to->total;
     to->select = from->select > to->select ? from->select : to->select;
-    to->read = from->read > to->read ? from->read : to->read;
     to->sort = from->sort > to->sort ? from->sort : to->sort;
 }
 

@@ -16,20 +16,15 @@ enum values_kind { VALUES_CONSTANT, VALUES_PLAIN, VALUES_DELTA, VALUES_XOR };
 #define FRAME_OUTLIERS 0x80 /* flag beside the width */
 #define OUTLIERS_SIDE  3    /* looked for at each end of a frame */
 
-static const double powers[DECIMALS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                                1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+const double decimal_powers[DECIMALS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
 #define EXACT_MAX 9007199254740992.0    /* 2^53 */
 #define WHOLE_MAX 2305843009213693952.0 /* 2^61: the difference of two fits in 64 bits */
 
-double decimal_value(int64_t m, unsigned e)
-{
-    return (double)m / powers[e];
-}
-
 bool decimal_of(double v, unsigned e, int64_t *ret)
 {
-    double scaled = v * powers[e];
+    double scaled = v * decimal_powers[e];
     int64_t m;
 
     if (!(fabs(scaled) < (e == 0 ? WHOLE_MAX : EXACT_MAX)))
@@ -563,7 +558,7 @@ static void to_doubles(const uint64_t *m, size_t n, double *out)
 
 static void scale(const uint64_t *m, size_t n, unsigned e, double *out)
 {
-    double by = powers[e];
+    double by = decimal_powers[e];
 
     to_doubles(m, n, out);
     for (size_t i = 0; e > 0 && i < n; i++)

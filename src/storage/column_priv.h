@@ -24,7 +24,14 @@
 
 /* v as a whole number of 10^-e, when that gives v back bit by bit. */
 bool decimal_of(double v, unsigned e, int64_t *ret);
-double decimal_value(int64_t m, unsigned e);
+
+extern const double decimal_powers[DECIMALS_MAX + 1]; /* of ten */
+
+/* m * 10^-e, correctly rounded. */
+static inline double decimal_value(int64_t m, unsigned e)
+{
+    return (double)m / decimal_powers[e];
+}
 
 /* Appends the column of n times, ascending, 1 <= n <= CHUNK_MAX; the first one is kept elsewhere,
  * so that series with the same rhythm have the same bytes. */

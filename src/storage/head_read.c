@@ -152,3 +152,19 @@ void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_
     }
     columns_deinit(&late);
 }
+
+bool head_newest(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
+                 unix_ms from, unix_ms to, unix_ms *ret_t, double *ret_v)
+{
+    unix_ms low = from > cut ? from : cut;
+
+    WITH_READ(&h->apply);
+    const struct series *s = head_series(h, id);
+
+    if (!s || s->tip.last_t != mark->last_t || s->tip.last_t < low || s->tip.last_t > to ||
+        s->tip.state & SERIES_HISTOGRAMS)
+        return false;
+    *ret_t = s->tip.last_t;
+    *ret_v = double_of_bits(s->tip.last_bits);
+    return true;
+}

@@ -26,6 +26,11 @@ bool head_all_deleted(const struct head *h, series_id id, unix_ms from, unix_ms 
 /* apply, for reading, and commit. Covers what the series has of [from, to] at this moment. */
 struct stone head_stone(const struct head *h, series_id id, unix_ms from, unix_ms to);
 
+/* The last sample that the mark shows, when it is a float in [from, to], was not written to a block
+ * and nothing came after it. False: head_read() tells. Takes `apply` for a moment. */
+bool head_newest(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
+                 unix_ms from, unix_ms to, unix_ms *ret_t, double *ret_v);
+
 /*
  * Adds what [from, to] holds and is not deleted. Samples that came in order are taken from `cut` on: the older ones
  * are in blocks. Takes `apply` for a moment. The view of the mark lives, so no chunk that it needs

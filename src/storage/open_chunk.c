@@ -208,12 +208,10 @@ struct kept {
     size_t n;
 };
 
-static void keep(struct kept *k, const struct cursor *c)
+static void keep(struct kept *k, uint64_t t, double v)
 {
-    if ((unix_ms)c->t < k->from)
-        return;
-    k->times[k->n] = (unix_ms)c->t;
-    k->values[k->n++] = c->v;
+    k->times[k->n] = (unix_ms)t;
+    k->values[k->n++] = v;
 }
 
 /* Most tokens are differences at the last step: reads up to n of them without a branch on how long
@@ -244,9 +242,11 @@ static size_t read_steps(struct cursor *c, size_t n, struct kept *k)
         p += 1 + bytes;
         c->m += (uint64_t)unzigzag(bytes ? z : small);
         c->t += c->step;
-        c->v = decimal_value((int64_t)c->m, c->decimals);
-        keep(k, c);
+        if ((unix_ms)c->t >= k->from)
+            keep(k, c->t, decimal_value((int64_t)c->m, c->decimals));
     }
+    if (i > 0)
+        c->v = decimal_value((int64_t)c->m, c->decimals);
     c->w.p = p;
     return i;
 }
@@ -268,7 +268,8 @@ bool open_chunk_read(const uint8_t *bytes, size_t len, size_t n, unix_ms from, u
             return false;
         for (; count > 0; count--, i++) {
             c.t += c.step;
-            keep(&k, &c);
+            if ((unix_ms)c.t >= from)
+                keep(&k, c.t, c.v);
         }
     }
     *ret_n = k.n;

@@ -425,6 +425,21 @@ static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_m
     return 0;
 }
 
+/* Imported samples may be newer than those of the head; deletes are left to reader_read(). */
+static bool reader_newest(const struct selection *s, size_t i, unix_ms from, unix_ms to, unix_ms *t,
+                          double *v)
+{
+    const struct found *f = CONTAINER_OF((struct selection *)s, struct found, selection);
+    const struct picked *p = &f->picked[i];
+
+    if (p->id == 0 || stones_of(f->view->head_stones, p->id).n > 0)
+        return false;
+    for (uint32_t no = p->first; no != NO_PART; no = f->parts[no].next)
+        if (f->view->blocks[f->parts[no].block]->info.max_time >= p->mark.last_t)
+            return false;
+    return head_newest(&f->st->head, p->id, &p->mark, f->view->cut, from, to, t, v);
+}
+
 /* ---- names and values of labels ------------------------------------------------------------ */
 
 struct texts {
@@ -641,5 +656,6 @@ void storage_reader_init(struct storage *st)
         reader_label_values,
         reader_park,
         reader_renew,
+        reader_newest,
     };
 }

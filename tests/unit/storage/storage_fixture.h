@@ -197,6 +197,23 @@ static inline struct selection *pick(struct storage *st, enum matcher_type type,
     return s;
 }
 
+/* What is at hand is the last of what was read. */
+static inline void check_newest(const struct selection *s, size_t i, unix_ms from, unix_ms to,
+                                const struct columns *c)
+{
+    uint64_t bits, read;
+    unix_ms t;
+    double v;
+
+    if (!s->reader->newest(s, i, from, to, &t, &v))
+        return;
+    assert_true(c->n > 0 && !(c->histograms && c->histograms[c->n - 1]));
+    assert_int_equal(t, c->times[c->n - 1]);
+    memcpy(&bits, &v, sizeof bits);
+    memcpy(&read, &c->values[c->n - 1], sizeof read);
+    assert_int_equal(bits, read);
+}
+
 static inline void read_series(const struct selection *s, size_t i, unix_ms from, unix_ms to,
                                struct columns *c)
 {
@@ -204,6 +221,7 @@ static inline void read_series(const struct selection *s, size_t i, unix_ms from
 
     if (s->reader->read(s, i, from, to, c, &err) < 0)
         fail_msg("read: %s", err.msg);
+    check_newest(s, i, from, to, c);
 }
 
 #endif

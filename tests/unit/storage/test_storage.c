@@ -456,6 +456,28 @@ static void a_selection_does_not_show_what_came_after_it(void **state)
     world_deinit(&w);
 }
 
+static void the_newest_sample_is_at_hand_until_another_one_comes(void **state)
+{
+    struct world w;
+    struct selection *s;
+    unix_ms t = 0;
+    double v = 0;
+
+    world_init(&w);
+    for (int i = 0; i < 200; i++)
+        put(w.st, w.ref_a, T0 + i, i);
+    s = pick(w.st, MATCH_EQ, "job", "x", T0, T0 + 300);
+    assert_true(s->reader->newest(s, 0, T0, T0 + 300, &t, &v));
+    assert_true(t == T0 + 199 && v == 199);
+    assert_true(s->reader->newest(s, 0, T0 + 199, T0 + 199, &t, &v));
+    assert_false(s->reader->newest(s, 0, T0 + 200, T0 + 300, &t, &v));
+    assert_false(s->reader->newest(s, 0, T0, T0 + 198, &t, &v));
+    put(w.st, w.ref_a, T0 + 200, 200);
+    assert_false(s->reader->newest(s, 0, T0, T0 + 300, &t, &v));
+    s->reader->release(s);
+    world_deinit(&w);
+}
+
 static void ranges_include_both_ends(void **state)
 {
     struct world w;
@@ -789,6 +811,7 @@ int main(void)
         cmocka_unit_test(a_sample_in_order_is_not_replaced_by_a_late_one_of_the_same_time),
         cmocka_unit_test(a_late_sample_that_comes_between_cut_and_clean_up_is_kept),
         cmocka_unit_test(a_selection_does_not_show_what_came_after_it),
+        cmocka_unit_test(the_newest_sample_is_at_hand_until_another_one_comes),
         cmocka_unit_test(ranges_include_both_ends),
         cmocka_unit_test(very_many_series_are_selected_in_order_too),
         cmocka_unit_test(label_names_and_values_are_those_of_head_and_blocks),
