@@ -265,8 +265,11 @@ void load_rule(struct loading *l, struct group *g, const struct yaml_doc *doc,
 {
     struct promql_expr *expr = read_expr(l, doc, spec, place);
     struct rule *rule = VEC_PUSH(g->rules, g->n_rules, g->cap_rules);
+    const struct yaml_node *at = spec->expr_at ? spec->expr_at : spec->at;
     struct buf query = {0};
 
+    rule->line = at->line;
+    rule->column = at->column;
     rule->alerting = spec->alerting;
     rule->name = str_dup(spec->name);
     rule->hold = spec->hold;

@@ -13,8 +13,9 @@
 
 #define INTERVAL_MAX_MS                                                                            \
     (INT64_C(366) * 86400 * 1000) /* so that a time plus some intervals is one */
-#define TEXTS_MAX      256        /* labels, or annotations, of one rule */
-#define PLACE_TEXT_MAX 256        /* bytes that tell of which rule a message is */
+#define CHECK_INTERVAL_MS 60000   /* of groups without one, when files are only checked */
+#define TEXTS_MAX         256     /* labels, or annotations, of one rule */
+#define PLACE_TEXT_MAX    256     /* bytes that tell of which rule a message is */
 
 struct loading {
     struct template_set *templates;

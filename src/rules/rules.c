@@ -13,7 +13,6 @@
 
 #define RESTORE_RUNS      2
 #define PAUSE_LOOK_NS     (10 * NS_PER_MS) /* how often a worker looks whether a reload is over */
-#define CHECK_INTERVAL_MS 60000            /* of groups without one, when files are only checked */
 
 /* ---- the clock */
 

@@ -21,6 +21,7 @@
 #include "model/ports.h"
 #include "promql/promql.h"
 #include "rules/catalogue.h" /* for who shows or fills in ready rules */
+#include "rules/lint.h"      /* for who asks what is odd about rules */
 
 struct config;
 struct rules;

@@ -65,6 +65,7 @@ struct active_alert {
 
 struct rule {
     bool alerting;
+    int line, column; /* of the expression in its file */
     char *name;
     struct promql_expr *expr;
     char *query;                   /* the expression as it is shown */

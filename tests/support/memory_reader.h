@@ -206,11 +206,68 @@ static void memory_release(struct selection *s)
     free(found);
 }
 
+static int memory_str_cmp(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void memory_tell(struct str *found, size_t n, void (*cb)(struct str s, void *arg), void *arg)
+{
+    if (n)
+        qsort(found, n, sizeof *found, memory_str_cmp);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || !str_eq(found[i], found[i - 1]))
+            cb(found[i], arg);
+    free(found);
+}
+
+static int memory_label_names(void *self, const struct matcher *const *ms, size_t n_ms,
+                              unix_ms from, unix_ms to, void (*cb)(struct str name, void *arg),
+                              void *arg, struct err *err)
+{
+    struct memory_reader *m = self;
+    struct str *found = NULL;
+    size_t n = 0, cap = 0;
+
+    if (m->fail_read)
+        return err_set(err, m->fail_read, "the disk is on fire");
+    for (size_t i = 0; i < m->n; i++)
+        if (matchers_match(ms, n_ms, m->series[i]->labels) &&
+            memory_series_in(m->series[i], from, to))
+            for (size_t k = 0; k < label_set_count(m->series[i]->labels); k++)
+                *VEC_PUSH(found, n, cap) = label_set_at(m->series[i]->labels, k).name;
+    memory_tell(found, n, cb, arg);
+    return 0;
+}
+
+static int memory_label_values(void *self, struct str name, const struct matcher *const *ms,
+                               size_t n_ms, unix_ms from, unix_ms to,
+                               void (*cb)(struct str value, void *arg), void *arg, struct err *err)
+{
+    struct memory_reader *m = self;
+    struct str *found = NULL;
+    size_t n = 0, cap = 0;
+
+    if (m->fail_read)
+        return err_set(err, m->fail_read, "the disk is on fire");
+    for (size_t i = 0; i < m->n; i++)
+        if (matchers_match(ms, n_ms, m->series[i]->labels) &&
+            memory_series_in(m->series[i], from, to) &&
+            label_set_get(m->series[i]->labels, name).len > 0)
+            *VEC_PUSH(found, n, cap) = label_set_get(m->series[i]->labels, name);
+    memory_tell(found, n, cb, arg);
+    return 0;
+}
+
 __attribute__((unused)) static const struct series_reader *memory_reader_port(
     struct memory_reader *m)
 {
-    m->port = (struct series_reader){
-        .self = m, .select = memory_select, .read = memory_read, .release = memory_release};
+    m->port = (struct series_reader){.self = m,
+                                     .select = memory_select,
+                                     .read = memory_read,
+                                     .release = memory_release,
+                                     .label_names = memory_label_names,
+                                     .label_values = memory_label_values};
     return &m->port;
 }
 
