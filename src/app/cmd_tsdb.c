@@ -124,32 +124,33 @@ static const struct flag_set export_set = {
 
 /* ---- common -------------------------------------------------------------------------------- */
 
-static struct storage *open_storage(const struct tsdb_options *o, struct err *err)
+static bool is_there(const char *data_path)
+{
+    CLEANUP(buf_free) struct buf path = {0};
+
+    buf_addf(&path, "%s/" FOLDER_SAMPLES, data_path);
+    return access(path.p, F_OK) == 0;
+}
+
+struct storage *tsdb_open(const char *data_path, bool must_be_there, struct err *err)
 {
     CLEANUP(buf_free) struct buf path = {0};
     CLEANUP(buf_free) struct buf report = {0};
     struct storage_options opt;
     struct storage *st = NULL;
 
+    if (must_be_there && !is_there(data_path)) {
+        err_set(err, -errno, "--storage.tsdb.path %s: %m", data_path);
+        return NULL;
+    }
     storage_options_default(&opt);
     opt.manual = true;
-    buf_addf(&path, "%s/" FOLDER_SAMPLES, o->data_path);
+    buf_addf(&path, "%s/" FOLDER_SAMPLES, data_path);
     if (storage_open(path.p, &opt, &st, &report, err) < 0)
         return NULL;
     if (report.len > 0)
         fputs(report.p, stderr);
     return st;
-}
-
-/* An export must not make a data directory where there is none. */
-static int must_exist(const struct tsdb_options *o, struct err *err)
-{
-    CLEANUP(buf_free) struct buf path = {0};
-
-    buf_addf(&path, "%s/" FOLDER_SAMPLES, o->data_path);
-    if (access(path.p, F_OK) < 0)
-        return err_set(err, -errno, "--storage.tsdb.path %s: %m", o->data_path);
-    return 0;
 }
 
 static int close_storage(struct storage *st, int code)
@@ -346,8 +347,8 @@ static int import_into(const struct tsdb_options *o, const struct sources *sourc
 {
     struct storage *st = NULL;
 
-    if (!how->dry_run || must_exist(o, NULL) == 0) {
-        st = open_storage(o, err);
+    if (!how->dry_run || is_there(o->data_path)) {
+        st = tsdb_open(o->data_path, false, err);
         if (!st)
             return -1;
     }
@@ -451,8 +452,8 @@ static int export(int argc, char **argv)
         command_complain(&err);
         return EXIT_USAGE;
     }
-    if (must_exist(&o, &err) == 0)
-        st = open_storage(&o, &err);
+    /* An export must not make a data directory where there is none. */
+    st = tsdb_open(o.data_path, true, &err);
     if (!st) {
         command_complain(&err);
         return EXIT_FAILED;

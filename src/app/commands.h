@@ -14,6 +14,7 @@ enum exit_code {
     EXIT_OK = 0,
     EXIT_FAILED = 1, /* it was tried and did not work; a check found something wrong */
     EXIT_USAGE = 2,  /* flags or, for serve, the configuration are wrong: nothing was tried */
+    EXIT_LINT = 3,   /* check --lint-fatal: the files are right and something in them is odd */
 };
 
 int command_rules(int argc, char **argv);

@@ -101,7 +101,7 @@ static struct bounds bounds_of(const struct promql_node *n)
     case NODE_PAREN: return bounds_of(n->paren);
     case NODE_UNARY:
         b = bounds_of(n->unary.arg);
-        return n->unary.op == OP_SUB ? (struct bounds){-b.hi, -b.lo} : b;
+        return n->unary.op == OP_SUB ? (struct bounds){0 - b.hi, 0 - b.lo} : b;
     case NODE_VECTOR: return of_metric(n->vector.name);
     case NODE_MATRIX: return of_metric(n->matrix.vector->vector.name);
     case NODE_SUBQUERY: return bounds_of(n->subquery.arg);
