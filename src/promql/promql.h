@@ -24,7 +24,8 @@
 #include "model/duration.h"
 #include "model/histogram.h"
 #include "promql/ast.h"
-#include "promql/histogram_math.h" /* for who shows native histograms */
+#include "promql/functions_table.h" /* for who looks at the calls of an expression */
+#include "promql/histogram_math.h"  /* for who shows native histograms */
 #include "promql/series_desc.h"
 
 struct crew;

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "promql/ast.h"
+#include "promql/promql.h"
 
 struct config;
 struct series_reader;

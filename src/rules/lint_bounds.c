@@ -9,7 +9,6 @@
 #include <math.h>
 
 #include "base/num.h"
-#include "promql/functions_table.h"
 #include "rules/lint_priv.h"
 
 struct bounds {

@@ -3,7 +3,6 @@
  * lint_data - does the site have what a rule selects?
  */
 #include "model/ports.h"
-#include "promql/functions_table.h"
 #include "rules/lint_priv.h"
 
 #define VALUES_SHOWN 8 /* of a label, in a message */

@@ -11,7 +11,6 @@
 
 #include "base/mem.h"
 #include "model/ports.h"
-#include "promql/functions_table.h"
 #include "rules/lint_priv.h"
 
 struct names {

@@ -4,7 +4,6 @@
  * ranges too short for the scrape interval, alerts that fall silent with their series
  */
 #include "config/config.h"
-#include "promql/functions_table.h"
 #include "rules/lint_priv.h"
 
 static bool is_call(const struct promql_node *n, enum promql_function_id id)

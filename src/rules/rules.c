@@ -11,8 +11,8 @@
 #include "model/selfmetrics.h"
 #include "rules/load_priv.h"
 
-#define RESTORE_RUNS      2
-#define PAUSE_LOOK_NS     (10 * NS_PER_MS) /* how often a worker looks whether a reload is over */
+#define RESTORE_RUNS  2
+#define PAUSE_LOOK_NS (10 * NS_PER_MS) /* how often a worker looks whether a reload is over */
 
 /* ---- the clock */
 

@@ -9,7 +9,7 @@
 
 #define CONFIG                                                                                     \
     "global: {scrape_interval: 1m, evaluation_interval: 1m}\n"                                     \
-    "scrape_configs: [{job_name: quick, scrape_interval: 15s}, {job_name: slow, scrape_interval: 2m}]\n"
+    "scrape_configs: [{job_name: slow, scrape_interval: 2m}, {job_name: quick, scrape_interval: 15s}]\n"
 #define ROUTES                                                                                     \
     "receivers: [{name: r}]\n"                                                                     \
     "route: {receiver: r, routes: [{receiver: r, matchers: ['severity=p1']}, "                     \
@@ -104,6 +104,9 @@ static const struct lint_case {
     {ALERT("delta(x[5m]) < -1"), NULL, NO_DATA, ""},
     {ALERT("a_total - b_total < -1"), NULL, NO_DATA, ""},
     {ALERT("min(up) < 1"), NULL, NO_DATA, ""},
+    {ALERT("delta(x[5m]) / 2 < -1"), NULL, NO_DATA, ""},
+    {ALERT("absent_over_time(up[5m]) == 0"), NULL, NO_DATA,
+     "error never-true 5:11 `absent_over_time(up[5m]) == 0` is never true: its left side is 1\n"},
     {ALERT("-up > 0"), NULL, NO_DATA,
      "error never-true 5:11 `-up > 0` is never true: its left side is >= -1, <= 0\n"},
 
