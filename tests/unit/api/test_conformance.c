@@ -671,11 +671,10 @@ static void cases_of_prometheus_api_tests_come_out_the_same(void **state)
 
         run_case(of_rules ? rules : data, one, file.p, &tally);
     }
-    print_message(
-        "# endpoints.json: %zu the same, %zu left out (targets are mocked there; "
-        "those of metadata too; exemplars, alertmanagers are not carried out; config and flags are "
-        "Go expressions)\n",
-        tally.same, tally.out);
+    print_message("# endpoints.json: %zu the same, %zu left out (targets are mocked there; "
+                  "those of metadata too; alertmanagers are not carried out; config and flags are "
+                  "Go expressions)\n",
+                  tally.same, tally.out);
     assert_true(tally.same > 60);
     site_close(data);
     site_close(rules);
