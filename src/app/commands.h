@@ -21,6 +21,7 @@ int command_rules(int argc, char **argv);
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
+int command_probe(int argc, char **argv);
 int command_promql(int argc, char **argv);
 int command_query(int argc, char **argv);
 int command_route(int argc, char **argv);

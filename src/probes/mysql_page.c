@@ -76,6 +76,16 @@ static void tell_outcome(struct mysql_scrape *s, enum mysql_collector c, bool su
     }
 }
 
+static void trace(struct mysql_scrape *s, enum mysql_collector c, int r, const struct err *err)
+{
+    CLEANUP(buf_free) struct buf name = {0};
+
+    if (!s->asker->step)
+        return;
+    buf_addf(&name, "collect.%s", mysql_collector_names[c]);
+    s->asker->step(s->asker->self, name.p, r < 0 ? err->msg : "");
+}
+
 int mysql_collect_all(struct mysql_scrape *s, struct mysql_memory *m, struct err *err)
 {
     for (enum mysql_collector c = 0; c < MYSQL_COLLECTORS_N; c++) {
@@ -86,6 +96,7 @@ int mysql_collect_all(struct mysql_scrape *s, struct mysql_memory *m, struct err
             continue;
         if (!m->refused[c] || started - m->refused[c] >= REFUSED_REST_NS) {
             r = run_collector(s, c, err);
+            trace(s, c, r, err);
             m->refused[c] = r == -EREMOTEIO && is_denial(s->number) ? started : 0;
             if (r < 0 && r != -EREMOTEIO)
                 return r;

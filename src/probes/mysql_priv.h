@@ -43,6 +43,9 @@ struct mysql_asker {
      * refused the statement, *number is its error then; or another code when there is no going on. */
     int (*ask)(void *self, const char *sql, size_t rows_max, struct arena *a,
                struct mysql_table *ret, unsigned *number, struct err *err);
+
+    /* A collector is over; why: "" when it did not fail. NULL: nobody wants to know. */
+    void (*step)(void *self, const char *name, const char *why);
 };
 
 /* A scrape under way. */

@@ -25,7 +25,8 @@
 #include "probes/mysql_cnf_priv.h"
 #include "probes/pool_priv.h"
 
-#define STEP_MAX 80 /* bytes of a statement that a message shows */
+#define STEP_MAX   80                     /* bytes of a statement that a message shows */
+#define LOGIN_STEP "connect, TLS, log in" /* one call of the library */
 
 SELFMETRIC(left_out, METRIC_COUNTER, "tocsin_probe_mysql_samples_left_out_total", NULL,
            "Samples of the MySQL probe that were left out because a page had too many.");
@@ -56,6 +57,7 @@ struct talk {
     atomic_bool interrupted;
     struct mysql_client *client; /* NULL: no connection */
     char step[STEP_MAX];         /* what is awaited */
+    struct page_trace *trace;    /* the session's; NULL: nobody wants to know, or it is closed */
 };
 
 struct session {
@@ -152,6 +154,16 @@ static void set_step(struct talk *t, const char *words)
     WITH_LOCK(&t->lock);
 
     strncpy(t->step, words, sizeof t->step - 1);
+}
+
+/* After the time was up the steps are the loop's side's alone. */
+static void trace_step(void *self, const char *name, const char *why)
+{
+    struct talk *t = self;
+    WITH_LOCK(&t->lock);
+
+    if (!t->interrupted)
+        page_trace_add(t->trace, name, why);
 }
 
 static void set_client(struct talk *t, struct mysql_client *c)
@@ -285,10 +297,12 @@ static int connect_anew(struct talk *t, struct err *err)
     use_my_cnf(&o, &cnf);
     set_step(t, "the greeting and login");
     r = mysql_client_open(&o, &client, err);
+    trace_step(t, LOGIN_STEP, r < 0 ? err->msg : "");
     if (r < 0)
         return r;
     set_client(t, client);
     r = settle(t, &a, err);
+    trace_step(t, "settings of the session", r < 0 ? err->msg : "");
     t->connect_seconds = (double)(clock_mono_ns() - t->started) / 1e9;
     return r;
 }
@@ -297,7 +311,7 @@ static int connect_anew(struct talk *t, struct err *err)
 
 static int ask_all(struct talk *t, struct err *err)
 {
-    const struct mysql_asker asker = {t, ask_now};
+    const struct mysql_asker asker = {t, ask_now, trace_step};
     CLEANUP(metric_page_deinit) struct metric_page page = {0};
     struct mysql_scrape s = {&asker, &t->config, t->server, &page};
     int r;
@@ -415,6 +429,7 @@ static void time_is_up(struct session *s, const char *fmt)
     err_set(&err, -ETIMEDOUT, fmt, t->step, limit.p);
     if (!t->client)
         err_in(&err, -ETIMEDOUT, "connect to %s", s->target->address);
+    page_trace_add(t->trace, t->client ? t->step : LOGIN_STEP, err.msg);
     lock_give(&t->lock);
     deliver(s, STR_NONE, &err);
 }
@@ -464,6 +479,8 @@ static void mysql_fetch(void *session, dur_ms timeout, page_done *done, void *ar
     }
     t->timeout = timeout;
     t->started = clock_mono_ns();
+    if (t->trace)
+        *t->trace = (struct page_trace){.last = t->started};
     t->work.run = run;
     loop_timer_after(s->timer, timeout);
     pool_run(&t->work);
@@ -483,6 +500,7 @@ static void mysql_close_session(void *session)
     lock_give(&sessions.lock);
     lock_take(&t->lock);
     t->loop = NULL;
+    t->trace = NULL;
     t->interrupted = true;
     if (t->under_way && t->client)
         mysql_client_interrupt(t->client);
@@ -492,5 +510,13 @@ static void mysql_close_session(void *session)
     free(s);
 }
 
+static void mysql_trace(void *session, struct page_trace *trace)
+{
+    struct talk *t = ((struct session *)session)->talk;
+    WITH_LOCK(&t->lock);
+
+    t->trace = trace;
+}
+
 const struct page_source probe_mysql_source = {
-    .open = mysql_open, .fetch = mysql_fetch, .close = mysql_close_session};
+    .open = mysql_open, .fetch = mysql_fetch, .close = mysql_close_session, .trace = mysql_trace};

@@ -30,6 +30,39 @@ extern const struct page_source probe_http_check_source;
 /* Addresses: host:port. The series of blackbox_exporter's tcp prober. */
 extern const struct page_source probe_tcp_check_source;
 
+/* ---- one question, outside of the clock ------------------------------------------------------- */
+
+/* Probes by the name that a user gives: `tocsin probe redis`, /probe/redis. */
+struct probe_kind {
+    const char *name;
+    enum job_kind kind; /* of the jobs that it is for */
+    const struct page_source *source;
+};
+
+const struct probe_kind *probe_kind_find(struct str name); /* NULL: there is none */
+
+struct probe_answer {
+    struct buf page; /* also when it failed, with <kind>_up 0 */
+    struct err err;  /* code 0: the target was asked */
+    double seconds;
+    struct page_trace trace; /* empty when the probe tells no steps */
+};
+
+/* Asks a target now, on a connection and a loop of its own. Blocks for the timeout at most. Any thread. */
+void probe_once(const struct page_source *source, const struct target *t, dur_ms timeout,
+                struct probe_answer *ret);
+void probe_answer_deinit(struct probe_answer *a);
+
+/* ---- what an account needs --------------------------------------------------------------------- */
+
+/* Statements that make an account which may ask what `m` collects. `mariadb`: in its words. */
+void probe_mysql_grants(const struct config_mysql *m, bool mariadb, struct buf *out);
+
+/* ACL SETUSER for a server, and for a Sentinel. */
+void probe_redis_acl(const struct config_redis *r, struct buf *out);
+
+/* ---- Redis: replies into the page -------------------------------------------------------------- */
+
 enum redis_reply_type {
     REPLY_NIL,
     REPLY_TEXT, /* a bulk or a status */

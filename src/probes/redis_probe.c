@@ -83,6 +83,7 @@ struct session {
     struct server_address address;
     struct err bad_address;
     struct loop_timer *timer;
+    struct page_trace *trace;  /* or NULL */
     mono_ns refused[COMMANDS]; /* when; 0: it was not */
     uint64_t times;
     double times_seconds;
@@ -134,6 +135,10 @@ static void finish(struct session *s)
 
 static void fail(struct session *s, const struct err *why)
 {
+    if (!s->opened)
+        page_trace_add(s->trace, "connect", why->msg);
+    else if (s->n_answered < s->n_waiting)
+        page_trace_add(s->trace, s->waiting[s->n_answered].words, why->msg);
     disconnect(s);
     if (s->connecting)
         s->connect_seconds = seconds_since(s->started);
@@ -141,8 +146,10 @@ static void fail(struct session *s, const struct err *why)
     finish(s);
 }
 
-static void fail_by_reply(struct session *s, const struct redis_reply *r)
+/* The step that a refusal belongs to was told when its answer came, as all answers are. */
+static void fail_by_reply(struct session *s, enum command c)
 {
+    const struct redis_reply *r = s->answers[c];
     struct err err = {0};
 
     err_set(&err, -EPROTO, STR_FMT, STR_ARG(r->text));
@@ -254,7 +261,7 @@ static bool try_plain_info(struct session *s)
 
 static void ask_more(struct session *s)
 {
-    const struct redis_reply *last = s->answers[s->answers[INFO] ? INFO : INFO_ALL];
+    enum command last = s->answers[INFO] ? INFO : INFO_ALL;
     struct str info = info_of(s);
     struct err err = {0};
 
@@ -266,7 +273,7 @@ static void ask_more(struct session *s)
             send_optional(s, SENTINEL_MASTERS);
     } else if (try_plain_info(s)) {
         send_command(s, INFO);
-    } else if (reply_is(last, REPLY_ERROR)) {
+    } else if (reply_is(s->answers[last], REPLY_ERROR)) {
         fail_by_reply(s, last);
     } else {
         err_set(&err, -EPROTO, "the answer to INFO is empty");
@@ -291,7 +298,7 @@ static void greeted(struct session *s)
     s->connecting = false;
     s->connect_seconds = seconds_since(s->started);
     if (reply_is(s->answers[AUTH], REPLY_ERROR))
-        fail_by_reply(s, s->answers[AUTH]);
+        fail_by_reply(s, AUTH);
     else
         ask(s);
 }
@@ -323,9 +330,21 @@ static const char *what_is_awaited(const struct session *s)
     return s->n_answered < s->n_waiting ? s->waiting[s->n_answered].words : "nothing";
 }
 
+static void trace_reply(struct session *s, const char *words, const struct redis_reply *r)
+{
+    CLEANUP(buf_free) struct buf why = {0};
+
+    if (s->trace && r->type == REPLY_ERROR)
+        buf_add_str(&why, r->text);
+    page_trace_add(s->trace, words, why.len ? why.p : "");
+}
+
 static void take_reply(struct session *s, const struct redis_reply *r)
 {
-    *s->waiting[s->n_answered++].answer = r;
+    const struct waiting *w = &s->waiting[s->n_answered++];
+
+    trace_reply(s, w->words, r);
+    *w->answer = r;
     if (r->type == REPLY_ERROR)
         s->last_error = r;
     run_rounds(s);
@@ -395,6 +414,7 @@ static void on_open(struct stream *stream, void *arg)
     struct session *s = arg;
 
     s->opened = true;
+    page_trace_add(s->trace, "connect", "");
 }
 
 static void forget_replies(struct session *s)
@@ -522,6 +542,8 @@ static void redis_fetch(void *session, dur_ms timeout, page_done *done, void *ar
     s->arg = arg;
     s->timeout = timeout;
     s->started = clock_mono_ns();
+    if (s->trace)
+        *s->trace = (struct page_trace){.last = s->started};
     s->finished = false;
     s->err = (struct err){0};
     s->connect_seconds = 0;
@@ -545,5 +567,10 @@ static void redis_close(void *session)
     free(s);
 }
 
+static void redis_trace(void *session, struct page_trace *t)
+{
+    ((struct session *)session)->trace = t;
+}
+
 const struct page_source probe_redis_source = {
-    .open = redis_open, .fetch = redis_fetch, .close = redis_close};
+    .open = redis_open, .fetch = redis_fetch, .close = redis_close, .trace = redis_trace};

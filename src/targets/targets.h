@@ -13,6 +13,7 @@
 #define TOCSIN_TARGETS_TARGETS_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -91,6 +92,35 @@ struct target_list *targets_list(struct targets *t); /* a new reference to the n
 typedef void page_done(struct str page, enum exposition_format format, const struct err *err,
                        void *arg);
 
+/* What a fetch did one after the other, and how long each step took. */
+struct page_step {
+    char name[80]; /* "connect", "INFO ALL", "collect.global_status" ... */
+    char why[160]; /* it failed so; "": it did not */
+    int64_t ns;
+};
+
+#define PAGE_STEPS_MAX 64 /* more than the collectors of MySQL; later ones are not told */
+
+struct page_trace {
+    struct page_step steps[PAGE_STEPS_MAX];
+    size_t n;
+    mono_ns last; /* when the last step ended */
+};
+
+static inline void page_trace_add(struct page_trace *t, const char *name, const char *why)
+{
+    mono_ns now = clock_mono_ns();
+
+    if (t && t->n < PAGE_STEPS_MAX) {
+        struct page_step *s = &t->steps[t->n++];
+
+        *s = (struct page_step){.ns = now - t->last};
+        memcpy(s->name, name, strnlen(name, sizeof s->name - 1));
+        memcpy(s->why, why, strnlen(why, sizeof s->why - 1));
+        t->last = now;
+    }
+}
+
 /*
  * A way of asking a target. A session belongs to one target on one loop and is kept from scrape to
  * scrape, so that it can keep its connection. All on the loop's thread.
@@ -100,6 +130,9 @@ struct page_source {
     void (*fetch)(void *session, dur_ms timeout, page_done *done,
                   void *arg);     /* done is called once */
     void (*close)(void *session); /* a fetch under way is dropped without its callback */
+
+    /* Steps of the next fetch go into t, which lives as long as the session. NULL: no steps are told. */
+    void (*trace)(void *session, struct page_trace *t);
 };
 
 #endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * once - one question to one target, outside of scrape's clock
+ */
+#include "base/mem.h"
+#include "probes/probes.h"
+
+static const struct probe_kind kinds[] = {
+    {"redis", JOB_REDIS, &probe_redis_source},
+    {"mysql", JOB_MYSQL, &probe_mysql_source},
+    {"http", JOB_HTTP_CHECK, &probe_http_check_source},
+};
+
+const struct probe_kind *probe_kind_find(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_eq_c(name, kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
+
+struct waiting {
+    struct loop *loop;
+    struct probe_answer *answer;
+};
+
+static void on_page(struct str page, enum exposition_format format, const struct err *err,
+                    void *arg)
+{
+    struct waiting *w = arg;
+
+    buf_add_str(&w->answer->page, page);
+    if (err)
+        w->answer->err = *err;
+    loop_stop(w->loop);
+}
+
+void probe_once(const struct page_source *source, const struct target *t, dur_ms timeout,
+                struct probe_answer *ret)
+{
+    struct waiting w = {loop_new(), ret};
+    mono_ns started = clock_mono_ns();
+    void *session = source->open(w.loop, t);
+
+    *ret = (struct probe_answer){0};
+    if (source->trace)
+        source->trace(session, &ret->trace);
+    source->fetch(session, timeout, on_page, &w);
+    loop_run(w.loop);
+    source->close(session);
+    loop_free(w.loop);
+    ret->seconds = (double)(clock_mono_ns() - started) / 1e9;
+}
+
+void probe_answer_deinit(struct probe_answer *a)
+{
+    buf_free(&a->page);
+}
