@@ -95,7 +95,7 @@ static void read_external_labels(struct decoder *d, const struct yaml_node *node
 
 /* ---- global -------------------------------------------------------------------------------- */
 
-/* Of receivers that are not carried out; still a file that Alertmanager refuses is refused. */
+/* Most are of receivers that are not carried out; still a file that Alertmanager refuses is refused. */
 static int check_pairs(struct decoder *d, const struct yaml_node *node)
 {
     static const char *const pairs[][2] = {
@@ -192,4 +192,8 @@ static const struct field global_fields[] = {
     DURATION("resolve_timeout", struct global, resolve_timeout),
     BLOCK("http_config", struct global, http, &http_block),
 };
-const struct block global_block = {.name = "global", FIELDS(global_fields), .check = check_global};
+const struct block global_block = {.name = "global",
+                                   FIELDS(global_fields),
+                                   .also = &global_smtp_block,
+                                   .also_offset = offsetof(struct global, email),
+                                   .check = check_global};

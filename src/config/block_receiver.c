@@ -178,6 +178,8 @@ static void list_channels(struct decoder *d, struct config_receiver *r)
         {CHANNEL_WECOM_ROBOT, "wecom_robot", r->wecom_robots, r->n_wecom_robots, robot, robot_ends},
         {CHANNEL_DINGTALK, "dingtalk", r->dingtalks, r->n_dingtalks, robot, robot_ends},
         {CHANNEL_FEISHU, "feishu", r->feishus, r->n_feishus, robot, robot_ends},
+        {CHANNEL_EMAIL, "email", r->emails, r->n_emails, sizeof(struct config_email),
+         offsetof(struct config_email, send_resolved)},
     };
     size_t n = 0;
 
@@ -222,6 +224,8 @@ static const struct field receiver_fields[] = {
            &dingtalk_block, "missing dingtalk config"),
     BLOCKS("feishu_configs", struct config_receiver, feishus, struct config_robot *, &feishu_block,
            "missing feishu config"),
+    BLOCKS("email_configs", struct config_receiver, emails, struct config_email *, &email_block,
+           "missing email config"),
 };
 const struct block receiver_block = {
     .name = "receiver",

@@ -386,12 +386,25 @@ struct config_robot {
     int line;
 };
 
+/* Mail, with Alertmanager's keys. */
+struct config_email {
+    bool send_resolved;                /* false */
+    const char *to, *from;             /* templates: lists of addresses, `from` of one */
+    const struct http_header *headers; /* values are templates */
+    size_t n_headers;
+    const char *html, *text;     /* templates; "": no such part */
+    bool threaded, thread_daily; /* mails of a group (and day) refer to the same one */
+    struct smtp_options smtp;    /* global's are taken over already */
+    int line;
+};
+
 /* Numbers that stay: they are on disk, see CHANNEL_ID(). */
 enum channel_kind {
     CHANNEL_WEBHOOK = 0,
     CHANNEL_WECOM_ROBOT = 1,
     CHANNEL_DINGTALK = 2,
     CHANNEL_FEISHU = 3,
+    CHANNEL_EMAIL = 4,
 };
 
 /* What an integration of a receiver is called in records: its kind and its place among those of
@@ -403,7 +416,7 @@ struct config_channel {
     const char *kind_name; /* "webhook", "dingtalk": of its key without _configs */
     int id, index;
     bool send_resolved;
-    const void *settings; /* struct config_webhook, struct config_robot: by kind */
+    const void *settings; /* struct config_webhook, config_robot, config_email: by kind */
 };
 
 struct config_receiver {
@@ -411,7 +424,8 @@ struct config_receiver {
     const struct label_set *labels; /* as written, plus `name`; shown, without effect on delivery */
     struct config_webhook *webhooks;
     struct config_robot *wecom_robots, *dingtalks, *feishus;
-    size_t n_webhooks, n_wecom_robots, n_dingtalks, n_feishus;
+    struct config_email *emails;
+    size_t n_webhooks, n_wecom_robots, n_dingtalks, n_feishus, n_emails;
     struct config_channel *channels; /* all of them */
     size_t n_channels;
     int line;

@@ -23,6 +23,7 @@ extern const struct block http_check_block, tcp_check_block, tls_check_block;
     }
 extern const struct block scrape_block, relabel_block, http_sd_block, dns_sd_block,
     kubernetes_sd_block, eureka_sd_block;
+extern const struct block email_block, global_smtp_block;
 extern const struct block root_route_block, inhibit_block, receiver_block, time_interval_block;
 
 /* Both lists of jobs: scrape_configs, and those in the files that scrape_config_files names. */

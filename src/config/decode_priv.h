@@ -31,6 +31,7 @@ struct global {
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
     bool has_http; /* Alertmanager's http_config: of receivers that have none of their own */
     struct http_options http;
+    struct config_email email; /* the smtp_ keys */
 };
 
 struct queued_check {

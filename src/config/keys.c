@@ -24,7 +24,6 @@
 
 static const char histograms[] = "the text formats carry classic histograms only";
 static const char unused[] = "a default for receivers that are refused by name anyway";
-static field_reader read_smarthost;
 
 static const struct idle_key idle_keys[] = {
     {"runtime", KEY("gogc", FIELD_COUNT), NULL, PROM, "there is no garbage collector to set"},
@@ -56,18 +55,6 @@ static const struct idle_key idle_keys[] = {
     {"http client", KEY("enable_http2", FIELD_BOOL), NULL, PROM, "HTTP/1.1 fetches the same"},
     {"http client", KEY("proxy_from_environment", FIELD_BOOL), "false", PROM, "the default"},
 
-    {"global", KEY("smtp_from", FIELD_TEXT), NULL, AM, unused},
-    {"global", KEY("smtp_hello", FIELD_TEXT), NULL, AM, unused},
-    {"global", KEY_READ("smtp_smarthost", read_smarthost), NULL, AM, unused},
-    {"global", KEY("smtp_auth_username", FIELD_TEXT), NULL, AM, unused},
-    {"global", KEY("smtp_auth_identity", FIELD_TEXT), NULL, AM, unused},
-    {"global", KEY("smtp_auth_password", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("smtp_auth_password_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("smtp_auth_secret", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("smtp_auth_secret_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("smtp_require_tls", FIELD_BOOL), NULL, AM, unused},
-    {"global", KEY_BLOCK("smtp_tls_config", &tls_block), NULL, AM, unused},
-    {"global", KEY("smtp_force_implicit_tls", FIELD_BOOL), NULL, AM, unused},
     {"global", KEY("slack_api_url", FIELD_SECRET_URL), NULL, AM, unused},
     {"global", KEY("slack_api_url_file", FIELD_PATH), NULL, AM, unused},
     {"global", KEY("slack_app_token", FIELD_SECRET), NULL, AM, unused},
@@ -151,28 +138,12 @@ static const struct known_keys {
     {"tls_config", PROM, (const char *const[]){"ca_ref", "cert_ref", "key_ref", NULL}},
     {"webhook", AM, (const char *const[]){"payload", NULL}},
     {"receiver", AM,
-     (const char *const[]){"email_configs", "pagerduty_configs", "opsgenie_configs",
-                           "wechat_configs", "slack_configs", "victorops_configs",
-                           "pushover_configs", "sns_configs", "telegram_configs", "discord_configs",
-                           "webex_configs", "msteams_configs", "msteamsv2_configs", "jira_configs",
+     (const char *const[]){"pagerduty_configs", "opsgenie_configs", "wechat_configs",
+                           "slack_configs", "victorops_configs", "pushover_configs", "sns_configs",
+                           "telegram_configs", "discord_configs", "webex_configs",
+                           "msteams_configs", "msteamsv2_configs", "jira_configs",
                            "incidentio_configs", "rocketchat_configs", "mattermost_configs", NULL}},
 };
-
-/* host:port, as an address of a mail server needs it. */
-static void read_smarthost(struct decoder *d, const struct yaml_node *node, void *value,
-                           size_t *count)
-{
-    size_t after_colon = node->text.len;
-
-    if (!is_text(d, node) || node->text.len == 0)
-        return;
-    while (after_colon > 0 && node->text.p[after_colon - 1] != ':')
-        after_colon--;
-    if (after_colon == 0)
-        decoder_wrong(d, node, "address %s: missing port in address", shown(d, node->text));
-    else if (after_colon == node->text.len)
-        decoder_wrong(d, node, "address %s: port cannot be empty", shown(d, node->text));
-}
 
 const struct idle_key *keys_idle(const char *block, struct str key)
 {

@@ -40,6 +40,26 @@ struct http_options {
     bool follow_redirects; /* at most 10, and never from https to http with credentials */
 };
 
+/* When a connection to a mail server is encrypted. */
+enum smtp_tls {
+    SMTP_TLS_BY_PORT,    /* from its start on port 465, else as SMTP_TLS_LATER */
+    SMTP_TLS_FROM_START, /* as RFC 8314 has it */
+    SMTP_TLS_LATER,      /* with STARTTLS, unless no_tls_needed */
+};
+
+/* The way to a mail server that takes mail in, as Alertmanager's email_configs has it. */
+struct smtp_options {
+    const char *smarthost;                /* host:port */
+    const char *hello;                    /* who we say we are */
+    const char *username;                 /* NULL: no authentication */
+    const char *identity;                 /* whom we act for; NULL: the user */
+    const char *password, *password_file; /* for PLAIN and LOGIN */
+    const char *secret, *secret_file;     /* for CRAM-MD5 */
+    enum smtp_tls implicit_tls;
+    bool no_tls_needed; /* STARTTLS is not asked for */
+    struct tls_options tls;
+};
+
 /* Kinds of records of DNS, by their numbers. */
 enum dns_type { DNS_A = 1, DNS_NS = 2, DNS_MX = 15, DNS_AAAA = 28, DNS_SRV = 33 };
 

@@ -53,6 +53,8 @@ static void free_call(struct http_call *call)
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
     curl_slist_free_all(call->connect_to);
+    curl_slist_free_all(call->recipients);
+    buf_free(&call->mail);
     free(call->peer);
     free(call->proxy);
     buf_free(&call->body);
@@ -156,23 +158,29 @@ static void tell_failed(void *arg)
     free_call(call);
 }
 
+struct http_call *http_call_begin(struct http_client *c, struct http_call *take_call, int set_up,
+                                  http_done *done, void *arg)
+{
+    MUST_BE_ON(c->loop);
+    take_call->client = c;
+    take_call->done = done;
+    take_call->arg = arg;
+    if (set_up < 0) {
+        link_call(&c->failed, take_call);
+        loop_timer_after(c->failing, 0);
+    } else {
+        link_call(&c->calls, take_call);
+        must(curl_multi_add_handle(c->multi, take_call->easy) == CURLM_OK);
+    }
+    return take_call;
+}
+
 struct http_call *http_call_start(struct http_client *c, const struct http_request *r,
                                   http_done *done, void *arg)
 {
     struct http_call *call = mem_zalloc(sizeof *call);
 
-    MUST_BE_ON(c->loop);
-    call->client = c;
-    call->done = done;
-    call->arg = arg;
-    if (http_setup(call, r, &call->failed) < 0) {
-        link_call(&c->failed, call);
-        loop_timer_after(c->failing, 0);
-    } else {
-        link_call(&c->calls, call);
-        must(curl_multi_add_handle(c->multi, call->easy) == CURLM_OK);
-    }
-    return call;
+    return http_call_begin(c, call, http_setup(call, r, &call->failed), done, arg);
 }
 
 void http_call_cancel(struct http_call *call)

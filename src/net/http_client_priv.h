@@ -4,6 +4,7 @@
  *
  *     http_client    the multi handle on the loop, life of a call
  *     http_setup     from a request to the options of a transfer
+ *     mail           the same for a mail
  *     http_words     from a failed transfer to words
  *     http_facts     what checks want to know of a transfer
  */
@@ -38,6 +39,9 @@ struct http_call {
     bool tls_began; /* the connection stands, the handshake is under way */
     bool ended;     /* done was called or is being called */
     struct buf body;
+    struct buf mail; /* what is sent, when it is one; then body is the server's last line */
+    size_t mail_sent;
+    struct curl_slist *recipients;
     char curl_words[CURL_ERROR_SIZE];
     struct err failed; /* code not 0: could not be started */
 };
@@ -49,6 +53,17 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
 /* Options of a call that has facts, and what they are in the end. */
 void http_facts_setup(struct http_call *call);
 void http_facts_fill(struct http_call *call);
+
+/* Parts of it that a mail needs, too: what every transfer has; TLS; the URL, with another name for
+ * the server's certificate or NULL. */
+void http_set_basics(struct http_call *call);
+void http_set_tls(struct http_call *call, const struct tls_options *t);
+int http_set_server(struct http_call *call, const char *url, const char *server_name,
+                    struct err *err);
+
+/* Starts what was set up with this result. */
+struct http_call *http_call_begin(struct http_client *c, struct http_call *take_call, int set_up,
+                                  http_done *done, void *arg);
 
 /* Why a transfer ended with `code`, for people. */
 void http_words(struct http_call *call, CURLcode code, struct err *err);

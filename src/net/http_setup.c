@@ -134,7 +134,7 @@ static CURLcode on_tls_begins(CURL *easy, void *ssl_context, void *arg)
     return CURLE_OK;
 }
 
-static void set_tls(struct http_call *call, const struct tls_options *t)
+void http_set_tls(struct http_call *call, const struct tls_options *t)
 {
     SET(call, CURLOPT_SSL_CTX_FUNCTION, on_tls_begins);
     SET(call, CURLOPT_SSL_CTX_DATA, call);
@@ -302,14 +302,10 @@ static void set_redirects(struct http_call *call, bool with_credentials)
         SET(call, CURLOPT_REDIR_PROTOCOLS_STR, "https");
 }
 
-static void set_basics(struct http_call *call, const struct http_request *r)
+void http_set_basics(struct http_call *call)
 {
     SET(call, CURLOPT_ERRORBUFFER, call->curl_words);
     SET(call, CURLOPT_PRIVATE, call);
-    SET(call, CURLOPT_PROTOCOLS_STR, "http,https");
-    SET(call, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    SET(call, CURLOPT_HTTP_VERSION,
-        (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     SET(call, CURLOPT_NOSIGNAL, 1L);
     /* Of a body that comes over minutes the peer may be gone and nothing tell it. */
     SET(call, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -319,10 +315,34 @@ static void set_basics(struct http_call *call, const struct http_request *r)
     SET(call, CURLOPT_QUICK_EXIT, 1L);
     SET(call, CURLOPT_TIMEOUT_MS, (long)call->timeout);
     SET(call, CURLOPT_CONNECTTIMEOUT_MS, (long)call->timeout);
+}
+
+static void set_http(struct http_call *call, const struct http_request *r)
+{
+    SET(call, CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(call, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    SET(call, CURLOPT_HTTP_VERSION,
+        (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     SET(call, CURLOPT_WRITEFUNCTION, on_body);
     SET(call, CURLOPT_WRITEDATA, call);
     if (r->accept_gzip)
         SET(call, CURLOPT_ACCEPT_ENCODING, "gzip");
+}
+
+int http_set_server(struct http_call *call, const char *address, const char *server_name,
+                    struct err *err)
+{
+    CLEANUP(free_url) CURLU *u = curl_url();
+    CLEANUP(free_text) char *url = NULL;
+    CURLUcode code = curl_url_set(u, CURLUPART_URL, address, 0);
+
+    if (code != CURLUE_OK)
+        return err_set(err, -EIO, "%s: %s", call->peer, curl_url_strerror(code));
+    if (server_name && server_name[0])
+        set_server_name(call, u, server_name, true);
+    must((url = url_part(u, CURLUPART_URL, 0)));
+    SET(call, CURLOPT_URL, url);
+    return 0;
 }
 
 static int set_url(struct http_call *call, CURLU *u, const struct http_request *r,
@@ -361,7 +381,8 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
     call->discard_body = r->discard_body;
     call->facts = r->facts;
     must((call->easy = curl_easy_init()));
-    set_basics(call, r);
+    http_set_basics(call);
+    set_http(call, r);
     if (call->facts)
         http_facts_setup(call);
     if ((e = read_peer(u, r->url, &call->peer, err)) < 0 || (e = set_url(call, u, r, o, err)) < 0 ||
@@ -370,7 +391,7 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
         return e;
     set_method(call, r);
     SET(call, CURLOPT_HTTPHEADER, call->headers);
-    set_tls(call, &o->tls); /* of plain HTTP, too: a redirect may lead to https */
+    http_set_tls(call, &o->tls); /* of plain HTTP, too: a redirect may lead to https */
     if (o->follow_redirects)
         set_redirects(call, has_credentials(u, r, o));
     return 0;

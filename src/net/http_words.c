@@ -129,6 +129,12 @@ void http_words(struct http_call *call, CURLcode code, struct err *err)
         err_set(err, -EIO, "%s: more than %d redirects", call->peer, HTTP_REDIRECTS_MAX);
         break;
     case CURLE_UNSUPPORTED_PROTOCOL: say_redirect(call, peer.p, err); break;
-    default: err_set(err, -EIO, "%s: %s", peer.p, words); break;
+    default:
+        if (call->mail.len > 0 && call->body.len > 0)
+            err_set(err, call->body.p[0] == '5' ? -EBADMSG : -EIO, "%s: %s: %s", peer.p, words,
+                    call->body.p);
+        else
+            err_set(err, -EIO, "%s: %s", peer.p, words);
+        break;
     }
 }

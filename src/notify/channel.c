@@ -6,10 +6,9 @@
 const struct channel *channel_of(int kind)
 {
     static const struct channel *const channels[] = {
-        [CHANNEL_WEBHOOK] = &channel_webhook,
-        [CHANNEL_WECOM_ROBOT] = &channel_wecom_robot,
-        [CHANNEL_DINGTALK] = &channel_dingtalk,
-        [CHANNEL_FEISHU] = &channel_feishu,
+        [CHANNEL_WEBHOOK] = &channel_webhook,   [CHANNEL_WECOM_ROBOT] = &channel_wecom_robot,
+        [CHANNEL_DINGTALK] = &channel_dingtalk, [CHANNEL_FEISHU] = &channel_feishu,
+        [CHANNEL_EMAIL] = &channel_email,
     };
 
     return channels[(size_t)kind < ARRAY_LEN(channels) ? kind : CHANNEL_WEBHOOK];

@@ -29,6 +29,10 @@ struct outgoing {
     const char *content_type;
     struct str body;
     const struct http_options *http; /* authentication, TLS, proxy, headers */
+    /* Not NULL: a mail, `body`, for these addresses, one a line: the sender's, then those of the
+     * recipients. Of the above only url has a meaning: the server's host:port, for people. */
+    const struct smtp_options *smtp;
+    struct str envelope;
     dur_ms timeout;
 };
 

@@ -110,6 +110,7 @@ struct render {
     const char *external_url;
     struct template_set *templates;
     unix_ns now;
+    bool html; /* texts are HTML: values are escaped for where they stand */
 };
 
 struct channel {
@@ -124,7 +125,8 @@ struct channel {
 };
 
 const struct channel *channel_of(int kind); /* webhook's for a number that is none */
-extern const struct channel channel_webhook, channel_wecom_robot, channel_dingtalk, channel_feishu;
+extern const struct channel channel_webhook, channel_wecom_robot, channel_dingtalk, channel_feishu,
+    channel_email;
 
 /* ---- robot.c: what the robots of chat groups have in common */
 
@@ -153,6 +155,10 @@ int texts_load(const struct config *c, struct template_set **ret, struct err *er
  * (NULL), in at most `max` bytes. */
 void text_render(const struct render *r, const char *text, const char *stock, bool english,
                  size_t max, struct buf *out);
+/* For addresses and the like, in whose place nothing else can stand: -errno with the template's words, or
+ * when it is longer. */
+int text_render_exactly(const struct render *r, const char *text, size_t max, struct buf *out,
+                        struct err *err);
 void text_cut(struct buf *text, size_t max); /* at the end of a character, with an ellipsis */
 
 #endif

@@ -5,7 +5,7 @@
  * accepted   2xx, and what the channel finds in the body: the record is deleted, the lane goes on.
  * retriable  no answer, 5xx, 408, 429, or a secret file that cannot be read: again after 0.5 s
  * x 1.5^n, half to one and a half times that at random, at most a minute; for GIVE_UP_AFTER at the
- * longest. refused    any other status. The far end will hardly change its mind about this message,
+ * longest. refused    any other status, and a mail server's 5xx. The far end will hardly change its mind about this message,
  * but people do mend URLs and passwords: again after one minute, doubling up to a quarter of an
  * hour. Once a newer message of the same group waits behind it, which tells the whole of the group,
  * it is given up for that.
@@ -14,6 +14,7 @@
  */
 #include "notify/notify_priv.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -264,7 +265,9 @@ static void judge_status(struct attempt *a, int status, struct str body, const s
 {
     struct str excerpt = str_trim(str_n(body.p, str_utf8_prefix(body, 120)));
 
-    if (status == 0 || status >= 500 || status == 408 || status == 429)
+    if (status == 0 && err && err->code == -EBADMSG) /* net/mail.h */
+        a->verdict = REFUSED;
+    else if (status == 0 || status >= 500 || status == 408 || status == 429)
         a->verdict = RETRIABLE;
     else
         a->verdict = REFUSED;

@@ -135,7 +135,7 @@ static void view_deinit(struct view *v)
 static int run(const struct render *r, struct str text, size_t shown, struct buf *out,
                struct err *err)
 {
-    struct tmpl_env env = {.now = r->n->now, .missing_key = TMPL_MISSING_ZERO};
+    struct tmpl_env env = {.now = r->n->now, .missing_key = TMPL_MISSING_ZERO, .html = r->html};
     struct template *t = NULL;
     struct tmpl_value data;
     struct view v;
@@ -166,6 +166,13 @@ static void run_or_stock(const struct render *r, const char *text, const char *s
     must(run(r, buf_str(&call), shown, out, NULL) == 0 || out->overflow);
     if (text)
         buf_addf(out, "\n%s\n", err.msg);
+}
+
+int text_render_exactly(const struct render *r, const char *text, size_t max, struct buf *out,
+                        struct err *err)
+{
+    out->max = max;
+    return run(r, str_c(text), r->n->n_alerts, out, err);
 }
 
 void text_cut(struct buf *text, size_t max)

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "net/http_client.h"
+#include "net/mail.h"
 #include "notify/notify.h"
 
 #define ANSWER_MAX 65536 /* bytes of a far end's answer; it is only quoted in messages */
@@ -63,6 +64,15 @@ static void send_request(void *self, const struct outgoing *o, outgoing_done *do
                                     {"User-Agent", "tocsin/" TOCSIN_VERSION}};
     struct sending *s = sending_new(self, done, arg);
 
+    if (o->smtp) {
+        s->call = mail_call_start(s->transport->client,
+                                  &(struct mail_request){.smtp = o->smtp,
+                                                         .envelope = o->envelope,
+                                                         .message = o->body,
+                                                         .timeout = o->timeout},
+                                  on_done, s);
+        return;
+    }
     s->call = http_call_start(s->transport->client,
                               &(struct http_request){.method = o->method,
                                                      .url = o->url,

@@ -12,6 +12,8 @@
 #define CHILD(words) "route: {receiver: d, routes: [{" words "}]}\nreceivers: [{name: d}]"
 #define ROOT(words)  "route: {receiver: d, " words "}\nreceivers: [{name: d}]"
 
+#define MAIL(keys) "route: {receiver: d}\nreceivers: [{name: d, email_configs: [{" keys "}]}]"
+
 static const struct {
     const char *yaml, *why;
 } cases[] = {
@@ -68,7 +70,9 @@ static const struct {
      "expected something like 30s or 1h30m\n"
      "f:2:30: unknown key \"b\" in global, expected one of scrape_interval, scrape_timeout, evaluation_interval, "
      "rule_query_offset, external_labels, body_size_limit, sample_limit, target_limit, label_limit, "
-     "label_name_length_limit, label_value_length_limit, resolve_timeout, http_config\n"
+     "label_name_length_limit, label_value_length_limit, resolve_timeout, http_config, smtp_from, smtp_hello, "
+     "smtp_smarthost, smtp_auth_username, smtp_auth_identity, smtp_auth_password, smtp_auth_password_file, "
+     "smtp_auth_secret, smtp_auth_secret_file, smtp_require_tls ...\n"
      "f:1:1: unknown key \"a\", expected one of global, scrape_configs, scrape_config_files, rule_files, storage, "
      "runtime, alerting, route, receivers, inhibit_rules, time_intervals, mute_time_intervals, templates\n"
      "f:3:13: rule_files: found \"5\", expected a list"},
@@ -144,8 +148,20 @@ static const struct {
      "f:1:28: \"alertmanagers\" is known to Prometheus but not carried out by this version"},
     {"alerting: {alertmanagers: [{static_configs: [], scheme: https}]}",
      "f:1:28: \"alertmanagers\" is known to Prometheus but not carried out by this version"},
-    {"route: {receiver: d}\nreceivers: [{name: d, email_configs: [{to: a}]}]",
-     "f:2:23: \"email_configs\" is known to Alertmanager but not carried out by this version"},
+    {"route: {receiver: d}\nreceivers: [{name: d, slack_configs: [{channel: a}]}]",
+     "f:2:23: \"slack_configs\" is known to Alertmanager but not carried out by this version"},
+    {MAIL("html: x"), "f:2:39: missing to address in email config"},
+    {MAIL("to: a@b"), "f:2:39: no global SMTP smarthost set"},
+    {MAIL("to: a@b, smarthost: 'h:25'"), "f:2:39: no global SMTP from set"},
+    {MAIL("to: a@b, auth_secret: a, auth_secret_file: b"),
+     "f:2:83: at most one of auth_secret & auth_secret_file must be configured"},
+    {MAIL("to: a@b, headers: {a: b, A: c}"), "f:2:58: duplicate header \"A\" in email config"},
+    {MAIL("to: a@b, headers: {'a b': c}"),
+     "f:2:59: receivers[0].email_configs[0].headers: \"a b\" cannot be the name of a header"},
+    {MAIL("to: a@b, threading: {enabled: true, thread_by_date: weekly}"),
+     "f:2:92: threading.thread_by_date must be either 'none' or 'daily'"},
+    {MAIL("to: a@b, headers: {references: a}, threading: {enabled: true, thread_by_date: none}"),
+     "f:2:58: threading makes References and In-Reply-To itself: they cannot stand in headers"},
     {CHILD("mute_time_intervals: [a]"), "f:1:54: undefined time interval \"a\" used in route"},
     {HOOK("url: 'http://a/{{ .Status }}'"),
      "f:2:47: a template in \"url\" is known to Alertmanager but not carried out by this version"},
