@@ -41,6 +41,7 @@ struct http_call {
     struct buf body;
     struct buf mail; /* what is sent, when it is one; then body is the server's last line */
     size_t mail_sent;
+    int mail_fd; /* -1: not known which of its sockets is in use */
     struct curl_slist *recipients;
     char curl_words[CURL_ERROR_SIZE];
     struct err failed; /* code not 0: could not be started */

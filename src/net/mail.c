@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -44,6 +46,38 @@ static size_t on_more(char *room, size_t one, size_t n, void *arg)
     return part;
 }
 
+/* Whether nothing that matters follows: the server goes, or has judged the message. */
+static bool is_last_reply(const struct http_call *call, struct str words)
+{
+    bool judged = call->mail_sent > 0 && call->mail_sent == call->mail.len &&
+                  !str_has_prefix(words, STR("3"));
+
+    return words.len > 3 && words.p[3] == ' ' && (judged || str_has_prefix(words, STR("421")));
+}
+
+/* libcurl says QUIT and waits for the answer, and the loop with it: it gets the end of the stream
+ * instead. */
+static void expect_no_more(struct http_call *call)
+{
+    if (call->mail_fd >= 0)
+        shutdown(call->mail_fd, SHUT_RD);
+}
+
+static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    ((struct http_call *)arg)->mail_fd = fd;
+    return CURL_SOCKOPT_OK;
+}
+
+static int on_close(void *arg, curl_socket_t fd)
+{
+    struct http_call *call = arg;
+
+    if (call->mail_fd == fd)
+        call->mail_fd = -1;
+    return close(fd);
+}
+
 /* The server's replies come this way, line by line; the last one says what became of it, but for
  * the one to QUIT. */
 static size_t on_reply(char *line, size_t one, size_t n, void *arg)
@@ -53,6 +87,8 @@ static size_t on_reply(char *line, size_t one, size_t n, void *arg)
 
     if (str_has_prefix(words, STR("221")))
         return n;
+    if (is_last_reply(call, words))
+        expect_no_more(call);
     buf_reset(&call->body);
     buf_add(&call->body, words.p, str_utf8_prefix(words, REPLY_MAX));
     return n;
@@ -136,6 +172,11 @@ static int mail_setup(struct http_call *call, const struct mail_request *r, stru
     SET(call, CURLOPT_PROXY, "");
     /* libcurl waits for the answer to QUIT: a server that owes it holds the loop up no longer. */
     SET(call, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(r->timeout / 1000 + 1));
+    call->mail_fd = -1;
+    SET(call, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    SET(call, CURLOPT_SOCKOPTDATA, call);
+    SET(call, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    SET(call, CURLOPT_CLOSESOCKETDATA, call);
     SET(call, CURLOPT_FORBID_REUSE, 1L);
     SET(call, CURLOPT_FRESH_CONNECT, 1L);
     e = set_server(call, r->smtp, err);
