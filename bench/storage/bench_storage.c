@@ -4,6 +4,7 @@
  *
  *     bench_storage [series [samples of each]]     20000 1440, in a folder of its own in $TMPDIR
  *     bench_storage decode                         sealed chunks, one core
+ *     bench_storage churn [series [minutes]]       100000 180: 2 % of the series are others each minute
  *
  * Series look like those of micro-services (counters, gauges, histogram buckets, two fifths idle),
  * at one sample every 15 seconds. Phases: series made and 16 samples each in scrape shape; starts
@@ -23,6 +24,7 @@
 #include "base/must.h"
 #include "model/label_set.h"
 #include "model/matcher.h"
+#include "model/sample.h"
 #include "storage/column_priv.h"
 #include "storage/storage.h"
 
@@ -120,7 +122,7 @@ static void row(const char *what, double value, const char *unit_text)
     fflush(stdout);
 }
 
-static struct label_set *labels_of(size_t i)
+static struct label_set *labels_of(size_t i, enum shape shape)
 {
     static const char *const jobs[] = {"redis-dev", "mysql-prod", "order-biz", "stock-biz",
                                        "user-biz"};
@@ -130,7 +132,7 @@ static struct label_set *labels_of(size_t i)
     size_t target = i / TARGET_SERIES, k = i % TARGET_SERIES;
     char instance[32], pod[48], node[16], path[48], le[16], code[16];
     struct label l[] = {
-        {STR("__name__"), str_c(names[gens[i].shape])},
+        {STR("__name__"), str_c(names[shape])},
         {STR("job"), str_c(jobs[target % 5])},
         {STR("instance"), STR_NONE},
         {STR("pod"), STR_NONE},
@@ -187,7 +189,7 @@ static void make_series(struct storage *st)
     struct err err;
 
     for (size_t i = 0; i < n_series; i++) {
-        CLEANUP(label_set_unrefp) const struct label_set *labels = labels_of(i);
+        CLEANUP(label_set_unrefp) const struct label_set *labels = labels_of(i, gens[i].shape);
 
         must_be(sink->series(sink->self, labels, &refs[i], &err), &err);
     }
@@ -305,8 +307,70 @@ static int decode_all(void)
     return 0;
 }
 
+/* ---- churn --------------------------------------------------------------------------------- */
+
+#define CHURN_PER_MINUTE 50 /* one in so many is replaced */
+#define STEPS_PER_MINUTE (60000 / STEP_MS)
+#define CHURN_ROW        10 /* minutes */
+
+/* The series at place i ends with a marker; another one, which nobody has seen yet, takes it. */
+static void replace(struct storage *st, size_t i, size_t serial, unix_ms t)
+{
+    const struct sample_sink *sink = storage_sink(st);
+    struct sample_row end = {refs[i], t, stale_nan(), NULL};
+    CLEANUP(label_set_unrefp) const struct label_set *labels = labels_of(serial, gens[i].shape);
+    struct err err;
+
+    must_be(sink->commit(sink->self, &end, 1, COMMIT_SKIP_BAD, NULL, &err), &err);
+    must_be(sink->series(sink->self, labels, &refs[i], &err), &err);
+}
+
+static void commit_step(struct storage *st, size_t step)
+{
+    const struct sample_sink *sink = storage_sink(st);
+    struct sample_row rows[TARGET_SERIES];
+    struct err err;
+
+    for (size_t i = 0; i < n_series; i += TARGET_SERIES) {
+        size_t k = 0;
+
+        for (size_t j = i; j < i + TARGET_SERIES && j < n_series; j++)
+            rows[k++] = (struct sample_row){refs[j], T0 + (unix_ms)step * STEP_MS,
+                                            gen_next(&gens[j]), NULL};
+        must_be(sink->commit(sink->self, rows, k, COMMIT_ALL_OR_NOTHING, NULL, &err), &err);
+    }
+}
+
+static void churn(struct storage *st, size_t minutes)
+{
+    size_t serial = n_series, next = 0, base = resident();
+    struct storage_stats stats;
+    struct err err;
+    char what[80];
+
+    make_series(st);
+    for (size_t minute = 1; minute <= minutes; minute++) {
+        size_t first = (minute - 1) * STEPS_PER_MINUTE;
+
+        for (size_t k = 0; minute > 1 && k < n_series / CHURN_PER_MINUTE; k++) {
+            replace(st, next, serial++, T0 + (unix_ms)first * STEP_MS - 1);
+            next = (next + 1) % n_series;
+        }
+        for (size_t step = first; step < first + STEPS_PER_MINUTE; step++)
+            commit_step(st, step);
+        must_be(storage_tick(st, &err), &err);
+        if (minute % CHURN_ROW != 0)
+            continue;
+        storage_stats(st, &stats);
+        snprintf(what, sizeof what, "minute %zu: %.0f series in the head, %zu blocks, resident",
+                 minute, (double)stats.series, (size_t)stats.blocks);
+        row(what, (double)(resident() - base) / 1048576, "MiB");
+    }
+}
+
 int main(int argc, char **argv)
 {
+    bool churns = argc > 1 && strcmp(argv[1], "churn") == 0;
     size_t n_samples;
     char dir[256], copy[300], command[1000];
     struct storage_stats stats;
@@ -317,8 +381,12 @@ int main(int argc, char **argv)
 
     if (argc == 2 && strcmp(argv[1], "decode") == 0)
         return decode_all();
-    n_series = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
-    n_samples = argc > 2 ? strtoul(argv[2], NULL, 10) : 1440;
+    if (churns) {
+        argc--;
+        argv++;
+    }
+    n_series = argc > 1 ? strtoul(argv[1], NULL, 10) : churns ? 100000 : 20000;
+    n_samples = argc > 2 ? strtoul(argv[2], NULL, 10) : churns ? 180 : 1440; /* or minutes */
     snprintf(dir, sizeof dir, "%s/bench-storage-XXXXXX",
              getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     must(mkdtemp(dir) != NULL);
@@ -327,6 +395,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n_series; i++)
         gen_init(&gens[i], i);
     st = open_it(dir);
+    if (churns) {
+        churn(st, n_samples);
+        must_be(storage_close(st, &err), &err);
+        snprintf(command, sizeof command, "rm -rf '%s'", dir);
+        return system(command);
+    }
     base = resident();
 
     begin = now_s();

@@ -18,9 +18,11 @@
 #define COMPACT_EVERY_MS     ((dur_ms)5000)
 
 /* A start replays what came after the image, about 25 million samples a second, three bytes
- * each: that is why an image is made when the log behind the last one is this long; or, so that
- * large images are not written all the time, an eighth of the image. */
-#define IMAGE_LOG_BYTES ((uint64_t)8 << 20)
+ * each, and a small site should not keep more log than head: that is why an image is made when the
+ * log behind the last one is half as long as it, but not for less than LEAST nor only after more
+ * than MOST; or, so that large images are not written all the time, an eighth of the image. */
+#define IMAGE_LOG_LEAST ((uint64_t)2 << 20)
+#define IMAGE_LOG_MOST  ((uint64_t)8 << 20)
 #define IMAGE_LOG_PART  8
 
 /* As soon as it is that long, also in the first seconds: a start should never have to replay more.
@@ -104,12 +106,21 @@ static int sink_series(void *self, const struct label_set *labels, series_ref *r
     return commit_series(&((struct storage *)self)->committer, labels, ret, err);
 }
 
+/* How long the log behind an image may be. */
+static uint64_t log_limit(uint64_t image)
+{
+    uint64_t limit = image / 2;
+
+    if (limit < IMAGE_LOG_LEAST)
+        limit = IMAGE_LOG_LEAST;
+    if (limit > IMAGE_LOG_MOST)
+        limit = IMAGE_LOG_MOST;
+    return limit > image / IMAGE_LOG_PART ? limit : image / IMAGE_LOG_PART;
+}
+
 static bool needs_image(const struct storage *st)
 {
-    uint64_t limit = st->image_bytes / IMAGE_LOG_PART;
-
-    return st->image_due || st->log_suspect ||
-           st->log.bytes_since > (limit > IMAGE_LOG_BYTES ? limit : IMAGE_LOG_BYTES);
+    return st->image_due || st->log_suspect || st->log.bytes_since > log_limit(st->image_bytes);
 }
 
 /* The log has grown long: `compact` should not wait for its time. */
