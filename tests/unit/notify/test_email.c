@@ -64,6 +64,15 @@ static bool read_line(int fd, struct buf *line)
     return false;
 }
 
+/* Of what was said. After the last reply that counts a client may still say QUIT. */
+static struct lock said_lock = LOCK_INIT;
+
+static void note(struct server *s, struct str line)
+{
+    WITH_LOCK(&said_lock);
+    buf_add_str(&s->said, line);
+}
+
 static void serve(int fd, void *arg)
 {
     struct server *s = arg;
@@ -72,7 +81,7 @@ static void serve(int fd, void *arg)
 
     peer_send(fd, "220 mail.example ESMTP\r\n");
     while (read_line(fd, &line)) {
-        buf_add_str(&s->said, buf_str(&line));
+        note(s, buf_str(&line));
         if (in_data && strcmp(line.p, ".\r\n") != 0)
             continue;
         if (in_data) {
@@ -198,12 +207,14 @@ static void end(struct fixture *f)
 
 static void assert_said(const struct fixture *f, const char *words)
 {
+    WITH_LOCK(&said_lock);
     if (!f->server.said.p || !strstr(f->server.said.p, words))
         fail_msg("\"%s\" was not said in:\n%s", words, buf_str(&f->server.said).p);
 }
 
 static void assert_unsaid(const struct fixture *f, const char *words)
 {
+    WITH_LOCK(&said_lock);
     if (f->server.said.p && strstr(f->server.said.p, words))
         fail_msg("\"%s\" was said in:\n%s", words, f->server.said.p);
 }
