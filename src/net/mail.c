@@ -46,13 +46,22 @@ static size_t on_more(char *room, size_t one, size_t n, void *arg)
     return part;
 }
 
-/* Whether nothing that matters follows: the server goes, or has judged the message. */
+/* Of the mail system (RFC 5321 4.2.1: x5z), about sender, recipient or message; 454 is of STARTTLS
+ * and AUTH, which libcurl may try in another way. */
+static bool is_refusal(struct str words)
+{
+    return (words.p[0] == '4' || words.p[0] == '5') && words.p[1] == '5' &&
+           !str_has_prefix(words, STR("454"));
+}
+
+/* Whether nothing that matters follows: the server goes, refuses, or has judged the message. */
 static bool is_last_reply(const struct http_call *call, struct str words)
 {
-    bool judged = call->mail_sent > 0 && call->mail_sent == call->mail.len &&
-                  !str_has_prefix(words, STR("3"));
+    bool judged = call->mail_sent > 0 && call->mail_sent == call->mail.len;
 
-    return words.len > 3 && words.p[3] == ' ' && (judged || str_has_prefix(words, STR("421")));
+    if (words.len < 4 || words.p[3] != ' ' || words.p[0] == '3')
+        return false;
+    return judged || is_refusal(words) || str_has_prefix(words, STR("421"));
 }
 
 /* libcurl says QUIT and waits for the answer, and the loop with it: it gets the end of the stream

@@ -22,6 +22,7 @@ struct server {
     struct peer peer;
     const char *offers;         /* lines of the answer to EHLO */
     const char *refused, *with; /* the command that gets this reply instead of a good one */
+    bool is_silent;             /* QUIT gets none */
     struct buf said;            /* all that the client sent */
 };
 
@@ -90,6 +91,8 @@ static void serve(int fd, void *arg)
                                                                      : "250 2.0.0 queued\r\n");
             continue;
         }
+        if (s->is_silent && strncasecmp(line.p, "QUIT", 4) == 0)
+            continue;
         peer_send(fd, reply_to(s, line.p, &in_auth));
         in_data = strncasecmp(line.p, "DATA", 4) == 0;
         if (strncasecmp(line.p, "QUIT", 4) == 0)
@@ -341,8 +344,10 @@ static void a_refused_mail_stays_and_the_servers_words_are_told(void **state)
         struct fixture f;
 
         begin(&f,
-              (struct server){
-                  .offers = OFFERS_ALL, .refused = cases[i].command, .with = cases[i].reply},
+              (struct server){.offers = OFFERS_ALL,
+                              .refused = cases[i].command,
+                              .with = cases[i].reply,
+                              .is_silent = strcmp(cases[i].command, "AUTH") != 0},
               "    from: t@we.example\n    to: a@x.example\n    require_tls: false\n"
               "    auth_username: u\n    auth_password: secret-p\n");
         send_one(&f, "A");
@@ -351,7 +356,7 @@ static void a_refused_mail_stays_and_the_servers_words_are_told(void **state)
             fail_msg("\"%s\" is not in \"%s\"", cases[i].words, f.error);
         assert_null(strstr(f.error, "secret-p"));
         assert_int_equal(f.next - T0 > 10 * NS_PER_S, cases[i].for_good);
-        /* Whoever says 421 answers no QUIT: the loop of all queues does not wait for that. */
+        /* Nobody answers QUIT: the loop of all queues does not wait for that. */
         assert_true(clock_mono_ns() - began < 10 * NS_PER_S);
         end(&f);
     }
