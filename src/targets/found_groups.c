@@ -5,6 +5,7 @@
  *     - targets: ["192.0.2.7:9100", ...]      addresses, each becomes one target
  *       labels: {rack: "7", ...}              of all of them; may be absent
  */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -117,6 +118,27 @@ int found_groups_parse(const char *name, struct label source, struct str text,
     *ret = groups;
     *ret_n = n;
     return 0;
+}
+
+/* ---- groups of one ------------------------------------------------------------------------- */
+
+struct found_group found_group_of_one(char *take_address, const struct label_builder *labels)
+{
+    struct found_group g = {mem_array(1, sizeof *g.addresses), 1, label_builder_build(labels)};
+
+    g.addresses[0] = take_address;
+    return g;
+}
+
+void found_add_host(struct buf *out, struct str host)
+{
+    buf_addf(out, str_find(host, STR(":")) < host.len ? "[%.*s]" : "%.*s", STR_ARG(host));
+}
+
+void found_add_label_part(struct buf *out, struct str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        buf_add_byte(out, isalnum((unsigned char)name.p[i]) ? name.p[i] : '_');
 }
 
 /* ---- what one source gives ----------------------------------------------------------------- */

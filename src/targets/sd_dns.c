@@ -41,14 +41,16 @@ static char *address_of(const struct dns_record *record, uint64_t port)
         port = record->port;
     while (str_has_suffix(host, STR(".")))
         host.len--;
-    buf_addf(&text, strchr(record->name, ':') ? "[%.*s]:%llu" : "%.*s:%llu", STR_ARG(host),
-             (unsigned long long)port);
+    found_add_host(&text, host);
+    buf_addf(&text, ":%llu", (unsigned long long)port);
     return buf_take(&text);
 }
 
-static const struct label_set *labels_of(const struct name *name, const struct dns_record *record)
+static struct found_group group_of(const struct name *name, const struct dns_record *record)
 {
     CLEANUP(label_builder_deinit) struct label_builder b = {0};
+    /* Of an SRV record its own port counts. */
+    uint64_t asked = record->type == DNS_SRV ? 0 : name->round->settings->port;
     char port[8];
 
     label_builder_set(&b, STR("__meta_dns_name"), str_c(name->text));
@@ -61,7 +63,7 @@ static const struct label_set *labels_of(const struct name *name, const struct d
     } else if (record->type == DNS_NS) {
         label_builder_set(&b, STR("__meta_dns_ns_record_target"), str_c(record->name));
     }
-    return label_builder_build(&b);
+    return found_group_of_one(address_of(record, asked), &b);
 }
 
 /* Servers give records in another order each time: sorted, the same ones are no news. */
@@ -77,15 +79,8 @@ static void take_records(struct name *name, const struct dns_record *records, si
 {
     struct found_group *groups = mem_array(n, sizeof *groups);
 
-    for (size_t i = 0; i < n; i++) {
-        /* Of an SRV record its own port counts. */
-        uint64_t port = records[i].type == DNS_SRV ? 0 : name->round->settings->port;
-
-        groups[i].addresses = mem_array(1, sizeof *groups[i].addresses);
-        groups[i].addresses[0] = address_of(&records[i], port);
-        groups[i].n = 1;
-        groups[i].labels = labels_of(name, &records[i]);
-    }
+    for (size_t i = 0; i < n; i++)
+        groups[i] = group_of(name, &records[i]);
     qsort(groups, n, sizeof *groups, compare_groups);
     name->round->is_news = found_take(&name->found, groups, n) || name->round->is_news;
 }

@@ -7,7 +7,6 @@
  *
  * Where there is one application or instance, older servers write it without the list around it.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,15 +67,9 @@ static bool put_pair(struct str key, const struct json *v, void *arg)
 {
     const struct naming *n = arg;
     CLEANUP(buf_free) struct buf name = {0};
-    size_t start;
 
     buf_add_c(&name, n->prefix);
-    start = name.len;
-    buf_add_str(&name, key);
-    for (size_t i = start; i < name.len; i++)
-        if (!isalnum((unsigned char)name.p[i]))
-            name.p[i] = '_';
-    buf_add_byte(&name, '\0');
+    found_add_label_part(&name, key);
     put_value(n->b, name.p, v);
     return true;
 }
@@ -123,7 +116,7 @@ static char *address_of(const struct json *instance)
     struct str host = json_text(json_get(instance, "hostName"));
     struct buf text = {0};
 
-    buf_addf(&text, memchr(host.p ? host.p : "", ':', host.len) ? "[%.*s]" : "%.*s", STR_ARG(host));
+    found_add_host(&text, host);
     if (json_type_of(port) == JSON_NUMBER)
         buf_addf(&text, ":%lld", (long long)json_int(port));
     return buf_take(&text);
@@ -132,17 +125,12 @@ static char *address_of(const struct json *instance)
 static void add_instance(struct finding *f, struct str app, const struct json *instance)
 {
     CLEANUP(label_builder_deinit) struct label_builder b = {0};
-    struct found_group *g;
 
     if (json_text(json_get(instance, "hostName")).len == 0)
         return; /* nothing that could be asked */
     put(&b, "__meta_eureka_app_name", app);
     put_instance(&b, instance);
-    g = VEC_PUSH(f->groups, f->n, f->cap);
-    g->addresses = mem_array(1, sizeof *g->addresses);
-    g->addresses[0] = address_of(instance);
-    g->n = 1;
-    g->labels = label_builder_build(&b);
+    *VEC_PUSH(f->groups, f->n, f->cap) = found_group_of_one(address_of(instance), &b);
 }
 
 int sd_eureka_parse(struct str body, struct found_group **ret, size_t *ret_n, struct err *err)

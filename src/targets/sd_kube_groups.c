@@ -53,12 +53,7 @@ static void put_node(const struct making *m, struct label_builder *b, const char
 
 static void add_group(struct making *m, const char *address, const struct label_builder *b)
 {
-    struct found_group *g = VEC_PUSH(m->groups, m->n, m->cap);
-
-    g->addresses = mem_array(1, sizeof *g->addresses);
-    g->addresses[0] = mem_strdup(address);
-    g->n = 1;
-    g->labels = label_builder_build(b);
+    *VEC_PUSH(m->groups, m->n, m->cap) = found_group_of_one(mem_strdup(address), b);
 }
 
 /* ---- containers ---------------------------------------------------------------------------- */

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,18 +67,11 @@ static bool put_pair(struct str key, const struct json *v, void *arg)
 {
     const struct naming *n = arg;
     CLEANUP(buf_free) struct buf with_value = {0}, present = {0};
-    size_t start;
 
     buf_addf(&with_value, "%s_%s_", n->role, n->what);
     buf_addf(&present, "%s_%spresent_", n->role, n->what);
-    start = with_value.len;
-    buf_add_str(&with_value, key);
-    for (size_t i = start; i < with_value.len; i++)
-        if (!isalnum((unsigned char)with_value.p[i]))
-            with_value.p[i] = '_';
-    buf_add(&present, with_value.p + start, with_value.len - start);
-    buf_add_byte(&with_value, '\0');
-    buf_add_byte(&present, '\0');
+    found_add_label_part(&with_value, key);
+    found_add_label_part(&present, key);
     put(n->b, with_value.p, json_text(v));
     put_c(n->b, present.p, "true");
     return true;
@@ -104,7 +96,8 @@ static char *join_address(struct str host, unsigned port)
 {
     struct buf text = {0};
 
-    buf_addf(&text, memchr(host.p, ':', host.len) ? "[%.*s]:%u" : "%.*s:%u", STR_ARG(host), port);
+    found_add_host(&text, host);
+    buf_addf(&text, ":%u", port);
     return buf_take(&text);
 }
 
@@ -384,19 +377,14 @@ static void read_endpoints(struct kube_object *o, const struct json *endpoints)
 
 static bool put_topology(struct str key, const struct json *v, void *arg)
 {
-    static const char with_value[] = "endpointslice_endpoint_topology_";
-    static const char present[] = "endpointslice_endpoint_topology_present_";
-    CLEANUP(buf_free) struct buf clean = {0}, name = {0};
+    CLEANUP(buf_free) struct buf with_value = {0}, present = {0};
 
-    buf_add_str(&clean, key);
-    for (size_t i = 0; i < clean.len; i++)
-        if (!isalnum((unsigned char)clean.p[i]))
-            clean.p[i] = '_';
-    buf_addf(&name, "%s%.*s", with_value, STR_ARG(buf_str(&clean)));
-    put(arg, name.p, json_text(v));
-    buf_reset(&name);
-    buf_addf(&name, "%s%.*s", present, STR_ARG(buf_str(&clean)));
-    put_c(arg, name.p, "true");
+    buf_add_c(&with_value, "endpointslice_endpoint_topology_");
+    buf_add_c(&present, "endpointslice_endpoint_topology_present_");
+    found_add_label_part(&with_value, key);
+    found_add_label_part(&present, key);
+    put(arg, with_value.p, json_text(v));
+    put_c(arg, present.p, "true");
     return true;
 }
 

@@ -37,6 +37,12 @@ int found_groups_parse(const char *name, struct label source, struct str text,
                        struct found_group **ret, size_t *ret_n, struct err *err);
 void found_groups_free(struct found_group *groups, size_t n);
 
+/* A group of one address, as most discoveries find them. */
+struct found_group found_group_of_one(char *take_address, const struct label_builder *labels);
+void found_add_host(struct buf *out, struct str host); /* in brackets when it has colons */
+/* Of a name that somebody else chose, as a part of a label's: all but letters and digits are _. */
+void found_add_label_part(struct buf *out, struct str name);
+
 /* What one source gives at the moment. Zeroed it gives nothing. */
 struct found {
     struct found_group *groups;

@@ -101,6 +101,23 @@ static inline bool never(struct world *w, void *arg)
     return false;
 }
 
+/* The server that is asked. */
+static inline int serve(void (*handler)(struct http_exchange *x, void *arg), int workers,
+                        struct http_server **ret)
+{
+    static const char *const address = "127.0.0.1:0";
+
+    return http_server_start(&(struct http_server_options){.addresses = &address,
+                                                           .n_addresses = 1,
+                                                           .workers = workers,
+                                                           .max_body = 4096,
+                                                           .max_header = 4096,
+                                                           .max_connections = 16,
+                                                           .read_timeout = 5000,
+                                                           .handler = handler},
+                             ret, NULL);
+}
+
 /* Addresses of all targets, a blank behind each. */
 static inline void add_addresses(struct world *w, struct buf *out)
 {

@@ -89,21 +89,11 @@ static void answer(struct http_exchange *x, void *arg)
 
 static void the_server_is_asked_for_its_applications_as_json(void **state)
 {
-    static const char *const address = "127.0.0.1:0";
     struct http_server *server = NULL;
     struct world w;
     char text[256];
 
-    assert_int_equal(http_server_start(&(struct http_server_options){.addresses = &address,
-                                                                     .n_addresses = 1,
-                                                                     .workers = 1,
-                                                                     .max_body = 4096,
-                                                                     .max_header = 4096,
-                                                                     .max_connections = 16,
-                                                                     .read_timeout = 5000,
-                                                                     .handler = answer},
-                                       &server, NULL),
-                     0);
+    assert_int_equal(serve(answer, 1, &server), 0);
     snprintf(text, sizeof text,
              "scrape_configs: [{job_name: a, eureka_sd_configs: [{server: "
              "'http://127.0.0.1:%d/eureka'}]}]",

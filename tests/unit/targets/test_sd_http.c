@@ -49,17 +49,7 @@ static int times_asked(void)
 
 static int start_site(void **state)
 {
-    static const char *const address = "127.0.0.1:0";
-
-    return http_server_start(&(struct http_server_options){.addresses = &address,
-                                                           .n_addresses = 1,
-                                                           .workers = 2,
-                                                           .max_body = 4096,
-                                                           .max_header = 4096,
-                                                           .max_connections = 16,
-                                                           .read_timeout = 5000,
-                                                           .handler = answer},
-                             &site.server, NULL);
+    return serve(answer, 2, &site.server);
 }
 
 static int stop_site(void **state)
