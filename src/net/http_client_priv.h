@@ -13,10 +13,14 @@
 
 #include <curl/curl.h>
 
+#include "base/must.h"
 #include "net/http_client.h"
 #include "net/loop_priv.h"
 
 #define HTTP_REDIRECTS_MAX 10
+
+/* Sets an option of the transfer, which can only fail for want of memory or by a bug of ours. */
+#define SET(call, option, value) must(curl_easy_setopt((call)->easy, option, value) == CURLE_OK)
 
 struct http_call {
     struct http_client *client; /* owner; NULL while it is set up */

@@ -6,9 +6,6 @@
 
 #define HEADERS_MAX (256u << 10) /* bytes of an answer's headers; more are not looked at */
 
-/* Each of these can only fail for want of memory or by a bug of ours. */
-#define SET(call, option, value) must(curl_easy_setopt((call)->easy, option, value) == CURLE_OK)
-
 void http_facts_deinit(struct http_facts *f)
 {
     buf_free(&f->headers);

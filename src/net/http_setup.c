@@ -11,9 +11,6 @@
 #define KEEPALIVE_IDLE_S     30L
 #define KEEPALIVE_INTERVAL_S 10L
 
-/* Each of these can only fail for want of memory or by a bug of ours. */
-#define SET(call, option, value) must(curl_easy_setopt((call)->easy, option, value) == CURLE_OK)
-
 static void free_url(CURLU **u)
 {
     curl_url_cleanup(*u);

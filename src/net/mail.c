@@ -14,9 +14,6 @@
 
 #define REPLY_MAX 512 /* bytes of a reply's line, RFC 5321 4.5.3.1.5 */
 
-/* As in http_setup.c: only want of memory or a bug of ours makes one of these fail. */
-#define SET(call, option, value) must(curl_easy_setopt((call)->easy, option, value) == CURLE_OK)
-
 static bool is_encrypted_from_start(const struct smtp_options *s)
 {
     return s->implicit_tls == SMTP_TLS_FROM_START ||

@@ -8,7 +8,6 @@
 static const struct probe_kind kinds[] = {
     {"redis", JOB_REDIS, &probe_redis_source},
     {"mysql", JOB_MYSQL, &probe_mysql_source},
-    {"http", JOB_HTTP_CHECK, &probe_http_check_source},
 };
 
 const struct probe_kind *probe_kind_find(struct str name)

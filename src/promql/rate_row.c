@@ -48,6 +48,21 @@ static double counter_factor(const struct reach *r, double first, double inc, do
     return (r->sampled + to_zero + r->after) / r->sampled / seconds;
 }
 
+/* The answer of a window that begins with `first` and in which the series grew by inc. */
+static double stretched(const struct range_call *c, const struct reach *r, double first, double inc,
+                        double seconds)
+{
+    bool may_be_zero = c->is_counter && inc > 0 && first >= 0;
+
+    return inc * (may_be_zero ? counter_factor(r, first, inc, seconds) : r->factor);
+}
+
+/* What the growth is divided by. */
+static double seconds_of(const struct range_call *c)
+{
+    return c->is_rate ? (double)c->ranges->range / 1000 : 1;
+}
+
 /* By how much the counter grew in [lo, hi] of the track: the difference, and what it stood at before
  * each reset, added in order of time. */
 static double increase_in(struct range_call *c, const double *v, size_t lo, size_t hi)
@@ -70,13 +85,13 @@ static int slide(struct eval *e, struct range_call *c, const struct grid *grid, 
     const struct track track = c->ranges->track;
     const unix_ms *t = track.t;
     dur_ms range = c->ranges->range;
-    double seconds = c->is_rate ? (double)range / 1000 : 1;
+    double seconds = seconds_of(c);
     struct reach reach = {0};
 
     for (size_t k = from; k < to; k++) {
         unix_ms end = window_end(c->ranges, grid, k), start = end - range;
         dur_ms to_first, between, to_end;
-        double inc, factor;
+        double inc;
         size_t n;
         int r;
 
@@ -97,10 +112,7 @@ static int slide(struct eval *e, struct range_call *c, const struct grid *grid, 
             reach_set(&reach, seconds);
         }
         inc = increase_in(c, track.v, *lo, *hi - 1);
-        factor = reach.factor;
-        if (c->is_counter && inc > 0 && track.v[*lo] >= 0)
-            factor = counter_factor(&reach, track.v[*lo], inc, seconds);
-        row_set(row, k, inc * factor);
+        row_set(row, k, stretched(c, &reach, track.v[*lo], inc, seconds));
     }
     return 0;
 }
@@ -172,10 +184,10 @@ static int stride(struct eval *e, struct range_call *c, const struct pace *p, st
 {
     const double *v = c->ranges->track.v;
     const struct reach reach = reach_of(c, p);
-    double seconds = c->is_rate ? (double)c->ranges->range / 1000 : 1;
+    double seconds = seconds_of(c);
 
     for (size_t k = p->from, lo = p->lo; k < p->to; k++, lo += p->stride) {
-        double inc = v[lo + p->n - 1] - v[lo], factor = reach.factor;
+        double inc = v[lo + p->n - 1] - v[lo];
 
         if (c->n_resets > 0) {
             int r = eval_check(e, p->n, err);
@@ -184,9 +196,7 @@ static int stride(struct eval *e, struct range_call *c, const struct pace *p, st
                 return r;
             inc = increase_in(c, v, lo, lo + p->n - 1);
         }
-        if (c->is_counter && inc > 0 && v[lo] >= 0)
-            factor = counter_factor(&reach, v[lo], inc, seconds);
-        row->values[k] = inc * factor;
+        row->values[k] = stretched(c, &reach, v[lo], inc, seconds);
     }
     row_set_present(row, p->from, p->to);
     eval_count_steps(e, c->counting, p->from, p->to, p->n);

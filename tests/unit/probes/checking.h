@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "probes/probes.h"
 #include "tests/unit/conformance.h"
+#include "tests/unit/probes/page_value.h"
 
 static struct buf page;
 static int answered;
@@ -40,24 +41,11 @@ static inline void check_target(const struct page_source *source, const struct c
     assert_int_equal(answered, 1);
 }
 
-static inline bool value_of(struct str text, const char *series, double *ret)
-{
-    CLEANUP(buf_free) struct buf key = {0};
-    size_t at;
-
-    buf_addf(&key, "\n%s ", series);
-    at = str_find(text, buf_str(&key));
-    if (at == text.len)
-        return false;
-    text = str_n(text.p + at + key.len, text.len - at - key.len);
-    return num_parse_double(str_cut(&text, '\n'), ret);
-}
-
 static inline void assert_value(const char *series, double want)
 {
     double got;
 
-    if (!value_of(buf_str(&page), series, &got))
+    if (!page_value(buf_str(&page), series, &got))
         fail_msg("no %s in%s", series, page.p);
     if (got != want)
         fail_msg("%s is %g, not %g, in%s", series, got, want, page.p);
@@ -108,7 +96,7 @@ static inline void assert_same_lines(struct str all, struct str in, const char *
             series.len--;
         series.len--;
         buf_addf(&key, STR_FMT, STR_ARG(series));
-        if (!value_of(in, key.p, &b))
+        if (!page_value(in, key.p, &b))
             fail_msg("%s: missing %s", what, key.p);
         assert_true(
             num_parse_double(str_n(line.p + series.len + 1, line.len - series.len - 1), &a));

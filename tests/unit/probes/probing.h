@@ -7,6 +7,7 @@
 
 #include "base/num.h"
 #include "probes/probes.h"
+#include "tests/unit/probes/page_value.h"
 
 struct probing {
     struct loop *loop;
@@ -57,26 +58,11 @@ static inline void probing_fetch(struct probing *p, dur_ms timeout)
     loop_run(p->loop);
 }
 
-/* The value of the series that is printed so on the page; false: there is none. */
-static inline bool probing_value(const struct probing *p, const char *series, double *ret)
-{
-    CLEANUP(buf_free) struct buf key = {0};
-    struct str rest = buf_str(&p->page);
-    size_t at;
-
-    buf_addf(&key, "\n%s ", series);
-    at = str_find(rest, buf_str(&key));
-    if (at == rest.len)
-        return false;
-    rest = str_n(rest.p + at + key.len, rest.len - at - key.len);
-    return num_parse_double(str_cut(&rest, '\n'), ret);
-}
-
 static inline void assert_series(const struct probing *p, const char *series, double want)
 {
     double got;
 
-    if (!probing_value(p, series, &got))
+    if (!page_value(buf_str(&p->page), series, &got))
         fail_msg("no %s in%s", series, p->page.p);
     if (got != want)
         fail_msg("%s is %g, not %g", series, got, want);

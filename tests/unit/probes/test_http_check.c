@@ -354,8 +354,9 @@ static void certificates_are_shown_also_when_they_are_refused(void **state)
     assert_value("probe_http_ssl", 1);
     assert_value("probe_tls_version_info{version=\"TLS 1.3\"}", 1);
     assert_series_begins("probe_tls_cipher_info{cipher=\"TLS_AES_256_GCM_SHA384\"} 1");
-    assert_true(value_of(buf_str(&page), "probe_ssl_earliest_cert_expiry", &expiry));
-    assert_true(value_of(buf_str(&page), "probe_ssl_last_chain_expiry_timestamp_seconds", &chain));
+    assert_true(page_value(buf_str(&page), "probe_ssl_earliest_cert_expiry", &expiry));
+    assert_true(
+        page_value(buf_str(&page), "probe_ssl_last_chain_expiry_timestamp_seconds", &chain));
     assert_true(chain > 1e9 && chain <= expiry);
     assert_non_null(strstr(page.p, "subjectalternative=\"good.test,b.test\""));
 

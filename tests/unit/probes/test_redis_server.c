@@ -156,7 +156,7 @@ static double value(const struct server *s, const char *series)
 {
     double v;
 
-    if (!probing_value(&s->p, series, &v))
+    if (!page_value(buf_str(&s->p.page), series, &v))
         fail_msg("no %s in%s", series, s->p.page.p);
     return v;
 }

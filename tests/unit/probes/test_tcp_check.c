@@ -208,7 +208,7 @@ static void tls_is_verified_and_its_certificate_is_seen(void **state)
     check(p.peer.port, &c, PATIENCE);
     assert_value("probe_success", 1);
     assert_value("probe_tls_version_info{version=\"TLS 1.3\"}", 1);
-    assert_true(value_of(buf_str(&page), "probe_ssl_earliest_cert_expiry", &expiry));
+    assert_true(page_value(buf_str(&page), "probe_ssl_earliest_cert_expiry", &expiry));
     c.tls.ca = theirs.pem;
     check(p.peer.port, &c, PATIENCE);
     assert_failed_at("tls", "certificate: ");
