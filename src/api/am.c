@@ -6,7 +6,6 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/mem.h"
 
@@ -78,8 +77,7 @@ bool am_takes_json(struct http_exchange *x)
     struct str type = http_header_in(x, "Content-Type"), rest = type, name;
 
     name = str_trim(str_cut(&rest, ';'));
-    if (name.len == strlen("application/json") &&
-        strncasecmp(name.p, "application/json", name.len) == 0)
+    if (str_eq_nocase(name, STR("application/json")))
         return true;
     am_refuse(x, 415, 415,
               "unsupported media type \"" STR_FMT "\", only [application/json] are allowed",
@@ -97,7 +95,7 @@ bool am_param_bool(const struct request *r, const char *name, bool standard)
     if (!s.p || s.len == 0)
         return standard;
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (strlen(words[i]) == s.len && strncasecmp(words[i], s.p, s.len) == 0)
+        if (str_eq_nocase(s, str_c(words[i])))
             return true;
     return false;
 }

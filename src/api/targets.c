@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/api_priv.h"
 #include "base/mem.h"
@@ -233,22 +232,17 @@ static void add_dropped(struct json_writer *w, const struct writing *wr,
     json_object_end(w);
 }
 
-static bool state_is(struct str state, const char *word)
-{
-    return state.len == strlen(word) && strncasecmp(state.p, word, state.len) == 0;
-}
-
 int api_targets(const struct request *r, struct answer *a)
 {
     struct str state = api_param(r, "state");
-    bool any = state.len == 0 || state_is(state, "any");
+    bool any = state.len == 0 || str_eq_nocase(state, STR("any"));
     struct target_list *list = r->api->targets(r->api->self);
     struct writing wr;
 
     writing_init(&wr, r, list->config);
     json_object_begin(&a->w);
-    add_active(&a->w, &wr, any || state_is(state, "active"));
-    add_dropped(&a->w, &wr, list, any || state_is(state, "dropped"));
+    add_active(&a->w, &wr, any || str_eq_nocase(state, STR("active")));
+    add_dropped(&a->w, &wr, list, any || str_eq_nocase(state, STR("dropped")));
     json_object_end(&a->w);
     writing_deinit(&wr);
     target_list_unref(list);

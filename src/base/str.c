@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/str.h"
 
+#include <strings.h>
+
 #include "base/mem.h"
 
 int str_cmp(struct str a, struct str b)
@@ -11,6 +13,11 @@ int str_cmp(struct str a, struct str b)
     if (r != 0)
         return r;
     return (a.len > b.len) - (a.len < b.len);
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
 }
 
 bool str_has_prefix(struct str s, struct str prefix)

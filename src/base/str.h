@@ -40,6 +40,9 @@ static inline bool str_eq_c(struct str a, const char *b)
     return str_eq(a, str_c(b));
 }
 
+/* ASCII letters are the same in either case. */
+bool str_eq_nocase(struct str a, struct str b);
+
 int str_cmp(struct str a, struct str b); /* bytewise; a prefix sorts before what it begins */
 bool str_has_prefix(struct str s, struct str prefix);
 bool str_has_suffix(struct str s, struct str suffix);

@@ -4,7 +4,6 @@
  */
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #include "config/config_priv.h"
 #include "config/decode_priv.h"

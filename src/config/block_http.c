@@ -135,7 +135,7 @@ static bool is_reserved_header(struct str name)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
-        if (strlen(reserved[i]) == name.len && strncasecmp(reserved[i], name.p, name.len) == 0)
+        if (str_eq_nocase(name, str_c(reserved[i])))
             return true;
     return false;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_priv.h"
 
-#include <strings.h>
-
 static const char default_regex[] = "(.*)", default_separator[] = ";", default_replacement[] = "$1";
 
 static const struct config_relabel relabel_defaults = {
@@ -26,8 +24,7 @@ static void read_action(struct decoder *d, const struct yaml_node *node, void *v
     if (!is_text(d, node))
         return;
     for (size_t i = 0; i < ARRAY_LEN(relabel_action_names); i++)
-        if (strlen(relabel_action_names[i]) == node->text.len &&
-            strncasecmp(relabel_action_names[i], node->text.p, node->text.len) == 0) {
+        if (str_eq_nocase(node->text, str_c(relabel_action_names[i]))) {
             *(enum relabel_action *)value = (enum relabel_action)i;
             return;
         }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/hash.h"
 #include "base/zone.h"
@@ -26,7 +25,7 @@ typedef bool end_reader(struct decoder *d, const struct yaml_node *at, struct st
 static bool read_name(const char *const *names, size_t n, struct str text, int *ret)
 {
     for (size_t i = 0; i < n; i++)
-        if (strlen(names[i]) == text.len && strncasecmp(names[i], text.p, text.len) == 0) {
+        if (str_eq_nocase(text, str_c(names[i]))) {
             *ret = (int)i;
             return true;
         }

@@ -276,8 +276,7 @@ bool url_is_valid(struct str url, struct err *why)
         err_set(why, -EINVAL, "invalid URL: blanks and control characters must be written as %%XX");
         return false;
     }
-    if (!(scheme.len == 4 && strncasecmp(scheme.p, "http", 4) == 0) &&
-        !(scheme.len == 5 && strncasecmp(scheme.p, "https", 5) == 0)) {
+    if (!str_eq_nocase(scheme, STR("http")) && !str_eq_nocase(scheme, STR("https"))) {
         scheme.len = str_utf8_prefix(scheme, CONFIG_QUOTE_MAX);
         err_set(why, -EINVAL,
                 "invalid URL: unsupported scheme \"" STR_FMT

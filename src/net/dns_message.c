@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 
@@ -168,7 +167,7 @@ static bool is_echo(struct reader *r, const char *name, enum dns_type type)
     got_type = read_16(r);
     skip(r, 2);
     return !r->failed && got_type == type && got.len == wanted.len + 1 &&
-           strncasecmp(got.p, wanted.p, wanted.len) == 0;
+           str_eq_nocase(str_n(got.p, wanted.len), wanted);
 }
 
 static bool read_address(int family, struct str data, size_t size, char *ret)

@@ -13,11 +13,6 @@
 
 #define GZIP_LEAST 1024 /* bytes; below, the header would eat what compression saves */
 
-static bool eq_nocase(struct str a, struct str b)
-{
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.p, b.p, a.len) == 0);
-}
-
 /* ---- taking the request over --------------------------------------------------------------- */
 
 static struct str method_name(enum evhttp_cmd_type type)
@@ -158,7 +153,7 @@ static bool body_is_form(const struct http_exchange *x)
 
     return (str_eq(x->method, STR("POST")) || str_eq(x->method, STR("PUT")) ||
             str_eq(x->method, STR("PATCH"))) &&
-           eq_nocase(str_trim(str_cut(&type, ';')), STR("application/x-www-form-urlencoded"));
+           str_eq_nocase(str_trim(str_cut(&type, ';')), STR("application/x-www-form-urlencoded"));
 }
 
 struct str http_param(const struct http_exchange *x, const char *name, size_t i)
@@ -213,7 +208,7 @@ static bool accepts_gzip(const struct http_exchange *x)
     while (accept.len > 0) {
         struct str weight = str_cut(&accept, ','), name = str_trim(str_cut(&weight, ';'));
 
-        if (eq_nocase(name, STR("gzip")))
+        if (str_eq_nocase(name, STR("gzip")))
             return !is_zero_weight(str_trim(weight));
     }
     return false;

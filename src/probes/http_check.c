@@ -168,11 +168,6 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static bool same_text(struct str a, struct str b)
-{
-    return a.len == b.len && strncasecmp(a.p, b.p, a.len) == 0;
-}
-
 /* 307 and 308 keep the method and the body; the others make a GET of all but HEAD. */
 static void follow(struct http_check *h)
 {
@@ -186,9 +181,10 @@ static void follow(struct http_check *h)
         check_fail(&h->check, "redirect", &err);
         return;
     }
-    if (!same_text(authority_of(next), authority_of(h->url)) || is_https(next) != is_https(h->url))
+    if (!str_eq_nocase(authority_of(next), authority_of(h->url)) ||
+        is_https(next) != is_https(h->url))
         h->elsewhere = true;
-    if (!same_text(host_of(next), host_of(h->url)))
+    if (!str_eq_nocase(host_of(next), host_of(h->url)))
         h->address[0] = 0;
     if (status < 307 && strcmp(h->config->method, "HEAD") != 0)
         h->get = true;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include <time.h>
 
@@ -54,7 +53,7 @@ static bool next_header(struct str *rest, const char *name, struct str *ret)
     while (rest->len) {
         struct str line = str_cut(rest, '\n'), key = str_trim(str_cut(&line, ':'));
 
-        if (key.len == strlen(name) && strncasecmp(key.p, name, key.len) == 0) {
+        if (str_eq_nocase(key, str_c(name))) {
             *ret = str_trim(line);
             return true;
         }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/must.h"
@@ -37,10 +36,8 @@ int mysql_ask_long(struct mysql_scrape *s, const char *sql, struct mysql_table *
 
 int mysql_column(const struct mysql_table *t, const char *name)
 {
-    size_t len = strlen(name);
-
     for (size_t i = 0; i < t->n_columns; i++)
-        if (t->columns[i].len == len && strncasecmp(t->columns[i].p, name, len) == 0)
+        if (str_eq_nocase(t->columns[i], str_c(name)))
             return (int)i;
     return -1;
 }

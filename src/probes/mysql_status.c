@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/num.h"
@@ -16,7 +15,7 @@
 static bool is_one_of(struct str text, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (text.len == strlen(words[i]) && strncasecmp(text.p, words[i], text.len) == 0)
+        if (str_eq_nocase(text, str_c(words[i])))
             return true;
     return false;
 }
@@ -113,7 +112,7 @@ struct text_item {
 static struct str *find_text(struct text_item *items, size_t n, struct str key)
 {
     for (size_t i = 0; i < n; i++)
-        if (key.len == strlen(items[i].key) && strncasecmp(key.p, items[i].key, key.len) == 0)
+        if (str_eq_nocase(key, str_c(items[i].key)))
             return &items[i].value;
     return NULL;
 }

@@ -2,8 +2,6 @@
 /* The tokens of a series description behind its metric: values, repetitions and histograms. */
 #include "promql/lex.h"
 
-#include <strings.h>
-
 #include "base/defs.h"
 
 static const struct {
@@ -29,11 +27,6 @@ static const struct {
       {"not_reset", TOKEN_HINT_NOT_RESET},
       {"gauge", TOKEN_HINT_GAUGE},
 };
-
-static bool is_word(struct str word, const char *name)
-{
-    return word.len == strlen(name) && !strncasecmp(word.p, name, word.len);
-}
 
 static struct str scan_word(struct lexer *l)
 {
@@ -97,14 +90,14 @@ static struct token lex_histogram_word(struct lexer *l)
     struct str word = scan_word(l);
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        if (!is_word(word, keys[i].name))
+        if (!str_eq_nocase(word, str_c(keys[i].name)))
             continue;
         if (lexer_peek(l) != ':')
             return lexer_fail(l, "missing `:` for histogram descriptor");
         return lexer_emit(l, keys[i].kind);
     }
     for (size_t i = 0; i < ARRAY_LEN(hints); i++)
-        if (is_word(word, hints[i].name))
+        if (str_eq_nocase(word, str_c(hints[i].name)))
             return lexer_emit(l, hints[i].kind);
     if (lexer_keyword(word) == TOKEN_NUMBER)
         return lexer_emit(l, TOKEN_NUMBER);

@@ -2,8 +2,6 @@
 /* What tokens are, what messages call them, and what strings stand for. */
 #include "promql/lex.h"
 
-#include <strings.h>
-
 #include "base/must.h"
 #include "base/quote.h"
 
@@ -75,13 +73,13 @@ static const struct {
 
 enum token_kind lexer_keyword(struct str word)
 {
-    if (word.len == 3 && (!strncasecmp(word.p, "inf", 3) || !strncasecmp(word.p, "nan", 3)))
+    if (str_eq_nocase(word, STR("inf")) || str_eq_nocase(word, STR("nan")))
         return TOKEN_NUMBER;
     for (int k = 0; k < TOKEN_KINDS; k++) {
         const char *text = kinds[k].text;
 
         if (text && lex_is_alpha(*text) && kinds[k].class != PUNCTUATION &&
-            strlen(text) == word.len && !strncasecmp(word.p, text, word.len))
+            str_eq_nocase(word, str_c(text)))
             return (enum token_kind)k;
     }
     return TOKEN_ERROR;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/quote.h"
@@ -64,11 +63,6 @@ static void http_close(void *session)
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-static bool media_type_is(struct str type, struct str name)
-{
-    return type.len == name.len && strncasecmp(type.p, name.p, name.len) == 0;
-}
-
 static bool is_token(struct str s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -114,11 +108,11 @@ static int choose_format(const struct config_scrape *job, struct str content_typ
     struct str rest = content_type, type = str_trim(str_cut(&rest, ';'));
     const char *fallback = job->fallback_scrape_protocol;
 
-    if (media_type_is(type, STR("application/openmetrics-text")))
+    if (str_eq_nocase(type, STR("application/openmetrics-text")))
         *ret = EXPOSITION_OPENMETRICS;
-    else if (media_type_is(type, STR("text/plain")))
+    else if (str_eq_nocase(type, STR("text/plain")))
         *ret = EXPOSITION_TEXT;
-    else if (media_type_is(type, STR("application/vnd.google.protobuf")))
+    else if (str_eq_nocase(type, STR("application/vnd.google.protobuf")))
         return err_set(err, -EPROTO, "the page is in protobuf, which was not asked for");
     else if (fallback)
         *ret = str_has_prefix(str_c(fallback), STR("OpenMetrics")) ? EXPOSITION_OPENMETRICS

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/yaml.h"
@@ -28,9 +27,8 @@ struct sd_poll {
 static bool is_json(struct str content_type)
 {
     struct str rest = content_type, type = str_trim(str_cut(&rest, ';'));
-    struct str json = STR("application/json");
 
-    return type.len == json.len && strncasecmp(type.p, json.p, json.len) == 0;
+    return str_eq_nocase(type, STR("application/json"));
 }
 
 static int check_answer(const struct http_response *r, struct err *err)

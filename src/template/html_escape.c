@@ -154,9 +154,8 @@ static bool is_safe_url(struct str s)
 
     if (scheme.len == s.len || memchr(scheme.p, '/', scheme.len))
         return true; /* no scheme */
-    return (scheme.len == 4 && strncasecmp(scheme.p, "http", 4) == 0) ||
-           (scheme.len == 5 && strncasecmp(scheme.p, "https", 5) == 0) ||
-           (scheme.len == 6 && strncasecmp(scheme.p, "mailto", 6) == 0);
+    return str_eq_nocase(scheme, STR("http")) || str_eq_nocase(scheme, STR("https")) ||
+           str_eq_nocase(scheme, STR("mailto"));
 }
 
 static void filter_url(struct printed *p)

@@ -63,11 +63,6 @@ static size_t count_spaces(struct str s)
     return i;
 }
 
-static bool equal_fold(struct str s, const char *lower)
-{
-    return s.len == strlen(lower) && strncasecmp(s.p, lower, s.len) == 0;
-}
-
 static bool is_alpha(char c)
 {
     return (c | 32) >= 'a' && (c | 32) <= 'z';
@@ -103,7 +98,7 @@ static size_t tag_name(struct str s, enum html_element *ret)
             break;
     }
     for (size_t i = ELEMENT_SCRIPT; i < ARRAY_LEN(element_names); i++)
-        if (equal_fold(str_n(s.p, n), element_names[i]))
+        if (str_eq_nocase(str_n(s.p, n), str_c(element_names[i])))
             *ret = (enum html_element)i;
     return n;
 }
@@ -260,7 +255,7 @@ static size_t find_element_end(const struct html_context *c, struct str s)
         if (at >= s.len)
             break;
         rest = tail(s, at + 2);
-        if (rest.len > strlen(name) && equal_fold(str_n(rest.p, strlen(name)), name) &&
+        if (rest.len > strlen(name) && str_eq_nocase(str_n(rest.p, strlen(name)), str_c(name)) &&
             is_one_of(rest.p[strlen(name)], TAG_ENDS))
             return at;
     }
@@ -320,7 +315,7 @@ static bool is_js_type(struct str s)
 
     s = str_trim(str_cut(&s, ';'));
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
-        if (equal_fold(s, types[i]))
+        if (str_eq_nocase(s, str_c(types[i])))
             return true;
     return s.len == 0;
 }

@@ -160,9 +160,18 @@ static void urls_are_escaped_as_go_does(void **state)
     }
 }
 
+static void case_of_letters_can_be_left_aside(void **state)
+{
+    assert_true(str_eq_nocase(STR("Content-Type"), STR("content-TYPE")));
+    assert_true(str_eq_nocase(STR_NONE, STR("")));
+    assert_false(str_eq_nocase(STR("inf"), STR("infinity")));
+    assert_false(str_eq_nocase(STR("a-b"), STR("a_b")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(case_of_letters_can_be_left_aside),
         cmocka_unit_test(urls_are_escaped_as_go_does),
         cmocka_unit_test(order_is_bytewise_and_prefixes_come_first),
         cmocka_unit_test(affixes_are_recognised),
