@@ -101,6 +101,8 @@ void alert_expand(struct rules *r, const struct group *g, const struct rule *rul
     label_builder_set(&labels, STR("alertname"), str_c(rule->name));
     *ret_labels = label_builder_build(&labels);
 
+    if (!ret_annotations)
+        return;
     expand(&env, &rule->annotations, &data, &annotations);
     *ret_annotations = label_builder_build(&annotations);
 }

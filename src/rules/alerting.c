@@ -88,7 +88,18 @@ static int find_all(struct rules *r, const struct group *g, const struct rule *r
 
 /* ---- one step */
 
-/* A new alert, or one that was resolved, begins as pending. */
+void alert_meet(struct active_alert *a, double value, uint64_t run, unix_ns ts)
+{
+    if (a->state == RULE_INACTIVE) {
+        a->state = RULE_PENDING;
+        a->active_at = ts;
+        a->fired_at = a->resolved_at = UNIX_NS_ZERO;
+        a->keep_firing_since = a->last_sent_at = UNIX_NS_ZERO;
+    }
+    a->value = value;
+    a->run = run;
+}
+
 static void take_found(struct rule *rule, struct found *f, unix_ns ts)
 {
     struct active_alert *a = find(rule, f->labels);
@@ -98,16 +109,9 @@ static void take_found(struct rule *rule, struct found *f, unix_ns ts)
         a->labels = label_set_ref(f->labels);
         map_add(&rule->alerts, label_set_hash(f->labels), a);
     }
-    if (a->state == RULE_INACTIVE) {
-        a->state = RULE_PENDING;
-        a->active_at = ts;
-        a->fired_at = a->resolved_at = UNIX_NS_ZERO;
-        a->keep_firing_since = a->last_sent_at = UNIX_NS_ZERO;
-    }
     label_set_unref(a->annotations);
     a->annotations = TAKE(f->annotations);
-    a->value = f->value;
-    a->run = rule->run;
+    alert_meet(a, f->value, rule->run, ts);
 }
 
 static void not_after(unix_ns *t, unix_ns now)
@@ -136,8 +140,7 @@ static bool keeps_firing(const struct rule *rule, struct active_alert *a, unix_n
     return ts - a->keep_firing_since < rule->keep_firing_for * NS_PER_MS;
 }
 
-/* Returns false when the alert is to be forgotten. */
-static bool step(const struct rule *rule, struct active_alert *a, unix_ns ts)
+bool alert_step(const struct rule *rule, struct active_alert *a, unix_ns ts)
 {
     stay_in_the_past(a, ts);
     if (a->run == rule->run) {
@@ -168,7 +171,7 @@ static int64_t step_all(struct rule *rule, unix_ns ts)
     int64_t active = 0;
 
     for (size_t i = 0; (a = map_next(&rule->alerts, &i));) {
-        if (!step(rule, a, ts))
+        if (!alert_step(rule, a, ts))
             *VEC_PUSH(gone, n_gone, cap_gone) = a;
         else
             active += a->state != RULE_INACTIVE;

@@ -164,6 +164,11 @@ void outputs_clear(struct rule *rule);
 
 /* ---- alerting.c: the state machine */
 
+/* The alert is among the results of a run. A new one, or one that was resolved, begins as pending. */
+void alert_meet(struct active_alert *a, double value, uint64_t run, unix_ns ts);
+/* What run rule->run at ts makes of it, whether it was met or not. False: it is to be forgotten. */
+bool alert_step(const struct rule *rule, struct active_alert *a, unix_ns ts);
+
 /* Takes the result at ts into the state of the rule and fills the batch. -errno with words: the
  * rule is in error. */
 int alerting_apply(struct rules *r, struct group *g, struct rule *rule,
@@ -172,7 +177,8 @@ int alerting_apply(struct rules *r, struct group *g, struct rule *rule,
 void alerting_restore(struct rules *r, struct group *g, struct rule *rule, unix_ns ts);
 void alerts_clear(struct rule *rule);
 
-/* ---- alert_text.c: labels and annotations of an alert from those of a sample, by templates */
+/* ---- alert_text.c: labels and annotations of an alert from those of a sample, by templates.
+ * ret_annotations may be NULL: only the labels. */
 
 void alert_expand(struct rules *r, const struct group *g, const struct rule *rule,
                   const struct promql_series *s, unix_ns ts, struct label_set **ret_labels,
