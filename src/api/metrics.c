@@ -48,6 +48,48 @@ static void add_storage(struct buf *out, struct storage *storage)
         "1 while something cannot be written, see the log.", st.problem[0] != '\0');
 }
 
+/* ---- budgets of series --------------------------------------------------------------------- */
+
+static void add_jobs(struct buf *out, const struct storage_budget *b)
+{
+    if (b->n_jobs == 0)
+        return;
+    exposition_family(out, "tocsin_job_series_budget", METRIC_GAUGE,
+                      "Series that a job may have in memory.");
+    for (size_t i = 0; i < b->n_jobs; i++)
+        exposition_sample(out, "tocsin_job_series_budget", (double)b->jobs[i].limit, "scrape_job",
+                          b->jobs[i].job, NULL);
+    exposition_family(out, "tocsin_job_series", METRIC_GAUGE,
+                      "Series in memory of the jobs that have a budget.");
+    for (size_t i = 0; i < b->n_jobs; i++)
+        exposition_sample(out, "tocsin_job_series", (double)b->jobs[i].used, "scrape_job",
+                          b->jobs[i].job, NULL);
+}
+
+static void add_budgets(struct buf *out, struct storage *storage)
+{
+    struct storage_budget b;
+
+    storage_budget(storage, &b);
+    add(out, "tocsin_storage_series_budget", METRIC_GAUGE,
+        "Series that may be in memory, 0 when there is no limit.", b.limit);
+    add(out, "tocsin_storage_series_refused_total", METRIC_COUNTER,
+        "New series refused because a budget of series was used up.", b.refused);
+    add_jobs(out, &b);
+    if (b.n_refusals > 0)
+        exposition_family(out, "tocsin_target_series_refused_total", METRIC_COUNTER,
+                          "The same by target, with a metric and the label that seems to be the "
+                          "cause; the targets refused last.");
+    for (size_t i = 0; i < b.n_refusals; i++) {
+        const struct storage_refusal *r = &b.refusals[i];
+
+        exposition_sample(out, "tocsin_target_series_refused_total", (double)r->refused,
+                          "scrape_job", r->job, "target", r->instance, "metric", r->metric,
+                          "by_label", r->label, NULL);
+    }
+    storage_budget_free(&b);
+}
+
 /* ---- channels: notify is asked on its own thread ------------------------------------------- */
 
 struct channels {
@@ -96,6 +138,7 @@ void metrics_answer(const struct request *r)
 
     selfmetrics_write(&page);
     add_storage(&page, r->api->storage);
+    add_budgets(&page, r->api->storage);
     if (r->api->ready(r->api->self))
         add_channels(&page, r->api);
     exposition_family(&page, "tocsin_build_info", METRIC_GAUGE, "Version of this tocsin.");

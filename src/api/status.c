@@ -158,23 +158,66 @@ static void add_head(struct json_writer *w, const struct storage_stats *st)
     json_object_end(w);
 }
 
+/* Our own: how near the budgets are, and whose new series were refused. */
+static void add_budget(struct json_writer *w, const struct storage_budget *b)
+{
+    json_key_c(w, "seriesBudget");
+    json_object_begin(w);
+    json_kv_i64(w, "limit", (int64_t)b->limit);
+    json_kv_i64(w, "used", (int64_t)b->used);
+    json_kv_i64(w, "refused", (int64_t)b->refused);
+    json_key_c(w, "jobs");
+    json_array_begin(w);
+    for (size_t i = 0; i < b->n_jobs; i++) {
+        json_object_begin(w);
+        json_kv_c(w, "job", b->jobs[i].job);
+        json_kv_i64(w, "limit", (int64_t)b->jobs[i].limit);
+        json_kv_i64(w, "used", (int64_t)b->jobs[i].used);
+        json_object_end(w);
+    }
+    json_array_end(w);
+    json_key_c(w, "refusals");
+    json_array_begin(w);
+    for (size_t i = 0; i < b->n_refusals; i++) {
+        const struct storage_refusal *r = &b->refusals[i];
+
+        json_object_begin(w);
+        json_kv_c(w, "job", r->job);
+        json_kv_c(w, "instance", r->instance);
+        json_kv_c(w, "metric", r->metric);
+        json_kv_c(w, "label", r->label);
+        json_kv_i64(w, "labelValues", (int64_t)r->values);
+        json_kv_i64(w, "refused", (int64_t)r->refused);
+        json_kv_c(w, "budget", r->of_job ? "job" : "all");
+        json_kv_i64(w, "lastRefused", r->last);
+        json_object_end(w);
+    }
+    json_array_end(w);
+    json_object_end(w);
+}
+
 int api_status_tsdb(const struct request *r, struct answer *a)
 {
     struct storage_cardinality c;
     struct storage_stats st;
+    struct storage_budget b;
     size_t n = 0;
 
     if (read_top(r, &n, a) < 0)
         return -1;
     storage_stats(r->api->storage, &st);
     storage_cardinality(r->api->storage, n, &c);
+    storage_budget(r->api->storage, &b);
     json_object_begin(&a->w);
     add_head(&a->w, &st);
     add_top(&a->w, "seriesCountByMetricName", c.series_by_metric, c.n_series_by_metric);
     add_top(&a->w, "labelValueCountByLabelName", c.values_by_name, c.n_values_by_name);
     add_top(&a->w, "memoryInBytesByLabelName", c.bytes_by_name, c.n_bytes_by_name);
     add_top(&a->w, "seriesCountByLabelValuePair", c.series_by_pair, c.n_series_by_pair);
+    if (b.limit > 0 || b.n_jobs > 0 || b.refused > 0)
+        add_budget(&a->w, &b);
     json_object_end(&a->w);
+    storage_budget_free(&b);
     storage_cardinality_free(&c);
     return 0;
 }

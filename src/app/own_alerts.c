@@ -9,9 +9,11 @@
 #include "model/label_set.h"
 #include "storage/storage.h"
 
-#define NS_PER_S  INT64_C(1000000000)
-#define RESEND_NS (60 * NS_PER_S)  /* while it lasts */
-#define AHEAD_NS  (180 * NS_PER_S) /* if we die it ends then: nobody else knows of it */
+#define NS_PER_MS  INT64_C(1000000)
+#define NS_PER_S   INT64_C(1000000000)
+#define RESEND_NS  (60 * NS_PER_S)     /* while it lasts */
+#define REFUSED_NS (5 * 60 * NS_PER_S) /* after the last refused series it is over */
+#define AHEAD_NS   (180 * NS_PER_S)    /* if we die it ends then: nobody else knows of it */
 
 static const struct own_alert {
     const char *name, *severity, *summary, *description, *summary_zh, *description_zh;
@@ -25,6 +27,12 @@ static const struct own_alert {
     {"TocsinStorageFailing", "warning", "The storage cannot finish its background work",
      "Samples are still stored, but blocks or the image of the head cannot be written: ",
      "存储的后台任务失败", "样本仍在写入，但数据块或内存映像无法写出："},
+    {"TocsinSeriesRefused", "warning", "New series are refused: a budget of series is used up",
+     "Series that are there go on, new ones are not stored. A label whose values never repeat is the "
+     "usual cause; drop it with metric_relabel_configs, or raise series_budget: ",
+     "序列预算已用完，新序列被拒绝",
+     "已有的序列照常写入，新的序列不会保存。通常是某个标签的取值不断变化；请用 metric_relabel_configs "
+     "去掉该标签，或提高 series_budget："},
 };
 #define KINDS ARRAY_LEN(kinds)
 
@@ -104,8 +112,10 @@ static void tick_one(struct own_alerts *o, size_t i, const char *why,
     struct own_state *s = &o->states[i];
 
     if (why && (s->sent == 0 || now - s->sent >= RESEND_NS)) {
-        if (s->since == 0)
+        if (s->since == 0) {
             s->since = now;
+            log_event(LOG_WARN, "own_alert", "alert", kinds[i].name, "what", why, NULL);
+        }
         if (post(o, &kinds[i], why, s->since, external, now) == 0)
             s->sent = now;
     } else if (!why && s->since != 0 &&
@@ -114,8 +124,28 @@ static void tick_one(struct own_alerts *o, size_t i, const char *why,
     }
 }
 
+/* What is said of refused series; false: of late there is none. */
+static bool add_refused(struct own_alerts *o, struct buf *out, unix_ns now)
+{
+    struct storage_budget b;
+    bool is_late;
+
+    storage_budget(o->storage, &b);
+    is_late = b.last_refused > 0 && now - b.last_refused * NS_PER_MS < REFUSED_NS;
+    if (is_late && b.n_refusals > 0) {
+        const struct storage_refusal *r = &b.refusals[0];
+
+        buf_addf(out, "job \"%s\", instance \"%s\", metric %s, label %s (%llu values), %s", r->job,
+                 r->instance, r->metric, r->label, (unsigned long long)r->values,
+                 r->of_job ? "scrape_configs.series_budget" : "storage.tsdb.series_budget");
+    }
+    storage_budget_free(&b);
+    return is_late;
+}
+
 void own_alerts_tick(struct own_alerts *o, const struct label_set *external_labels, unix_ns now)
 {
+    CLEANUP(buf_free) struct buf refused = {0};
     struct storage_stats st;
     const char *problem;
 
@@ -123,4 +153,5 @@ void own_alerts_tick(struct own_alerts *o, const struct label_set *external_labe
     problem = st.problem[0] ? st.problem : NULL;
     tick_one(o, 0, st.stopped ? problem : NULL, external_labels, now);
     tick_one(o, 1, st.stopped ? NULL : problem, external_labels, now);
+    tick_one(o, 2, add_refused(o, &refused, now) ? refused.p : NULL, external_labels, now);
 }

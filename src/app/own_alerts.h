@@ -4,7 +4,8 @@
  *
  * A rule cannot tell that samples are not stored any more: its own ones are missing. So the state of
  * the storage goes to routing directly: TocsinStorageStopped while commits are refused,
- * TocsinStorageFailing while blocks or images cannot be written. Both resolve by themselves.
+ * TocsinStorageFailing while blocks or images cannot be written, TocsinSeriesRefused while a budget
+ * of series refuses new ones. They resolve by themselves.
  *
  * One thread.
  */

@@ -10,6 +10,7 @@
 #include "model/selfmetrics.h"
 #include "rules/rules.h"
 #include "scrape/scrape.h"
+#include "storage/storage.h"
 #include "targets/targets.h"
 
 SELFMETRIC(reload_successful, METRIC_GAUGE, "tocsin_config_last_reload_successful", NULL,
@@ -125,6 +126,7 @@ void server_loaded(void *self, bool *ret_ok, unix_ms *ret_since)
 
 void server_begin(struct server *s)
 {
+    storage_set_budget(s->storage, s->config);
     set_targets(s);
     note_loaded(s, true);
 }
@@ -155,6 +157,7 @@ int server_reload(struct server *s, struct err *err)
     role_run(s->alerts_role, reconfigure_alerts, &t);
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_wake(s->rule_roles[i]);
+    storage_set_budget(s->storage, s->config);
     set_targets(s);
     note_loaded(s, true);
     config_unref(old);

@@ -403,6 +403,7 @@ static const struct field scrape_fields[] = {
     COUNT("label_limit", struct config_scrape, label_limit),
     COUNT("label_name_length_limit", struct config_scrape, label_name_length_limit),
     COUNT("label_value_length_limit", struct config_scrape, label_value_length_limit),
+    COUNT("series_budget", struct config_scrape, series_budget),
     BLOCK("redis", struct config_scrape, redis, &redis_block),
     BLOCK("mysql", struct config_scrape, mysql, &mysql_block),
     BLOCK_PTR("http_check", struct config_scrape, http_check, &http_check_block),

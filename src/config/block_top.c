@@ -13,6 +13,7 @@ static const struct block exemplars_block = {.name = "exemplars", FIELDS(exempla
 
 static const struct field tsdb_fields[] = {
     DURATION("out_of_order_time_window", struct config, out_of_order_time_window),
+    COUNT("series_budget", struct config, series_budget),
 };
 static const struct block tsdb_block = {.name = "tsdb", FIELDS(tsdb_fields)};
 

@@ -290,6 +290,7 @@ struct config_scrape {
     const char *fallback_scrape_protocol;                 /* NULL, or the name as in Prometheus */
     uint64_t body_size_limit, sample_limit, target_limit; /* 0: none */
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
+    uint64_t series_budget; /* in memory at once, of all targets together */
     struct http_options http;
     struct config_redis redis;                  /* of JOB_REDIS */
     struct config_mysql mysql;                  /* of JOB_MYSQL */
@@ -453,6 +454,7 @@ struct config {
     struct config_scrape *scrapes;
     size_t n_scrapes;
     dur_ms out_of_order_time_window; /* storage.tsdb */
+    uint64_t series_budget;          /* storage.tsdb; 0: none */
     uint64_t max_exemplars;          /* storage.exemplars; only with their feature */
 
     struct config_route

@@ -88,7 +88,18 @@ struct sample_sink {
     int (*commit_batch)(void *self, const struct sample_batch *b, enum commit_flags flags,
                         enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err);
     bool keeps_exemplars; /* false: the sender need not read them */
+
+    /* series(), for what the house says itself: up and scrape_*, what rules write. No budget refuses
+     * it. NULL: there is no difference; sample_sink_own_series() minds that. */
+    int (*own_series)(void *self, const struct label_set *labels, series_ref *ret, struct err *err);
 };
+
+static inline int sample_sink_own_series(const struct sample_sink *s,
+                                         const struct label_set *labels, series_ref *ret,
+                                         struct err *err)
+{
+    return (s->own_series ? s->own_series : s->series)(s->self, labels, ret, err);
+}
 
 static inline int sample_sink_commit_batch(const struct sample_sink *s,
                                            const struct sample_batch *b, enum commit_flags flags,

@@ -90,6 +90,10 @@ static int ask_storage(struct remote_write *w, struct write_request *q, struct w
         skip(q, ret, "labels that storage does not take");
         return 0;
     }
+    if (r == -ENOSPC) {
+        skip(q, ret, "the budget of series is used up");
+        return 0;
+    }
     return r;
 }
 

@@ -51,7 +51,7 @@ int output_add(struct rules *r, struct rule *rule, struct batch *b, const struct
     int status;
 
     if (!o) {
-        status = s->series(s->self, labels, &ref, err);
+        status = sample_sink_own_series(s, labels, &ref, err);
         if (status < 0)
             return status;
         o = mem_zalloc(sizeof *o);
@@ -79,7 +79,7 @@ static int renew(struct rules *r, struct batch *b, const enum sample_verdict *ve
 
         if (verdicts[i] != SAMPLE_UNKNOWN_REF)
             continue;
-        status = s->series(s->self, o->labels, &o->ref, err);
+        status = sample_sink_own_series(s, o->labels, &o->ref, err);
         if (status < 0)
             return status;
         b->rows[i].ref = o->ref;

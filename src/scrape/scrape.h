@@ -19,6 +19,7 @@ struct scraper;
 
 struct scrape_outcome {
     size_t scraped, kept, added; /* samples on the page, after relabelling, new series */
+    size_t refused;              /* that storage has no room for: the page is taken without them */
     struct err err;              /* code 0: the target is up */
 };
 

@@ -27,6 +27,9 @@ void scraper_inherit(struct scraper *s, struct scraper *from);
 /* What the last good page of it said; borrowed, NULL when there is none. */
 struct page_metadata *scraper_metadata(const struct scraper *s);
 
+/* Texts of series that it keeps in mind. */
+size_t scraper_texts(const struct scraper *s);
+
 /* ---- page_metadata.c ----------------------------------------------------------------------- */
 
 /* What the HELP, TYPE and UNIT lines of a page say. Counted, immutable. */

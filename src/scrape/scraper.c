@@ -41,6 +41,7 @@ struct entry {
     uint32_t on;         /* number of the page it was read on last; numbers may come round again */
     bool live;  /* its last sample was stored and has not been ended by a staleness marker */
     bool timed; /* it brought its own time: no staleness marker */
+    bool here;  /* on the last page */
 };
 
 struct scraper {
@@ -218,7 +219,7 @@ static int check_limits(const struct config_scrape *job, const struct label_set 
 }
 
 /* Sets *ret to the reference of the series that a line of the page means, or 0 when relabelling
- * drops it. */
+ * drops it. 1, and no reference: storage has no room for it. */
 static int resolve(struct scraper *s, const struct exposition_reader *r,
                    const struct exposition_entry *line, series_ref *ret, struct err *err)
 {
@@ -237,6 +238,8 @@ static int resolve(struct scraper *s, const struct exposition_reader *r,
             status = err_set(err, -EINVAL, "missing metric name (__name__ label)");
         else if ((status = check_limits(job, ls, err)) == 0)
             status = s->sink.series(s->sink.self, ls, ret, err);
+        if (status == -ENOSPC) /* past a budget of series: this one is left out */
+            status = 1;
     }
     label_set_unref(ls);
     label_builder_deinit(&b);
@@ -253,7 +256,8 @@ static bool entry_has_raw(const void *key, const void *value)
 }
 
 /* The entry of a line: the one that followed `previous` on the last page, or any of that text, or a
- * new one. */
+ * new one. 1: there is none, storage has no room for the series. That is not kept in mind: there may
+ * be room at the next page, and refused texts are those that never come back. */
 static int find_entry(struct scraper *s, const struct exposition_reader *r,
                       const struct exposition_entry *line, struct entry *previous,
                       struct entry **ret, bool *is_new, struct err *err)
@@ -268,7 +272,7 @@ static int find_entry(struct scraper *s, const struct exposition_reader *r,
         e = map_get(&s->entries, raw.low, entry_has_raw, &raw);
         if (!e) {
             status = resolve(s, r, line, &ref, err);
-            if (status < 0)
+            if (status != 0)
                 return status;
             e = mem_zalloc(sizeof *e);
             e->raw = raw;
@@ -323,6 +327,11 @@ struct page_metadata *scraper_metadata(const struct scraper *s)
     return s->metadata;
 }
 
+size_t scraper_texts(const struct scraper *s)
+{
+    return s->entries.n;
+}
+
 /* Rows of the page's samples; nothing is stored yet. */
 static int read_page(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
                      struct scrape_outcome *o, struct err *err)
@@ -336,6 +345,7 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
 
     exposition_reader_init(&r, page, format);
     while ((status = exposition_next(&r, &line, err)) == 0 && line.kind != EXPOSITION_END) {
+        struct entry *e;
         bool is_new;
         unix_ms t;
 
@@ -344,9 +354,15 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
             continue;
         }
         o->scraped++;
-        status = find_entry(s, &r, &line, previous, &previous, &is_new, err);
+        status = find_entry(s, &r, &line, previous, &e, &is_new, err);
         if (status < 0)
             return status;
+        if (status > 0) {
+            o->refused++;
+            continue;
+        }
+        previous = e;
+        previous->on = s->page;
         if (previous->ref == 0)
             continue;
         previous->timed = line.has_time && job->honor_timestamps &&
@@ -355,7 +371,6 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
         o->kept++;
         if (job->sample_limit && o->kept > job->sample_limit)
             return err_set(err, -E2BIG, "sample limit exceeded");
-        previous->on = s->page;
         t = line.has_time && job->honor_timestamps ? line.time : now;
         add_row(s, previous->ref, t, line.value);
         if (line.has_exemplar && s->sink.keeps_exemplars)
@@ -378,8 +393,8 @@ static void end_former(struct scraper *s, unix_ms now)
     free_entries(&s->former);
 }
 
-/* Series that did not stand on this page end now. Their texts are forgotten; those that relabelling
- * drops are kept, or each page would parse them anew. */
+/* Series that did not stand on this page end now. Texts that did not, also of those that relabelling
+ * drops, are forgotten. */
 static void end_vanished(struct scraper *s, unix_ms now)
 {
     struct map kept = {0};
@@ -392,16 +407,17 @@ static void end_vanished(struct scraper *s, unix_ms now)
 
         if (!here && e->live && !e->timed)
             add_row(s, e->ref, now, stale_nan());
-        e->live = here;
-        vanished += !here && e->ref;
+        e->live = here && e->ref;
+        e->here = here;
+        vanished += !here;
     }
     if (!vanished)
         return;
     for (size_t i = 0; (e = map_next(&s->entries, &i));)
-        if (e->live || !e->ref)
+        if (e->here)
             map_add(&kept, e->raw.low, e);
     for (size_t i = 0; (e = map_next(&s->entries, &i));) {
-        if (!e->live && e->ref)
+        if (!e->here)
             free(e);
         else
             e->after = NULL; /* it may lead to what is freed: the next page finds its order again */
@@ -423,7 +439,7 @@ static int report_ref(struct scraper *s, enum report which, struct err *err)
     label_builder_set(&b, LABEL_NAME, str_c(report_names[which]));
     ls = label_builder_build(&b);
     label_builder_deinit(&b);
-    r = s->sink.series(s->sink.self, ls, &s->reports[which], err);
+    r = sample_sink_own_series(&s->sink, ls, &s->reports[which], err);
     label_set_unref(ls);
     return r;
 }

@@ -60,35 +60,53 @@ static int check_labels(const struct label_set *labels, struct err *err)
     return 0;
 }
 
-int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret,
+static int find_series(struct committer *c, const struct label_set *labels, uint64_t hash, bool own,
+                       series_id *ret, struct err *err)
+{
+    struct head *h = c->head;
+
+    WITH_READ(&h->index);
+    *ret = head_find(h, labels, hash);
+    /* Asked here too, so that a flood of refused series does not take the lock for writing. */
+    return *ret || own ? 0 : budget_check(c->budget, labels, err);
+}
+
+static int make_series(struct committer *c, const struct label_set *labels, uint64_t hash, bool own,
+                       series_id *ret, struct err *err)
+{
+    struct head *h = c->head;
+    int r = 0;
+
+    WITH_WRITE(&h->index);
+    *ret = head_find(h, labels, hash); /* another thread may have made it just now */
+    if (*ret)
+        return 0;
+    if (!own)
+        r = budget_check(c->budget, labels, err);
+    if (r < 0)
+        return r;
+    *ret = head_add(h, 0, labels, hash);
+    if (*ret == 0)
+        return err_set(err, -ENOSPC, "all numbers of series are used up; a restart gives new ones");
+    c->counters.series_created++;
+    return 0;
+}
+
+int commit_series(struct committer *c, const struct label_set *labels, bool own, series_ref *ret,
                   struct err *err)
 {
     uint64_t hash = label_set_stable_hash(labels);
-    struct head *h = c->head;
-    series_id id;
-    int r;
+    series_id id = 0;
+    int r = find_series(c, labels, hash, own, &id, err);
 
-    {
-        WITH_READ(&h->index);
-        id = head_find(h, labels, hash);
-    }
-    if (id == 0) {
+    if (r == 0 && id == 0)
         r = check_labels(labels, err);
-        if (r < 0)
-            return r;
-        WITH_WRITE(&h->index);
-        id = head_find(h, labels, hash); /* another thread may have made it just now */
-        if (id == 0 && c->series_budget > 0 && h->n_series >= c->series_budget)
-            return err_set(err, -ENOSPC, "the budget of %llu series is used up",
-                           (unsigned long long)c->series_budget);
-        if (id == 0) {
-            id = head_add(h, 0, labels, hash);
-            c->counters.series_created += id != 0;
-        }
-        if (id == 0)
-            return err_set(err, -ENOSPC,
-                           "all numbers of series are used up; a restart gives new ones");
-    }
+    if (r == 0 && id == 0)
+        r = make_series(c, labels, hash, own, &id, err);
+    if (r == -ENOSPC)
+        budget_note(c->budget, labels, c->now(c->now_arg));
+    if (r < 0)
+        return r;
     *ret = id;
     return 0;
 }

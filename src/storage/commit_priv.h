@@ -7,6 +7,7 @@
 
 #include "model/duration.h"
 #include "model/histogram.h"
+#include "storage/budget_priv.h"
 #include "storage/exemplars_priv.h"
 #include "storage/families_priv.h"
 #include "storage/head_priv.h"
@@ -40,7 +41,7 @@ struct committer {
     struct exemplars *exemplars;
     struct families *families;
     dur_ms late_window;
-    uint64_t series_budget;
+    struct budget *budget;
     bool sync_each;
     unix_ms (*now)(void *now_arg);
     void *now_arg;
@@ -68,8 +69,8 @@ struct committer {
 void committer_init(struct committer *c, struct head *h, struct log *l);
 void committer_deinit(struct committer *c);
 
-/* The functions of the sample sink. */
-int commit_series(struct committer *c, const struct label_set *labels, series_ref *ret,
+/* The functions of the sample sink; `own` series are in no budget's way. */
+int commit_series(struct committer *c, const struct label_set *labels, bool own, series_ref *ret,
                   struct err *err);
 int commit_batch(struct committer *c, const struct sample_batch *b, enum commit_flags flags,
                  enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err);

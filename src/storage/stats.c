@@ -176,3 +176,15 @@ void storage_cardinality_free(struct storage_cardinality *c)
     tops_free(&c->series_by_pair, c->n_series_by_pair);
     *c = (struct storage_cardinality){0};
 }
+
+/* ---- budgets ------------------------------------------------------------------------------- */
+
+void storage_set_budget(struct storage *st, const struct config *c)
+{
+    budget_set(&st->budget, c);
+}
+
+void storage_budget(struct storage *st, struct storage_budget *ret)
+{
+    budget_view(&st->budget, ret);
+}

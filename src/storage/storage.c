@@ -103,7 +103,13 @@ static int work_done(struct storage *st, enum storage_work which, int r, const s
 
 static int sink_series(void *self, const struct label_set *labels, series_ref *ret, struct err *err)
 {
-    return commit_series(&((struct storage *)self)->committer, labels, ret, err);
+    return commit_series(&((struct storage *)self)->committer, labels, false, ret, err);
+}
+
+static int sink_own_series(void *self, const struct label_set *labels, series_ref *ret,
+                           struct err *err)
+{
+    return commit_series(&((struct storage *)self)->committer, labels, true, ret, err);
 }
 
 /* How long the log behind an image may be. */
@@ -365,12 +371,13 @@ static struct storage *storage_new(const char *dir, const struct storage_options
     st->committer.exemplars = &st->exemplars;
     st->committer.families = &st->families;
     st->committer.late_window = o->out_of_order_window;
-    st->committer.series_budget = o->series_budget;
+    budget_init(&st->budget, &st->head, o->series_budget);
+    st->committer.budget = &st->budget;
     st->committer.sync_each = o->fsync_interval == 0;
     st->committer.now = o->now ? o->now : system_now;
     st->committer.now_arg = o->now_arg;
     st->sink = (struct sample_sink){st, sink_series, sink_commit, sink_commit_batch,
-                                    o->exemplars_max > 0};
+                                    o->exemplars_max > 0, sink_own_series};
     st->exemplar_reader = (struct exemplar_reader){&st->exemplars, exemplars_each};
     st->metadata_reader = (struct metadata_reader){&st->families, families_each};
     storage_reader_init(st);
@@ -382,6 +389,7 @@ static void storage_free(struct storage *st)
     if (st->log.dir)
         log_deinit(&st->log);
     committer_deinit(&st->committer);
+    budget_deinit(&st->budget);
     families_deinit(&st->families);
     exemplars_deinit(&st->exemplars);
     views_deinit(&st->views);

@@ -31,6 +31,7 @@
 #include "model/label_set.h"
 #include "model/ports.h"
 
+struct config;
 struct file_ops;
 struct storage;
 
@@ -51,7 +52,7 @@ struct storage_options {
     uint64_t
         kept_free; /* bytes of the disk that are left to others: commits are refused with -ENOSPC when
                                less is free. 0: none */
-    uint64_t series_budget; /* series in the head at once; 0: no limit */
+    uint64_t series_budget; /* of the start, as in storage_set_budget() */
     size_t exemplars_max;   /* how many are kept, the newest of all; 0: none */
 
     unix_ms (*now)(void *now_arg); /* NULL: the clock. For SAMPLE_TOO_NEW and nothing else */
@@ -117,6 +118,38 @@ int storage_snapshot(struct storage *st, bool skip_head, struct buf *ret_name, s
  * shorten the log, drop old blocks, merge small ones. Returns the first error; the rest is done all
  * the same. Any thread, also beside the storage's own; what these have at work is waited for. */
 int storage_tick(struct storage *st, struct err *err);
+
+/*
+ * How many series may be in the head at once, as `series_budget` of all and of each job says. New ones
+ * past it are refused (-ENOSPC), those that are there go on; the sink's own_series is not refused. A
+ * job has the series that carry its name as label `job`.
+ */
+void storage_set_budget(struct storage *st, const struct config *c);
+
+/* New series of one target that were refused. */
+struct storage_refusal {
+    char *job, *instance; /* as its labels say, "" when they do not */
+    char *metric;         /* one that was refused */
+    char *label;          /* whose values make the series, as far as the newest ones tell */
+    uint64_t values;      /* that it has in the head */
+    uint64_t refused;     /* how often, since the start */
+    unix_ms last;
+    bool of_job; /* the job's budget is used up, not that of all */
+};
+
+struct storage_budget {
+    uint64_t limit, used, refused;
+    unix_ms last_refused; /* 0: never */
+    struct storage_job_use {
+        char *job;
+        uint64_t limit, used;
+    } *jobs; /* that have a limit */
+    size_t n_jobs;
+    struct storage_refusal *refusals; /* of the newest targets, the last one first */
+    size_t n_refusals;
+};
+void storage_budget(struct storage *st, struct storage_budget *ret);
+void storage_budget_free(struct storage_budget *v); /* frees what it points to */
 
 struct storage_stats {
     /* head: what is in memory */

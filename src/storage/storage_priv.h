@@ -37,6 +37,7 @@ struct storage {
     struct head head;
     struct log log;
     struct committer committer;
+    struct budget budget;
     struct exemplars exemplars;
     struct families families;
     struct views views;

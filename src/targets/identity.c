@@ -108,6 +108,7 @@ static uint64_t mix_mysql(uint64_t h, const struct config_mysql *m)
     return mix_tls(h, &m->tls);
 }
 
+/* Not series_budget, which storage minds. */
 uint64_t job_settings_hash(const struct config_scrape *j)
 {
     const uint64_t numbers[] = {

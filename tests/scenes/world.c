@@ -8,6 +8,7 @@
 
 #include "alerts/alerts.h"
 #include "app/leap.h"
+#include "app/own_alerts.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "config/config.h"
@@ -70,7 +71,8 @@ struct world {
     struct target_list *list;
     struct watched *watched;
     size_t n_watched;
-    unix_ns rules_due, alerts_due, notify_due, storage_due;
+    struct own_alerts *own_alerts;
+    unix_ns rules_due, alerts_due, notify_due, storage_due, own_alerts_due;
     unix_ns alerts_held; /* after a leap of the clock */
 };
 
@@ -201,6 +203,7 @@ static int open_disk(struct world *w, struct err *err)
 
 static void set_targets(struct world *w)
 {
+    storage_set_budget(w->storage, w->config);
     targets_free(w->targets);
     w->targets = targets_new(w->config, unix_ms_of_ns(w->now), NULL, NULL);
     target_list_unref(w->list);
@@ -250,8 +253,9 @@ int world_start(struct world *w, struct err *err)
     ro.samples = *storage_sink(w->storage);
     if ((r = rules_new(&ro, w->config, w->now, &w->rules, err)) < 0)
         return r;
+    w->own_alerts = own_alerts_new(w->storage, &ro.alerts, ro.external_url);
     set_targets(w);
-    w->rules_due = w->alerts_due = w->notify_due = w->now;
+    w->rules_due = w->alerts_due = w->notify_due = w->own_alerts_due = w->now;
     w->lives++;
     return 0;
 }
@@ -286,6 +290,7 @@ void world_stop(struct world *w)
         scraper_free(w->watched[i].scraper);
     free(TAKE(w->watched));
     w->n_watched = 0;
+    own_alerts_free(TAKE(w->own_alerts));
     rules_free(TAKE(w->rules));
     alerts_free(TAKE(w->alerts));
     notify_free(TAKE(w->notify));
@@ -340,6 +345,8 @@ static unix_ns next_event(const struct world *w)
         next = w->alerts_due;
     if (w->notify_due < next)
         next = w->notify_due;
+    if (w->own_alerts_due < next)
+        next = w->own_alerts_due;
     for (size_t i = 0; i < w->n_watched; i++)
         if (w->watched[i].tick < next)
             next = w->watched[i].tick;
@@ -365,6 +372,10 @@ static void do_what_is_due(struct world *w)
         unix_ns due = notify_tick(w->notify, w->now);
         if (due < w->notify_due)
             w->notify_due = due;
+    }
+    if (w->own_alerts_due <= w->now) {
+        own_alerts_tick(w->own_alerts, w->config->external_labels, w->now);
+        w->own_alerts_due = w->now + OWN_ALERTS_EVERY_MS * NS_PER_MS;
     }
     if (w->storage_due <= w->now) {
         storage_tick(w->storage, NULL);

@@ -365,7 +365,7 @@ static void what_storage_cannot_do_now_may_be_sent_again(void **state)
 {
     struct world *w = *state;
 
-    w->sink.series_fails = -ENOSPC;
+    w->sink.series_fails = -EIO;
     assert_int_equal(send_one(w, "__name__=up", 1, NOW), 500);
     assert_string_equal(text(w), "no series for you");
     w->sink.series_fails = 0;

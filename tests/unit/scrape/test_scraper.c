@@ -416,16 +416,42 @@ static void a_bad_page_is_refused_with_its_line(void **state)
     assert_has(&w, "scrape_samples_scraped{job=\"j\"} 1 @1000");
 }
 
-static void a_series_beyond_the_budget_of_storage_refuses_the_page(void **state)
+static void beyond_the_budget_of_storage_only_new_series_are_left_out(void **state)
 {
     WORLD();
 
-    take(&w, "a 1\n", 1000);
+    take(&w, "a 1\nc 1\n", 1000);
     w.sink.budget = w.sink.n;
-    take(&w, "a 1\nb 2\n", 2000);
-    assert_int_equal(w.o.err.code, -ENOSPC);
-    assert_has(&w, "up{job=\"j\"} 0 @2000");
-    assert_has(&w, "a{job=\"j\"} stale @2000");
+    take(&w, "a 1\nb 2\nc 3\n", 2000);
+    assert_int_equal(w.o.err.code, 0);
+    assert_int_equal(w.o.refused, 1);
+    assert_has(&w, "up{job=\"j\"} 1 @2000");
+    assert_has(&w, "a{job=\"j\"} 1 @2000");
+    assert_has(&w, "c{job=\"j\"} 3 @2000");
+    assert_has(&w, "scrape_samples_scraped{job=\"j\"} 3 @2000");
+    assert_has(&w, "scrape_samples_post_metric_relabeling{job=\"j\"} 2 @2000");
+    assert_lines(&w, 2 + REPORT_LINES);
+    w.sink.budget = 0; /* there is room again */
+    take(&w, "a 1\nb 2\nc 3\n", 3000);
+    assert_has(&w, "b{job=\"j\"} 2 @3000");
+}
+
+/* A page whose texts never come back must not make the memory of a target grow. */
+static void dropped_texts_that_are_gone_are_forgotten(void **state)
+{
+    struct config_relabel drop = {.action = RELABEL_DROP, .separator = "", .target_label = ""};
+    const char *name = "__name__";
+    struct err err = {0};
+    WORLD(.metric_relabel = &drop, .n_metric_relabel = 1);
+
+    drop.source_labels = &name;
+    drop.n_source_labels = 1;
+    assert_int_equal(regex_new(STR("noise.*"), REGEX_ANCHORED, &drop.regex, &err), 0);
+    take(&w, "a 1\nnoise1 1\n", 1000);
+    assert_int_equal(scraper_texts(w.scraper), 2);
+    take(&w, "a 1\nnoise2 1\n", 2000);
+    assert_int_equal(scraper_texts(w.scraper), 2);
+    regex_free(drop.regex);
 }
 
 /* ---- storage ------------------------------------------------------------------------------- */
@@ -608,7 +634,8 @@ int main(void)
         cmocka_unit_test(a_page_beyond_a_limit_is_refused_whole),
         cmocka_unit_test(a_page_at_the_sample_limit_is_taken_as_relabelling_leaves_it),
         cmocka_unit_test(a_bad_page_is_refused_with_its_line),
-        cmocka_unit_test(a_series_beyond_the_budget_of_storage_refuses_the_page),
+        cmocka_unit_test(beyond_the_budget_of_storage_only_new_series_are_left_out),
+        cmocka_unit_test(dropped_texts_that_are_gone_are_forgotten),
         cmocka_unit_test(a_series_is_asked_for_once),
         cmocka_unit_test(references_that_storage_forgot_are_got_anew_within_the_page),
         cmocka_unit_test(up_is_not_lost_when_storage_forgot_and_the_target_is_down),
