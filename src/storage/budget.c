@@ -13,7 +13,6 @@
 
 #define LOOK_EVERY_MS 10000 /* to find the label walks lists as long as the metric has series */
 #define LOOK_SERIES   512   /* the newest of its metric: enough to see which label changes */
-#define LOOK_LEAST    8     /* with fewer the metric is new itself: its job is looked at */
 
 void budget_init(struct budget *b, struct head *h, uint64_t total)
 {
@@ -117,50 +116,56 @@ static void keep_newest(struct ids *s, size_t n)
 /* The newest series of the metric, or of the job when the metric is new. */
 static void find_kin(const struct head *h, const struct label_set *labels, struct ids *ret)
 {
-    const struct postings *metric = carriers(h, LABEL_NAME, label_set_get(labels, LABEL_NAME));
-    const struct postings *job = carriers(h, LABEL_JOB, label_set_get(labels, LABEL_JOB));
-    struct ids of_job = {0};
+    const struct postings *kin = carriers(h, LABEL_NAME, label_set_get(labels, LABEL_NAME));
 
-    if (job)
-        postings_read(job, &of_job);
-    if (metric && metric->n >= LOOK_LEAST) {
-        postings_read(metric, ret);
-        if (job)
-            ids_intersect(ret, &of_job);
-    }
-    if (ret->n < LOOK_LEAST) {
-        ret->n = 0;
-        for (size_t i = 0; i < of_job.n; i++)
-            ids_push(ret, of_job.v[i]);
-    }
+    if (!kin)
+        kin = carriers(h, LABEL_JOB, label_set_get(labels, LABEL_JOB));
+    if (kin)
+        postings_read(kin, ret);
     keep_newest(ret, LOOK_SERIES);
-    ids_deinit(&of_job);
 }
 
-/* Of the labels, the one that has the most values among the kin. STR_NONE: there is no kin. */
+/* Their pairs, each once: how often a name comes is how many values it has. */
+static void collect_pairs(const struct head *h, const struct ids *kin, struct ids *ret)
+{
+    for (size_t i = 0; i < kin->n; i++) {
+        const struct series *s = head_series(h, kin->v[i]);
+
+        for (size_t k = 0; s && k < s->n_labels; k++)
+            ids_push(ret, head_pairs(h, kin->v[i])[k]);
+    }
+    ids_settle(ret);
+}
+
+static size_t count_values(const struct head *h, const struct ids *pairs, struct str name)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < pairs->n; i++)
+        n += str_eq(symbol_str(h->symbols.pairs[pairs->v[i]]->name), name);
+    return n;
+}
+
+/* Of the labels whose value nobody had before, or of all when there is none such, the one that has
+ * the most values among the kin. */
 static struct str find_label(const struct head *h, const struct label_set *labels)
 {
     struct ids kin = {0}, pairs = {0};
     struct str best = STR_NONE;
+    bool best_is_new = false;
     size_t most = 0;
 
     find_kin(h, labels, &kin);
-    for (size_t i = 0; i < kin.n; i++) {
-        const struct series *s = head_series(h, kin.v[i]);
+    collect_pairs(h, &kin, &pairs);
+    for (size_t i = 0; i < label_set_count(labels); i++) {
+        struct label l = label_set_at(labels, i);
+        bool is_new = !carriers(h, l.name, l.value);
+        size_t n = count_values(h, &pairs, l.name);
 
-        for (size_t k = 0; s && k < s->n_labels; k++)
-            ids_push(&pairs, head_pairs(h, kin.v[i])[k]);
-    }
-    ids_settle(&pairs); /* each pair once: how often a name comes is how many values it has */
-    for (size_t l = 0; l < label_set_count(labels); l++) {
-        struct str name = label_set_at(labels, l).name;
-        size_t n = 0;
-
-        for (size_t i = 0; i < pairs.n; i++)
-            n += str_eq(symbol_str(h->symbols.pairs[pairs.v[i]]->name), name);
-        if (n > most) {
+        if (!best.p || is_new > best_is_new || (is_new == best_is_new && n > most)) {
+            best = l.name;
+            best_is_new = is_new;
             most = n;
-            best = name;
         }
     }
     ids_deinit(&kin);

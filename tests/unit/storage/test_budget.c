@@ -152,6 +152,23 @@ static void metric_names_that_change_are_named_too(void **state)
     storage_budget_free(&b);
 }
 
+static void of_values_that_are_all_known_the_label_with_the_most_is_named(void **state)
+{
+    CLEANUP(end) struct site s = {0};
+    struct storage_budget b;
+
+    begin(&s);
+    for (unsigned i = 0; i < 10; i++)
+        ask(&s, "m", "shop", i, NULL);
+    ask(&s, "n", "shop", 3, NULL);
+    ask(&s, "n", "shop", 5, NULL);
+    set_total(&s, 12);
+    assert_int_equal(ask(&s, "n", "shop", 8, NULL), -ENOSPC);
+    storage_budget(s.st, &b);
+    assert_string_equal(b.refusals[0].label, "path");
+    storage_budget_free(&b);
+}
+
 static void of_many_targets_those_refused_last_are_named(void **state)
 {
     CLEANUP(end) struct site s = {0};
@@ -179,6 +196,7 @@ int main(void)
         cmocka_unit_test(what_the_house_says_itself_is_not_refused),
         cmocka_unit_test(the_label_that_changes_is_named),
         cmocka_unit_test(metric_names_that_change_are_named_too),
+        cmocka_unit_test(of_values_that_are_all_known_the_label_with_the_most_is_named),
         cmocka_unit_test(of_many_targets_those_refused_last_are_named),
     };
 
