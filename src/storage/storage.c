@@ -376,8 +376,8 @@ static struct storage *storage_new(const char *dir, const struct storage_options
     st->committer.sync_each = o->fsync_interval == 0;
     st->committer.now = o->now ? o->now : system_now;
     st->committer.now_arg = o->now_arg;
-    st->sink = (struct sample_sink){st, sink_series, sink_commit, sink_commit_batch,
-                                    o->exemplars_max > 0, sink_own_series};
+    st->sink = (struct sample_sink){
+        st, sink_series, sink_commit, sink_commit_batch, o->exemplars_max > 0, sink_own_series};
     st->exemplar_reader = (struct exemplar_reader){&st->exemplars, exemplars_each};
     st->metadata_reader = (struct metadata_reader){&st->families, families_each};
     storage_reader_init(st);

@@ -143,7 +143,7 @@ struct storage_budget {
     struct storage_job_use {
         char *job;
         uint64_t limit, used;
-    } *jobs; /* that have a limit */
+    } * jobs; /* that have a limit */
     size_t n_jobs;
     struct storage_refusal *refusals; /* of the newest targets, the last one first */
     size_t n_refusals;
