@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "model/selfmetrics.h"
+#include "probes/probes.h"
 
 #define BODY_MAX        (32u << 20) /* bytes; Prometheus' limit for the largest of its bodies */
 #define HEADER_MAX      (1u << 20)  /* bytes; long match[] lists come in the URL */
@@ -23,7 +24,8 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct gate *gate;
-    struct crew *crew; /* helps queries and writes; one less than there are cores */
+    struct prober *prober; /* asks for /probe */
+    struct crew *crew;     /* helps queries and writes; one less than there are cores */
 };
 
 /* ---- errors, warnings ---------------------------------------------------------------------- */
@@ -293,8 +295,12 @@ static void answer_v1(struct request *r, struct str path)
 static void handle(struct http_exchange *x, void *arg)
 {
     struct api *api = arg;
-    struct request r = {
-        .whole = api, .api = &api->options, .gate = api->gate, .crew = api->crew, .http = x};
+    struct request r = {.whole = api,
+                        .api = &api->options,
+                        .gate = api->gate,
+                        .crew = api->crew,
+                        .prober = api->prober,
+                        .http = x};
     const struct str prefix = STR("/api/v1/"), am_prefix = STR("/api/v2/");
     struct str path = http_path(x);
 
@@ -340,9 +346,12 @@ int api_start(const struct api_options *o, struct api **ret, struct err *err)
 
     a->options = *o;
     a->gate = gate_new((size_t)o->query_max_concurrency);
+    a->prober = prober_new();
     a->crew = crew_new(thread_cores() - 1);
     r = http_server_start(&s, &a->server, err);
     if (r < 0) {
+        prober_close(a->prober);
+        prober_free(a->prober);
         crew_free(a->crew);
         gate_free(a->gate);
         free(a);
@@ -356,7 +365,9 @@ void api_stop(struct api *a)
 {
     if (!a)
         return;
+    prober_close(a->prober); /* first: the server waits for its answers */
     http_server_stop(a->server);
+    prober_free(a->prober);
     crew_free(a->crew);
     gate_free(a->gate);
     free(a);

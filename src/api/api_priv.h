@@ -12,6 +12,7 @@
  *     plain     what lies outside of /api/v1
  *     metrics   /metrics
  *     federate  /federate
+ *     probe_page  /probe
  *
  * A handler of /api/v1 writes the value of "data" with the writer of its answer and returns 0, or
  * sets the error and returns -1; what it wrote until then is forgotten.
@@ -49,6 +50,7 @@ struct request {
     const struct api_options *api;
     struct gate *gate;
     struct crew *crew; /* of queries */
+    struct prober *prober;
     struct http_exchange *http;
     struct str label; /* of label/<name>/values */
 };
@@ -141,8 +143,9 @@ api_handler api_delete_series, api_clean_tombstones, api_compact, api_snapshot; 
 
 void status_add_build(struct json_writer *w);
 void metrics_answer(const struct request *r);
-void federate_answer(const struct request *r); /* federate.c */
-void api_write(const struct request *r);       /* write.c */
+void federate_answer(const struct request *r);                    /* federate.c */
+void api_write(const struct request *r);                          /* write.c */
+void probe_page_answer(const struct request *r, struct str path); /* behind /probe/: probe_page.c */
 
 /* Refuses a method, telling the ones that are fine: "GET, OPTIONS". */
 void api_refuse_method(struct http_exchange *x, const char *allowed);

@@ -107,6 +107,16 @@ static void answer_graph(const struct request *r)
     http_reply(r->http, 302, NULL, &none);
 }
 
+static void answer_scrape(const struct request *r)
+{
+    probe_page_answer(r, STR("redis"));
+}
+
+static void answer_probe(const struct request *r)
+{
+    probe_page_answer(r, STR(""));
+}
+
 static void answer_root(const struct request *r)
 {
     struct buf body = {0};
@@ -115,8 +125,14 @@ static void answer_root(const struct request *r)
     http_reply(r->http, 200, "text/html; charset=utf-8", &body);
 }
 
+static bool is_read(struct str method)
+{
+    return str_eq(method, STR("GET")) || str_eq(method, STR("HEAD"));
+}
+
 bool plain_answer(const struct request *r)
 {
+    const struct str probe = STR("/probe/");
     static const struct {
         const char *path;
         void (*answer)(const struct request *r);
@@ -126,6 +142,8 @@ bool plain_answer(const struct request *r)
         {"/metrics", metrics_answer, false},
         {"/federate", federate_answer, false},
         {"/graph", answer_graph, false},
+        {"/probe", answer_probe, false},
+        {"/scrape", answer_scrape, false}, /* of redis_exporter */
         {"/version", answer_version, false},
         {"/-/reload", answer_reload, true},
         {"/-/quit", answer_quit, true},
@@ -135,11 +153,17 @@ bool plain_answer(const struct request *r)
     for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
         if (!str_eq_c(path, pages[i].path))
             continue;
-        if (pages[i].acts || str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")))
+        if (pages[i].acts || is_read(method))
             pages[i].answer(r);
         else
             api_refuse_method(r->http, "GET, OPTIONS");
         return true;
     }
-    return false;
+    if (!str_has_prefix(path, probe))
+        return false;
+    if (is_read(method))
+        probe_page_answer(r, str_n(path.p + probe.len, path.len - probe.len));
+    else
+        api_refuse_method(r->http, "GET, OPTIONS");
+    return true;
 }

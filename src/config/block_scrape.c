@@ -381,6 +381,10 @@ static int check_scrape(struct decoder *d, void *object, const struct yaml_node 
     if (strcmp(s->scheme, "http") != 0 && strcmp(s->scheme, "https") != 0)
         return decoder_fail(d, place_of(node, "scheme"),
                             "scheme: found \"%s\", expected http or https", s->scheme);
+    if (s->n_probe_allow && !job_probe(node))
+        return decoder_fail(d, place_of(node, "probe_allow"),
+                            "probe_allow is for jobs that ask a server themselves: redis, mysql, "
+                            "http_check, tcp_check ...");
     inherit_limits(s, &d->global);
     return check_probes(d, s, node);
 }
@@ -409,6 +413,8 @@ static const struct field scrape_fields[] = {
     BLOCK_PTR("http_check", struct config_scrape, http_check, &http_check_block),
     BLOCK_PTR("tcp_check", struct config_scrape, tcp_check, &tcp_check_block),
     BLOCK_PTR("tls_check", struct config_scrape, tcp_check, &tls_check_block),
+    READ_MANY("probe_allow", struct config_scrape, probe_allow, struct config_allow *,
+              read_probe_allow),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,
            &static_block, "empty or null section in static_configs"),
     BLOCKS("file_sd_configs", struct config_scrape, file_sds, struct config_file_sd *,

@@ -272,6 +272,15 @@ struct config_tcp_check {
 };
 extern const struct config_tcp_check config_tcp_check_defaults, config_tls_check_defaults;
 
+/* What /probe may ask besides a job's targets: a host or a network, and ports. */
+struct config_allow {
+    struct str host; /* "NAME", "*.NAME", "*"; of no version only */
+    int version;     /* 4 or 6: address counts, its first bits */
+    uint8_t address[16];
+    unsigned bits;
+    unsigned first_port, last_port;
+};
+
 struct config_param {
     const char *name;
     const char **values;
@@ -296,6 +305,8 @@ struct config_scrape {
     struct config_mysql mysql;                  /* of JOB_MYSQL */
     const struct config_http_check *http_check; /* of JOB_HTTP_CHECK, else NULL */
     const struct config_tcp_check *tcp_check;   /* of JOB_TCP_CHECK, else NULL */
+    struct config_allow *probe_allow;
+    size_t n_probe_allow;
     struct config_static_group *static_groups;
     size_t n_static_groups;
     struct config_file_sd *file_sds;
@@ -485,6 +496,9 @@ static inline void config_unrefp(struct config **p)
 /* Alertmanager's matcher syntax, one string of a `matchers` list: appends to *list (heap array of
  * *n). */
 int config_parse_matchers(struct str text, struct matcher ***list, size_t *n, struct err *err);
+
+/* Whether probe_allow of a job has this host, as it is written (no brackets), and port. */
+bool config_allows(const struct config_scrape *job, struct str host, unsigned port);
 
 /* Exactly one, as a filter of the API: a comma belongs to its value. */
 int config_parse_matcher(struct str text, struct matcher **ret, struct err *err);

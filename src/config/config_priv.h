@@ -31,6 +31,8 @@ void decode_jobs(struct decoder *d, const struct yaml_node *root);
 
 field_reader read_labels; /* const struct label_set * */
 
+field_reader read_probe_allow; /* struct config_allow *: probe_allow.c */
+
 /* scrape_protocols of a job or of `global`; suffix ends the messages. */
 int check_protocols(struct decoder *d, const struct yaml_node *block, const char *suffix);
 

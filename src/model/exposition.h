@@ -88,4 +88,8 @@ void exposition_sample_labels(struct buf *out, struct str name, const struct lab
 void exposition_sample_at(struct buf *out, struct str name, const struct label *labels, size_t n,
                           struct sample s); /* with its time */
 
+/* Appends a page of text 0.0.4, with families that each stand together, as OpenMetrics 1.0: the same
+ * series; help texts are left out. -EINVAL for a bad page. */
+int exposition_openmetrics(struct str page, struct buf *out, struct err *err);
+
 #endif

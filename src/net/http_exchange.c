@@ -257,6 +257,19 @@ void http_reply(struct http_exchange *x, int status, const char *content_type,
     loop_post(x->server->loop, http_conn_send, x);
 }
 
+void http_defer(struct http_exchange *x)
+{
+    must(!x->answered && !x->deferred);
+    x->deferred = true;
+    atomic_fetch_add(&x->refs, 1);
+}
+
+void http_release(struct http_exchange *x)
+{
+    must(x->answered);
+    http_exchange_unref(x);
+}
+
 void http_reply_text(struct http_exchange *x, int status, const char *text)
 {
     struct buf body = {0};

@@ -34,7 +34,7 @@ static void handle(struct http_exchange *x, bool stopping)
         refuse(x, "stopping\n");
     else
         x->server->o.handler(x, x->server->o.arg);
-    if (!x->answered)
+    if (!x->deferred && !x->answered)
         http_reply_text(x, 500, "the handler gave no answer\n");
     http_exchange_unref(x);
 }

@@ -65,6 +65,10 @@ void http_header_out(struct http_exchange *x, const char *name, const char *valu
  * handler may go on reading the request until it returns. One that gives no answer is answered for, with 500. */
 void http_reply(struct http_exchange *x, int status, const char *content_type,
                 struct buf *take_body);
+/* In a handler: the answer comes later, from any thread, which calls http_release() behind its
+ * http_reply(). It has to come before http_server_stop(). */
+void http_defer(struct http_exchange *x);
+void http_release(struct http_exchange *x);
 void http_reply_text(struct http_exchange *x, int status,
                      const char *text); /* text/plain; charset=utf-8 */
 

@@ -90,6 +90,7 @@ struct http_exchange {
     struct buf body;
     struct form form;
     bool form_read, answered;
+    bool deferred; /* somebody else answers; read and written by the worker only */
 
     int status;
     struct http_header *headers_out; /* names and values are in the arena */

@@ -3,17 +3,40 @@
  * once - one question to one target, outside of scrape's clock
  */
 #include "base/mem.h"
+#include "probes/pool_priv.h"
 #include "probes/probes.h"
 
+/* A MySQL that hangs holds a thread of the pool that scrapes need, too. */
 static const struct probe_kind kinds[] = {
-    {"redis", JOB_REDIS, &probe_redis_source},
-    {"mysql", JOB_MYSQL, &probe_mysql_source},
+    {"redis", JOB_REDIS, &probe_redis_source, .most = PROBER_MOST},
+    {"mysql", JOB_MYSQL, &probe_mysql_source, .most = POOL_THREADS_MAX / 2},
+    {"http", JOB_HTTP_CHECK, &probe_http_check_source, .most = PROBER_MOST},
+    {"tcp", JOB_TCP_CHECK, &probe_tcp_check_source, .most = PROBER_MOST},
+    {"tls", JOB_TCP_CHECK, &probe_tcp_check_source, .most = PROBER_MOST, .tls = true},
 };
+
+const struct probe_kind *probe_kind_at(size_t i)
+{
+    return i < ARRAY_LEN(kinds) ? &kinds[i] : NULL;
+}
 
 const struct probe_kind *probe_kind_find(struct str name)
 {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_eq_c(name, kinds[i].name))
+            return &kinds[i];
+    return NULL;
+}
+
+bool probe_kind_has(const struct probe_kind *k, const struct config_scrape *job)
+{
+    return job->kind == k->kind && (!k->tls || job->tcp_check->tls.enabled);
+}
+
+const struct probe_kind *probe_kind_of(const struct config_scrape *job)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (probe_kind_has(&kinds[i], job))
             return &kinds[i];
     return NULL;
 }

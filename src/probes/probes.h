@@ -37,9 +37,14 @@ struct probe_kind {
     const char *name;
     enum job_kind kind; /* of the jobs that it is for */
     const struct page_source *source;
+    unsigned most; /* that a prober asks at a time */
+    bool tls;      /* of these only those with TLS */
 };
 
 const struct probe_kind *probe_kind_find(struct str name); /* NULL: there is none */
+const struct probe_kind *probe_kind_at(size_t i);          /* all of them; NULL: no more */
+bool probe_kind_has(const struct probe_kind *k, const struct config_scrape *job);
+const struct probe_kind *probe_kind_of(const struct config_scrape *job); /* NULL: it scrapes */
 
 struct probe_answer {
     struct buf page; /* also when it failed, with <kind>_up 0 */
@@ -52,6 +57,26 @@ struct probe_answer {
 void probe_once(const struct page_source *source, const struct target *t, dur_ms timeout,
                 struct probe_answer *ret);
 void probe_answer_deinit(struct probe_answer *a);
+
+/* ---- questions on behalf of others ------------------------------------------------------------ */
+
+/*
+ * Asks many targets at a time on one thread, "prober", which it starts with the first question. Each
+ * is asked on a connection of its own; one that hangs costs its own time only.
+ */
+struct prober;
+
+#define PROBER_MOST 128 /* questions under way, of all kinds together */
+
+struct prober *prober_new(void);
+/* Answers what is under way, and whatever is asked from now on, with -ESHUTDOWN; once, any thread. */
+void prober_close(struct prober *p);
+void prober_free(struct prober *p); /* after that, and when nobody asks any more; NULL is fine */
+
+/* Calls done once, on the prober's thread. Keeps a reference of config, in which the job is, and a copy
+ * of t. -EBUSY, without a call: as much as is allowed at a time is under way. Any thread. */
+int prober_ask(struct prober *p, const struct config *config, const struct target *t,
+               dur_ms timeout, page_done *done, void *arg, struct err *err);
 
 /* ---- what an account needs --------------------------------------------------------------------- */
 

@@ -124,7 +124,7 @@ static void add_target(struct list_builder *lb, struct target *t, struct label_b
     struct label_set *all;
 
     delete_prefixed(b, STR("__meta_"));
-    t->address = target_address(a, lb->job, b);
+    t->address = target_address(a, lb->job, label_builder_get(b, STR("__address__")));
     t->url = target_url(a, lb->job, b, t->address);
     set_if_absent(b, STR("instance"), str_c(t->address));
     all = label_builder_build(b);

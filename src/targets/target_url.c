@@ -8,8 +8,12 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/must.h"
+#include "base/num.h"
 #include "base/quote.h"
 #include "targets/targets_priv.h"
+
+#define PORT_MAX 65535
 
 /* Of jobs that ask a server itself: the scheme of their URLs and the port of a bare host. */
 static const struct {
@@ -135,12 +139,65 @@ static bool has_port(struct str address)
     return str_find(tail, STR(":")) < tail.len;
 }
 
+/* Schemes that probes take, and the port where none is written; 0: one has to be. */
+static const struct {
+    struct str begin;
+    enum job_kind kind;
+    unsigned port;
+} schemes[] = {
+    {{"redis://", 8}, JOB_REDIS, 6379},   {{"rediss://", 9}, JOB_REDIS, 6379},
+    {{"valkey://", 9}, JOB_REDIS, 6379},  {{"valkeys://", 10}, JOB_REDIS, 6379},
+    {{"mysql://", 8}, JOB_MYSQL, 3306},   {{"mariadb://", 10}, JOB_MYSQL, 3306},
+    {{"http://", 7}, JOB_HTTP_CHECK, 80}, {{"https://", 8}, JOB_HTTP_CHECK, 443},
+    {{"tcp://", 6}, JOB_TCP_CHECK, 0},
+};
+
+static struct str without(struct str s, size_t first)
+{
+    return str_n(s.p + first, s.len - first);
+}
+
+/* host, host:port, [v6]:port, and nothing else. */
+static bool read_place(struct str text, struct str *ret_host, unsigned *ret_port)
+{
+    uint64_t port = *ret_port;
+    size_t end = str_find(text, STR(":"));
+
+    if (text.len && text.p[0] == '[') {
+        end = str_find(text, STR("]"));
+        if (end == text.len)
+            return false;
+        *ret_host = str_n(text.p + 1, end - 1);
+        end++;
+    } else {
+        *ret_host = str_n(text.p, end);
+    }
+    if (end < text.len && (text.p[end] != ':' || !num_parse_u64(without(text, end + 1), &port)))
+        return false;
+    *ret_port = (unsigned)port;
+    return ret_host->len > 0 && port > 0 && port <= PORT_MAX;
+}
+
+bool target_place(const struct target *t, struct str *ret_host, unsigned *ret_port)
+{
+    struct str url = str_c(t->url);
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        if (schemes[i].kind != t->job->kind || !str_has_prefix(url, schemes[i].begin))
+            continue;
+        url = without(url, schemes[i].begin.len);
+        /* where the probe itself ends the host: what it would take for one has to be compared */
+        url.len = strcspn(url.p, t->job->kind == JOB_HTTP_CHECK ? "/?#" : "/");
+        *ret_port = schemes[i].port;
+        return read_place(url, ret_host, ret_port);
+    }
+    return false;
+}
+
 /* ---- both ---------------------------------------------------------------------------------- */
 
-const char *target_address(struct arena *a, const struct config_scrape *job,
-                           const struct label_builder *b)
+const char *target_address(struct arena *a, const struct config_scrape *job, struct str address)
 {
-    struct str address = label_builder_get(b, STR("__address__"));
     bool is_host = address.len && address.p[0] != '/' && !has_scheme(address);
 
     if (job->kind != JOB_HTTP && probes[job->kind].port && is_host && !has_port(address))
@@ -148,16 +205,35 @@ const char *target_address(struct arena *a, const struct config_scrape *job,
     return arena_strdup(a, address);
 }
 
+static const char *probe_url(struct arena *a, enum job_kind kind, const char *address)
+{
+    CLEANUP(buf_free) struct buf url = {0};
+
+    if (has_scheme(str_c(address)))
+        buf_add_c(&url, address);
+    else
+        buf_addf(&url, "%s://%s", address[0] == '/' ? "unix" : job_scheme(kind), address);
+    return arena_strdup(a, buf_str(&url));
+}
+
 const char *target_url(struct arena *a, const struct config_scrape *job,
                        const struct label_builder *b, const char *address)
 {
     CLEANUP(buf_free) struct buf url = {0};
 
-    if (job->kind == JOB_HTTP)
-        add_http_url(&url, job, b, address);
-    else if (has_scheme(str_c(address)))
-        buf_add_c(&url, address);
-    else
-        buf_addf(&url, "%s://%s", address[0] == '/' ? "unix" : job_scheme(job->kind), address);
+    if (job->kind != JOB_HTTP)
+        return probe_url(a, job->kind, address);
+    add_http_url(&url, job, b, address);
     return arena_strdup(a, buf_str(&url));
+}
+
+void target_of_address(struct arena *a, const struct config_scrape *job, struct str address,
+                       struct target *ret)
+{
+    must(job->kind != JOB_HTTP);
+    *ret = (struct target){.job = job,
+                           .address = target_address(a, job, address),
+                           .interval = job->scrape_interval,
+                           .timeout = job->scrape_timeout};
+    ret->url = probe_url(a, job->kind, ret->address);
 }

@@ -43,6 +43,15 @@ struct target {
     uint64_t identity; /* equal when all that matters to a scrape is equal: its state is kept */
 };
 
+/* A target outside of any list, as one of the job that asks `address` itself would be; without
+ * labels. Texts are in the arena. */
+void target_of_address(struct arena *a, const struct config_scrape *job, struct str address,
+                       struct target *ret);
+
+/* Host (without brackets) and port that the probe of a target connects to. False: it is no address
+ * over the network, or not written plainly: SCHEME://HOST:PORT. */
+bool target_place(const struct target *t, struct str *ret_host, unsigned *ret_port);
+
 struct dropped_target {
     const struct config_scrape *job;
     const struct label_set *discovered;

@@ -96,8 +96,7 @@ struct list_builder {
 void list_builder_add(struct list_builder *lb, struct str address, const struct label_set *group);
 
 /* Both in the list's arena. */
-const char *target_address(struct arena *a, const struct config_scrape *job,
-                           const struct label_builder *b);
+const char *target_address(struct arena *a, const struct config_scrape *job, struct str address);
 const char *target_url(struct arena *a, const struct config_scrape *job,
                        const struct label_builder *b, const char *address);
 
