@@ -33,6 +33,7 @@
 #include "base/mem.h"
 #include "base/quote.h"
 #include "notify/notify.h"
+#include "probes/probes.h"
 #include "promql/promql.h"
 #include "remote/remote.h"
 #include "rules/rules.h"
@@ -256,8 +257,13 @@ unused_here static struct site *site_open(const char *config_yaml, const char *r
     if (rules_yaml)
         site_write(s, "rules.yml", rules_yaml);
     site_start_storage(s);
-    s->scrape = scrape_new(&(struct scrape_options){
-        .threads = 1, .sink = *storage_sink(s->storage), .user_agent = "tocsin/test"});
+    s->scrape = scrape_new(&(struct scrape_options){.threads = 1,
+                                                    .sink = *storage_sink(s->storage),
+                                                    .redis = &probe_redis_source,
+                                                    .mysql = &probe_mysql_source,
+                                                    .http_check = &probe_http_check_source,
+                                                    .tcp_check = &probe_tcp_check_source,
+                                                    .user_agent = "tocsin/test"});
     site_watch(s, config_yaml);
     site_start_rules(s);
     site_start_notify(s);

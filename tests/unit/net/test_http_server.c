@@ -24,6 +24,7 @@ struct site {
     pthread_cond_t opened;
     bool open; /* lets /block go on */
     atomic_int blocked, answered, saw_gone;
+    struct http_exchange *later; /* set before `answered` counts it */
 };
 
 static void open_gate(struct site *s)
@@ -114,6 +115,8 @@ static void handler(struct http_exchange *x, void *arg)
         answer_large(x, "image/png");
     else if (str_eq(path, STR("/none")))
         http_reply(x, 204, NULL, NULL);
+    else if (str_eq(path, STR("/later")))
+        http_defer(s->later = x);
     else if (!str_eq(path, STR("/silent")))
         tell_request(x);
     atomic_fetch_add(&s->answered, 1);
@@ -322,6 +325,49 @@ static void a_handler_that_forgets_to_answer_is_answered_for(void **state)
     start(&s, 1);
     assert_answer(&s, GET("/silent", ""), "500 ");
     assert_answer(&s, GET("/after", ""), "200 OK");
+    http_server_stop(s.server);
+}
+
+static void answer_later(void *arg)
+{
+    struct http_exchange *x = arg;
+
+    http_reply_text(x, 200, "later\n");
+    http_release(x);
+}
+
+static void an_answer_that_comes_later_holds_no_worker(void **state)
+{
+    CLEANUP(buf_free) struct buf in = {0};
+    struct thread t;
+    struct site s;
+    int fd;
+
+    start(&s, 1);
+    fd = peer_dial(s.port);
+    peer_send(fd, GET("/later", ""));
+    await(&s.answered, 1);
+    assert_answer(&s, GET("/other", ""), "200 OK");
+    thread_start(&t, "later", answer_later, s.later);
+    thread_join(&t);
+    assert_true(peer_read_answer(fd, &in));
+    assert_non_null(strstr(in.p, "later\n"));
+    close(fd);
+    http_server_stop(s.server);
+}
+
+static void an_answer_that_comes_later_may_find_nobody(void **state)
+{
+    struct site s;
+    int fd;
+
+    start(&s, 1);
+    fd = peer_dial(s.port);
+    peer_send(fd, GET("/later", ""));
+    await(&s.answered, 1);
+    close(fd);
+    peer_nap(50);
+    answer_later(s.later);
     http_server_stop(s.server);
 }
 
@@ -822,6 +868,8 @@ int main(void)
         cmocka_unit_test(large_bodies_are_compressed_for_those_who_accept_it),
         cmocka_unit_test(a_compressed_body_is_the_body),
         cmocka_unit_test(a_handler_that_forgets_to_answer_is_answered_for),
+        cmocka_unit_test(an_answer_that_comes_later_holds_no_worker),
+        cmocka_unit_test(an_answer_that_comes_later_may_find_nobody),
         cmocka_unit_test(a_connection_serves_one_request_after_the_other),
         cmocka_unit_test(requests_sent_in_one_go_are_answered_in_their_order),
         cmocka_unit_test(bodies_and_headers_have_a_largest_size),
