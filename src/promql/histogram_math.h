@@ -59,8 +59,9 @@ void hist_acc_reduce(struct hist_acc *acc,
 void hist_acc_compact(struct hist_acc *acc); /* leaves out empty buckets */
 struct histogram *hist_acc_get(const struct hist_acc *acc);
 
-struct histogram *hist_copy(struct arena *arena, const struct histogram *h); /* deep */
-bool hist_equal(const struct histogram *a, const struct histogram *b);       /* bits and layout */
+/* Deep. All that PromQL hands out is a copy, and of float kind, as Prometheus records it. */
+struct histogram *hist_copy(struct arena *arena, const struct histogram *h);
+bool hist_equal(const struct histogram *a, const struct histogram *b); /* bits and layout */
 bool hist_is_custom(const struct histogram *h);
 bool hist_is_stale(const struct histogram *h);
 

@@ -238,6 +238,7 @@ struct histogram *hist_copy(struct arena *arena, const struct histogram *h)
     struct histogram *c = arena_alloc(arena, sizeof *c);
 
     *c = *h;
+    c->kind = HISTOGRAM_FLOAT;
     c->positive_spans = copy_of(arena, h->positive_spans, h->n_positive_spans,
                                 sizeof *h->positive_spans);
     c->negative_spans = copy_of(arena, h->negative_spans, h->n_negative_spans,

@@ -244,6 +244,7 @@ static const char *set_whole(const struct raw *raw, struct histogram *h, double 
     /* Observations of NaN are in no bucket, and make the sum NaN. */
     if (isnan(h->sum) ? total > raw->count : total != raw->count)
         return "the buckets of a histogram are not what it counts";
+    histogram_make_integer(h);
     return NULL;
 }
 

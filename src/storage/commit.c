@@ -20,12 +20,18 @@ enum row_kind {
     ROW_LATE_FLOAT,
     ROW_HISTOGRAM,
     ROW_LATE_HISTOGRAM,
-    ROW_STALE_HISTOGRAM, /* the staleness marker of a series of histograms came as a float */
+    /* The staleness marker of a series of histograms came as a float. */
+    ROW_STALE_FLOAT_HISTOGRAM,
+    ROW_STALE_INTEGER_HISTOGRAM,
 };
 
 void committer_init(struct committer *c, struct head *h, struct log *l)
 {
-    *c = (struct committer){.head = h, .log = l, .stale_histogram = {.sum = stale_nan()}};
+    *c = (struct committer){.head = h,
+                            .log = l,
+                            .stale_histograms = {[HISTOGRAM_FLOAT] = {.sum = stale_nan()},
+                                                 [HISTOGRAM_INTEGER] = {.kind = HISTOGRAM_INTEGER,
+                                                                        .sum = stale_nan()}}};
 }
 
 void committer_deinit(struct committer *c)
@@ -131,6 +137,27 @@ static bool has_series(const void *key, const void *value)
     return true; /* the hash is the number of the series */
 }
 
+static bool is_stale_histogram(enum row_kind k)
+{
+    return k == ROW_STALE_FLOAT_HISTOGRAM || k == ROW_STALE_INTEGER_HISTOGRAM;
+}
+
+/* The marker is of the kind of the histograms that it ends. */
+static enum row_kind stale_kind(const struct newest *n)
+{
+    return n->histogram && n->histogram->kind == HISTOGRAM_INTEGER ? ROW_STALE_INTEGER_HISTOGRAM
+                                                                   : ROW_STALE_FLOAT_HISTOGRAM;
+}
+
+static const struct histogram *histogram_of(const struct committer *c, const struct sample_row *row,
+                                            enum row_kind kind)
+{
+    if (!is_stale_histogram(kind))
+        return row->h;
+    return &c->stale_histograms[kind == ROW_STALE_INTEGER_HISTOGRAM ? HISTOGRAM_INTEGER
+                                                                    : HISTOGRAM_FLOAT];
+}
+
 static uintptr_t indexed_place(const struct committer *c, series_id id)
 {
     return (uintptr_t)map_get(&c->by_series, id, has_series, NULL);
@@ -176,17 +203,16 @@ static struct newest newest_of(struct committer *c, series_id id, const struct s
         return n;
     }
     row = &rows[c->rows[place - 1].row];
-    n = (struct newest){row->t, double_bits(row->v), row->h != NULL, row->h};
-    if (c->kinds[place - 1] == ROW_STALE_HISTOGRAM) {
-        n.is_histogram = true;
-        n.histogram = &c->stale_histogram;
-    }
+    n.histogram = histogram_of(c, row, c->kinds[place - 1]);
+    n.is_histogram = n.histogram != NULL;
+    n.t = row->t;
+    n.bits = double_bits(row->v);
     return n;
 }
 
 static bool is_same(const struct newest *n, const struct sample_row *row, enum row_kind kind)
 {
-    if (kind == ROW_STALE_HISTOGRAM)
+    if (is_stale_histogram(kind))
         return n->histogram && histogram_is_stale(n->histogram);
     if (row->h)
         return n->histogram && histogram_same(n->histogram, row->h);
@@ -204,7 +230,7 @@ static enum sample_verdict judge(const struct committer *c, const struct newest 
     if (t < -TIME_ABS_MAX || (c->late_window == 0 && t < c->valid_from))
         return SAMPLE_OUT_OF_BOUNDS;
     *kind = row->h                                ? ROW_HISTOGRAM
-            : n->is_histogram && is_stale(row->v) ? ROW_STALE_HISTOGRAM
+            : n->is_histogram && is_stale(row->v) ? stale_kind(n)
                                                   : ROW_FLOAT;
     if (t >= c->valid_from) {
         if (t > n->t)
@@ -345,7 +371,7 @@ static int make_record(struct committer *c, const struct sample_batch *b, struct
             log_record_float(r, kind == ROW_LATE_FLOAT, c->rows[i].id, row->t, row->v);
         else
             log_record_histogram(r, kind == ROW_LATE_HISTOGRAM, c->rows[i].id, row->t,
-                                 kind == ROW_STALE_HISTOGRAM ? &c->stale_histogram : row->h);
+                                 histogram_of(c, row, kind));
         if (r->bytes.len - before > HISTOGRAM_BYTES_MAX)
             return err_set(err, -E2BIG, "a histogram takes %zu bytes, more than %d",
                            r->bytes.len - before, HISTOGRAM_BYTES_MAX);
@@ -382,9 +408,12 @@ static void append(struct committer *c, const struct sample_row *row, series_id 
     switch (kind) {
     case ROW_FLOAT: head_append(h, s, row->t, row->v); break;
     case ROW_LATE_FLOAT: head_append_late(h, id, s, row->t, row->v); break;
-    case ROW_HISTOGRAM: head_append_histogram(h, id, s, row->t, row->h); break;
     case ROW_LATE_HISTOGRAM: head_append_late_histogram(h, id, s, row->t, row->h); break;
-    case ROW_STALE_HISTOGRAM: head_append_histogram(h, id, s, row->t, &c->stale_histogram); break;
+    case ROW_HISTOGRAM:
+    case ROW_STALE_FLOAT_HISTOGRAM:
+    case ROW_STALE_INTEGER_HISTOGRAM:
+        head_append_histogram(h, id, s, row->t, histogram_of(c, row, kind));
+        break;
     }
 }
 

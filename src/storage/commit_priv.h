@@ -62,8 +62,8 @@ struct committer {
     bool has_news; /* of metadata */
     struct log_record record;
     uint16_t batch;
-    unix_ms valid_from, newest, latest; /* limits of this commit */
-    struct histogram stale_histogram;   /* immutable */
+    unix_ms valid_from, newest, latest;   /* limits of this commit */
+    struct histogram stale_histograms[2]; /* immutable; by enum histogram_kind */
 };
 
 void committer_init(struct committer *c, struct head *h, struct log *l);

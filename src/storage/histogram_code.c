@@ -12,7 +12,8 @@
 enum histogram_flags {
     HAS_LAYOUT = 1, /* layout follows; else it is that of the one before */
     HINT_SHIFT = 1, /* two bits: enum counter_reset_hint */
-    STALE = 8,      /* only the layout flag and this: the series ended */
+    STALE = 8,      /* the series ended; nothing follows, and only INTEGER stands beside it */
+    INTEGER = 16,   /* enum histogram_kind */
 };
 
 bool histogram_is_stale(const struct histogram *h)
@@ -92,12 +93,13 @@ void histogram_put(const struct histogram *h, const struct histogram *before, st
     bool stale = histogram_is_stale(h);
     bool layout = !stale && !(before && !histogram_is_stale(before) && same_layout(h, before));
     const struct histogram *to = layout || !before ? &nothing : before;
+    unsigned kind = h->kind == HISTOGRAM_INTEGER ? INTEGER : 0;
 
     if (stale) {
-        buf_add_byte(out, STALE);
+        buf_add_byte(out, (char)(STALE | kind));
         return;
     }
-    buf_add_byte(out, (char)((layout ? HAS_LAYOUT : 0) | (unsigned)h->hint << HINT_SHIFT));
+    buf_add_byte(out, (char)((layout ? HAS_LAYOUT : 0) | (unsigned)h->hint << HINT_SHIFT | kind));
     if (layout)
         put_layout(out, h);
     put_number(out, h->count, to->count);
@@ -182,6 +184,7 @@ bool histogram_get(struct wire *w, const struct histogram *before, struct arena 
     if (w->bad)
         return false;
     if (head & STALE) {
+        h.kind = head & INTEGER ? HISTOGRAM_INTEGER : HISTOGRAM_FLOAT;
         *ret = h;
         return true;
     }
@@ -204,6 +207,9 @@ bool histogram_get(struct wire *w, const struct histogram *before, struct arena 
     h.negative = get_numbers(w, before->negative, h.n_negative, a);
     if (w->bad)
         return false;
+    h.kind = HISTOGRAM_FLOAT;
+    if (head & INTEGER)
+        histogram_make_integer(&h);
     *ret = h;
     return true;
 }

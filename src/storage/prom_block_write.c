@@ -143,12 +143,12 @@ static size_t chunk_end(const struct columns *c, size_t from)
 static void write_samples(struct prom_block_writer *w, const struct columns *c)
 {
     for (size_t from = 0, to; from < c->n; from = to) {
-        bool histograms = c->histograms && c->histograms[from];
+        enum prom_encoding encoding = prom_encoding_of(c->histograms ? c->histograms[from] : NULL);
 
         to = chunk_end(c, from);
         buf_reset(&w->chunk);
-        buf_add_byte(&w->chunk, histograms ? PROM_FLOAT_HISTOGRAM : PROM_XOR);
-        if (histograms)
+        buf_add_byte(&w->chunk, (char)encoding);
+        if (encoding != PROM_XOR)
             prom_histogram_put(c->times + from, c->histograms + from, to - from, &w->chunk);
         else
             prom_xor_put(c->times + from, c->values + from, to - from, &w->chunk);

@@ -32,11 +32,15 @@ bool prom_chunk_read(enum prom_encoding encoding, struct str data, struct column
 /* Appends the data of n (1 to 65535) floats, ascending and less than 2^53 ms apart. */
 void prom_xor_put(const unix_ms *times, const double *values, size_t n, struct buf *out);
 
-/* The same for histograms as float histograms; all of one layout, see prom_histogram_goes_on(). */
+/* The encoding of the chunk that begins with this sample; h is NULL when that is a float. */
+enum prom_encoding prom_encoding_of(const struct histogram *h);
+
+/* The same for histograms; all of one kind and layout, see prom_histogram_goes_on(). */
 void prom_histogram_put(const unix_ms *times, const struct histogram *const *hs, size_t n,
                         struct buf *out);
 
-/* Whether b may stand behind a in one chunk: same layout, no counter reset. */
+/* Whether b may stand behind a in one chunk: same kind and layout, no counter reset. A staleness
+ * marker may stand behind any of its kind, and nothing but others behind it. */
 bool prom_histogram_goes_on(const struct histogram *a, const struct histogram *b);
 
 #endif

@@ -234,11 +234,17 @@ static void get_layout(struct bits_in *b, struct layout *l)
 /* A stale one says only that. */
 static void add_histogram(struct columns *c, int64_t t, struct layout *l)
 {
-    const struct histogram stale = {.sum = stale_nan(), .hint = l->h.hint};
+    const struct histogram stale = {.kind = l->h.kind, .sum = stale_nan(), .hint = l->h.hint};
 
     samples_add(c, t, 0, is_stale(l->h.sum) ? &stale : &l->h);
     if (l->h.hint != RESET_GAUGE)
         l->h.hint = RESET_NO; /* a reset would have begun a chunk */
+}
+
+/* A stale one has none, unless the layout is its own. */
+static bool has_buckets(const struct layout *l, size_t i)
+{
+    return i == 0 || !is_stale(l->h.sum);
 }
 
 /* A whole number, as the change of its change. */
@@ -288,7 +294,7 @@ static bool read_histograms(struct bits_in *b, size_t n, struct layout *l, struc
             get_whole(b, &zero, i);
             l->h.sum = get_xor(b, &sum);
         }
-        for (size_t k = 0; k < l->n_buckets && !b->bad; k++) {
+        for (size_t k = 0; k < l->n_buckets && has_buckets(l, i) && !b->bad; k++) {
             if (i == 0)
                 deltas[k].value = (uint64_t)get_varbit_int(b);
             else
@@ -299,6 +305,7 @@ static bool read_histograms(struct bits_in *b, size_t n, struct layout *l, struc
         if (b->bad || !time_is_good(c, (int64_t)t.value) ||
             (!sum_buckets(l, deltas) && !is_stale(l->h.sum)))
             return false;
+        histogram_make_integer(&l->h);
         add_histogram(c, (int64_t)t.value, l);
     }
     return true;
@@ -326,7 +333,7 @@ static bool read_float_histograms(struct bits_in *b, size_t n, struct layout *l,
         l->h.count = get_float(b, &count, i);
         l->h.zero_count = get_float(b, &zero, i);
         l->h.sum = get_float(b, &sum, i);
-        for (size_t k = 0; k < l->n_buckets && !b->bad; k++)
+        for (size_t k = 0; k < l->n_buckets && has_buckets(l, i) && !b->bad; k++)
             l->counts[k] = get_float(b, &buckets[k], i);
         if (b->bad || !time_is_good(c, (int64_t)t.value))
             return false;

@@ -191,6 +191,42 @@ static void put_layout(struct bits_out *b, const struct histogram *h)
         put_bounds(b, h);
 }
 
+/* A whole number as the change of its change; all of it begins at 0. */
+struct whole_out {
+    int64_t value, step;
+};
+
+static void put_whole(struct bits_out *b, struct whole_out *w, int64_t v, size_t i)
+{
+    int64_t step = i ? v - w->value : 0;
+
+    put_varbit_int(b, i ? step - w->step : v);
+    *w = (struct whole_out){v, step};
+}
+
+/* A count of observations: the first one has no sign. */
+static void put_total(struct bits_out *b, struct whole_out *w, double v, size_t i)
+{
+    if (i > 0) {
+        put_whole(b, w, (int64_t)v, i);
+    } else {
+        put_varbit_uint(b, (uint64_t)v);
+        w->value = (int64_t)v;
+    }
+}
+
+/* Each bucket as its difference to the one before it. */
+static void put_whole_buckets(struct bits_out *b, struct whole_out *w, const double *v, uint32_t n,
+                              size_t i)
+{
+    int64_t before = 0;
+
+    for (uint32_t k = 0; k < n; k++) {
+        put_whole(b, &w[k], (int64_t)v[k] - before, i);
+        before = (int64_t)v[k];
+    }
+}
+
 static void put_float(struct bits_out *b, struct xor_out *x, double v, size_t i)
 {
     if (i > 0) {
@@ -201,29 +237,72 @@ static void put_float(struct bits_out *b, struct xor_out *x, double v, size_t i)
     }
 }
 
-void prom_histogram_put(const unix_ms *times, const struct histogram *const *hs, size_t n,
-                        struct buf *out)
+/* A stale one behind others has no buckets, and its counts go on as they were. */
+static void put_integers(struct bits_out *b, const unix_ms *times,
+                         const struct histogram *const *hs, size_t n)
+{
+    uint32_t n_positive = hs[0]->n_positive;
+    CLEANUP(mem_freep)
+    struct whole_out *w = mem_array((size_t)n_positive + hs[0]->n_negative + 1, sizeof *w);
+    struct whole_out t = {0}, count = {0}, zero = {0};
+    struct xor_out sum = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        const struct histogram *h = hs[i];
+
+        put_whole(b, &t, times[i], i);
+        if (i > 0 && is_stale(h->sum)) {
+            put_varbit_int(b, 0);
+            put_varbit_int(b, 0);
+            put_float(b, &sum, h->sum, i);
+            continue;
+        }
+        put_total(b, &count, h->count, i);
+        put_total(b, &zero, h->zero_count, i);
+        put_float(b, &sum, h->sum, i);
+        put_whole_buckets(b, w, h->positive, h->n_positive, i);
+        put_whole_buckets(b, w + n_positive, h->negative, h->n_negative, i);
+    }
+}
+
+static void put_floats(struct bits_out *b, const unix_ms *times, const struct histogram *const *hs,
+                       size_t n)
 {
     size_t n_buckets = (size_t)hs[0]->n_positive + hs[0]->n_negative;
     CLEANUP(mem_freep) struct xor_out *x = mem_array(n_buckets + 3, sizeof *x);
+    struct whole_out t = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        const struct histogram *h = hs[i];
+        struct xor_out *to = x + 3;
+
+        put_whole(b, &t, times[i], i);
+        put_float(b, &x[0], h->count, i);
+        put_float(b, &x[1], h->zero_count, i);
+        put_float(b, &x[2], h->sum, i);
+        for (uint32_t k = 0; k < h->n_positive; k++)
+            put_float(b, to++, h->positive[k], i);
+        for (uint32_t k = 0; k < h->n_negative; k++)
+            put_float(b, to++, h->negative[k], i);
+    }
+}
+
+enum prom_encoding prom_encoding_of(const struct histogram *h)
+{
+    return !h ? PROM_XOR : h->kind == HISTOGRAM_INTEGER ? PROM_HISTOGRAM : PROM_FLOAT_HISTOGRAM;
+}
+
+void prom_histogram_put(const unix_ms *times, const struct histogram *const *hs, size_t n,
+                        struct buf *out)
+{
     struct bits_out b = {.out = out};
 
     put_count(out, n);
     put_layout(&b, hs[0]);
-    for (size_t i = 0; i < n; i++) {
-        const struct histogram *h = hs[i];
-        struct xor_out *to = x + 3;
-        int64_t step = i ? times[i] - times[i - 1] : times[0];
-
-        put_varbit_int(&b, i > 1 ? step - (times[i - 1] - times[i - 2]) : step);
-        put_float(&b, &x[0], h->count, i);
-        put_float(&b, &x[1], h->zero_count, i);
-        put_float(&b, &x[2], h->sum, i);
-        for (uint32_t k = 0; k < h->n_positive; k++)
-            put_float(&b, to++, h->positive[k], i);
-        for (uint32_t k = 0; k < h->n_negative; k++)
-            put_float(&b, to++, h->negative[k], i);
-    }
+    if (prom_encoding_of(hs[0]) == PROM_HISTOGRAM)
+        put_integers(&b, times, hs, n);
+    else
+        put_floats(&b, times, hs, n);
 }
 
 static bool same_spans(const struct histogram_span *a, uint32_t n_a, const struct histogram_span *b,
@@ -259,7 +338,11 @@ static bool none_falls(const double *a, const double *b, uint32_t n)
 
 bool prom_histogram_goes_on(const struct histogram *a, const struct histogram *b)
 {
-    if (!same_layout(a, b) || is_stale(a->sum) || is_stale(b->sum))
+    if (a->kind != b->kind)
+        return false;
+    if (is_stale(a->sum) || is_stale(b->sum))
+        return is_stale(b->sum);
+    if (!same_layout(a, b))
         return false;
     if (a->hint == RESET_GAUGE || b->hint == RESET_GAUGE)
         return a->hint == b->hint;

@@ -170,7 +170,11 @@ static struct histogram read_histogram(struct wire *w, bool floats, struct histo
     h.positive = m->counts;
     h.negative = m->counts + PROM_BUCKETS_MAX;
     h.bounds = m->bounds;
-    return stale ? (struct histogram){.sum = h.sum, .hint = h.hint} : h;
+    if (stale)
+        h = (struct histogram){.sum = h.sum, .hint = h.hint};
+    if (!floats)
+        histogram_make_integer(&h);
+    return h;
 }
 
 static int read_samples(struct wire *w, enum kind kind, const struct prom_wal_face *face,

@@ -255,9 +255,43 @@ static void times_beyond_reason_do_no_harm(void **state)
     ask_cases("x 1", cases, ARRAY_LEN(cases));
 }
 
+static void what_a_query_answers_is_a_float_histogram(void **state)
+{
+    static const char *const queries[] = {"h",      "h[10m]", "last_over_time(h[10m])",
+                                          "sum(h)", "h + h",  "rate(h[10m])"};
+    struct memory_reader m = {0};
+    struct series_desc *d = NULL;
+    struct err err = {0};
+
+    assert_int_equal(series_desc_parse(STR("h {{count:1 sum:1 buckets:[1]}}x3"), &d, &err), 0);
+    for (size_t k = 0; k < d->n; k++) {
+        struct histogram h = *d->values[k].histogram;
+
+        h.kind = HISTOGRAM_INTEGER;
+        memory_reader_add(&m, d->metric, (unix_ms)k * MIN, 0, &h);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
+        CLEANUP(promql_expr_freep) struct promql_expr *expr = NULL;
+        CLEANUP(promql_query_freep) struct promql_query *q = NULL;
+        struct promql_result *result = NULL;
+
+        assert_int_equal(promql_parse(str_c(queries[i]), NULL, &expr, &err), 0);
+        q = promql_prepare(expr, NULL);
+        assert_int_equal(promql_query_instant(q, memory_reader_port(&m), 3 * MIN, &result, &err),
+                         0);
+        assert_int_equal(result->n, 1);
+        for (size_t k = 0; k < result->series[0].n; k++)
+            assert_int_equal(result->series[0].histograms[k]->kind, HISTOGRAM_FLOAT);
+        promql_result_free(result);
+    }
+    series_desc_free(d);
+    memory_reader_clear(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_query_answers_is_a_float_histogram),
         cmocka_unit_test(a_selector_looks_back_five_minutes_but_not_to_the_left_end),
         cmocka_unit_test(a_range_is_open_to_the_left_and_skips_markers),
         cmocka_unit_test(a_range_query_has_its_points_at_its_steps),

@@ -109,8 +109,9 @@ static inline void sink_add_row(struct buf *out, const struct sample_row *row)
     if (!h) {
         buf_addf(out, " %g", row->v);
     } else {
-        buf_addf(out, " {schema %d hint %d count %g sum %g zero %g below %g", h->schema,
-                 (int)h->hint, h->count, h->sum, h->zero_count, h->zero_threshold);
+        buf_addf(out, " {%sschema %d hint %d count %g sum %g zero %g below %g",
+                 h->kind == HISTOGRAM_INTEGER ? "integer " : "", h->schema, (int)h->hint, h->count,
+                 h->sum, h->zero_count, h->zero_threshold);
         sink_add_spans(out, "spans", h->negative_spans, h->n_negative_spans);
         sink_add_numbers(out, "negative", h->negative, h->n_negative);
         sink_add_spans(out, "spans", h->positive_spans, h->n_positive_spans);

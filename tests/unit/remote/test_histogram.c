@@ -100,11 +100,11 @@ static void histograms_are_stored_as_they_are_meant(void **state)
           {11, SPAN, {5, 1}},
           {12, SINTS, {5, 2, -3}, 3},
           {14, INT, {2}}},
-         "h {schema 1 hint 2 count 21 sum 3.5 zero 2 below 0.001 spans -3:1 negative 3"
+         "h {integer schema 1 hint 2 count 21 sum 3.5 zero 2 below 0.001 spans -3:1 negative 3"
          " spans 0:2 5:1 positive 5 7 4 bounds} @1795448370000\n"},
         /* one number a field */
         {{{1, INT, {3}}, {11, SPAN, {1, 2}}, {12, SINT, {1}}, {12, SINT, {1}}},
-         "h {schema 0 hint 0 count 3 sum 0 zero 0 below 0 spans negative spans 1:2 positive 1 2"
+         "h {integer schema 0 hint 0 count 3 sum 0 zero 0 below 0 spans negative spans 1:2 positive 1 2"
          " bounds} @1795448370000\n"},
         /* a float one; its deltas mean nothing */
         {{{2, NUM, {2.5}},
@@ -122,19 +122,19 @@ static void histograms_are_stored_as_they_are_meant(void **state)
           {11, SPAN, {1, 2}},
           {12, SINTS, {1, 1}, 2},
           {16, NUMS, {0.5, 2}, 2}},
-         "h {schema -53 hint 0 count 3 sum 0 zero 0 below 0 spans negative spans 1:2 positive 1 2"
+         "h {integer schema -53 hint 0 count 3 sum 0 zero 0 below 0 spans negative spans 1:2 positive 1 2"
          " bounds 0.5 2} @1795448370000\n"},
         /* observations of NaN are counted and in no bucket */
         {{{1, INT, {3}}, {3, NUM, {NAN}}, {11, SPAN, {0, 1}}, {12, SINTS, {2}, 1}},
-         "h {schema 0 hint 0 count 3 sum nan zero 0 below 0 spans negative spans 0:1 positive 2"
+         "h {integer schema 0 hint 0 count 3 sum nan zero 0 below 0 spans negative spans 0:1 positive 2"
          " bounds} @1795448370000\n"},
         /* an unknown hint is none */
         {{{1, INT, {0}}, {14, INT, {4}}},
-         "h {schema 0 hint 0 count 0 sum 0 zero 0 below 0 spans negative spans positive bounds}"
+         "h {integer schema 0 hint 0 count 0 sum 0 zero 0 below 0 spans negative spans positive bounds}"
          " @1795448370000\n"},
         /* nothing but its time */
         {{{0}},
-         "h {schema 0 hint 0 count 0 sum 0 zero 0 below 0 spans negative spans positive bounds}"
+         "h {integer schema 0 hint 0 count 0 sum 0 zero 0 below 0 spans negative spans positive bounds}"
          " @1795448370000\n"},
     };
 

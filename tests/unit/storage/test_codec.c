@@ -325,6 +325,8 @@ static void fill_histogram(struct histogram *h, double *buckets, struct dice *d,
         .n_bounds = layout == 1 ? 3 : 0,
         .bounds = bounds,
     };
+    if (dice_below(d, 2))
+        histogram_make_integer(h); /* where its numbers allow it */
 }
 
 static void histograms_come_back_through_every_change_of_layout(void **state)
@@ -354,6 +356,7 @@ static void histograms_come_back_through_every_change_of_layout(void **state)
         }
         assert_true(histogram_chunk_read((uint8_t *)b.p, b.len, 60, times, out, &a));
         for (int i = 0; i < 60; i++) {
+            assert_int_equal(in[i].kind, out[i].kind);
             if (histogram_is_stale(&in[i]))
                 assert_true(histogram_is_stale(&out[i]));
             else
@@ -364,6 +367,47 @@ static void histograms_come_back_through_every_change_of_layout(void **state)
         arena_deinit(&a);
         buf_free(&b);
     }
+}
+
+static void numbers_that_no_integer_histogram_has_make_a_float_one(void **state)
+{
+    struct dice d = {9};
+    struct histogram h, got;
+    double buckets[5];
+    struct buf b = {0};
+    struct arena a;
+    struct wire w;
+
+    arena_init(&a, 0);
+    for (int whole = 0; whole < 2; whole++) {
+        fill_histogram(&h, buckets, &d, 0);
+        h.kind = HISTOGRAM_INTEGER;
+        buckets[4] += whole ? 0 : 0.5;
+        buf_reset(&b);
+        histogram_put(&h, NULL, &b);
+        w = wire_of(b.p, b.len);
+        assert_true(histogram_get(&w, NULL, &a, &got));
+        assert_int_equal(got.kind, whole ? HISTOGRAM_INTEGER : HISTOGRAM_FLOAT);
+        assert_true(got.positive[4] == buckets[4]);
+    }
+    buf_free(&b);
+    arena_deinit(&a);
+}
+
+static void the_kind_stands_in_bit_four_of_the_first_byte(void **state)
+{
+    struct histogram h = {.kind = HISTOGRAM_INTEGER, .sum = stale_nan()};
+    struct buf b = {0};
+
+    for (int kind = 0; kind < 2; kind++)
+        for (int stale = 0; stale < 2; stale++) {
+            h.kind = kind ? HISTOGRAM_INTEGER : HISTOGRAM_FLOAT;
+            h.sum = stale ? stale_nan() : 0;
+            buf_reset(&b);
+            histogram_put(&h, NULL, &b);
+            assert_int_equal(b.p[0], (kind ? 16 : 0) | (stale ? 8 : 1)); /* 1: its layout */
+        }
+    buf_free(&b);
 }
 
 static void a_copied_histogram_stands_alone(void **state)
@@ -395,6 +439,8 @@ int main(void)
         cmocka_unit_test(repeated_values_take_a_byte_for_sixty_four),
         cmocka_unit_test(torn_open_chunks_are_refused),
         cmocka_unit_test(histograms_come_back_through_every_change_of_layout),
+        cmocka_unit_test(numbers_that_no_integer_histogram_has_make_a_float_one),
+        cmocka_unit_test(the_kind_stands_in_bit_four_of_the_first_byte),
         cmocka_unit_test(a_copied_histogram_stands_alone),
     };
 

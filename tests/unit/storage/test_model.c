@@ -63,7 +63,7 @@ static bool has_histograms(size_t place)
     return place % HISTOGRAM_ONE_IN == HISTOGRAM_ONE_IN - 1;
 }
 
-/* Of whole counts, of others, with own bounds; layouts change now and then. */
+/* Of whole counts, of others, with own bounds; layouts and kinds change now and then. */
 static void make_histogram(struct made *m, double number)
 {
     bool stale = is_stale(number);
@@ -87,6 +87,8 @@ static void make_histogram(struct made *m, double number)
                               .bounds = m->bounds};
     if (kind == 2)
         m->spans[0] = (struct histogram_span){0, 4};
+    if (k / 10 % 2)
+        histogram_make_integer(&m->h);
 }
 
 /* What the model has for a sample that was read. */
@@ -99,6 +101,7 @@ static double number_of(const struct columns *c, size_t i)
         return h ? h->sum : c->values[i];
     make_histogram(&m, h->sum);
     assert_int_equal(h->schema, m.h.schema);
+    assert_int_equal(h->kind, m.h.kind);
     assert_int_equal(h->hint, RESET_GAUGE);
     assert_true(h->zero_threshold == m.h.zero_threshold && h->zero_count == m.h.zero_count);
     assert_true(h->count == m.h.count);

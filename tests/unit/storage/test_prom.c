@@ -131,36 +131,106 @@ static void make_histogram(struct made *m, int i, enum counter_reset_hint hint, 
                               .bounds = m->bounds};
 }
 
-static void float_histograms_come_back(void **state)
+static void make_integer_histogram(struct made *m, int i, enum counter_reset_hint hint, bool custom)
 {
-    struct made made[10];
+    make_histogram(m, i, hint, custom);
+    for (int k = 0; k < 5; k++)
+        m->counts[k] = i * i * (k % 2 ? 1000 : 3) + k;
+    histogram_make_integer(&m->h);
+    assert_int_equal(m->h.kind, HISTOGRAM_INTEGER);
+}
+
+static void expect_chunk(struct columns *c, const unix_ms *times, const struct histogram *const *hs,
+                         size_t n, enum prom_encoding encoding)
+{
+    struct buf b = {0};
+
+    for (size_t i = 1; i < n; i++)
+        assert_true(prom_histogram_goes_on(hs[i - 1], hs[i]));
+    assert_int_equal(prom_encoding_of(hs[0]), encoding);
+    prom_histogram_put(times, hs, n, &b);
+    samples_begin(c);
+    assert_true(prom_chunk_read(encoding, buf_str(&b), c));
+    assert_int_equal(c->n, n);
+    assert_memory_equal(c->times, times, n * sizeof *times);
+    for (size_t i = 0; i < n; i++)
+        assert_true(histogram_same(c->histograms[i], hs[i]));
+    for (size_t len = 0; len < b.len; len++) {
+        samples_begin(c);
+        assert_false(prom_chunk_read(encoding, str_n(b.p, len), c));
+    }
+    buf_free(&b);
+}
+
+static void histograms_of_both_kinds_come_back(void **state)
+{
+    struct made made[12];
     const struct histogram *hs[ARRAY_LEN(made)];
     unix_ms times[ARRAY_LEN(made)];
     struct columns c = {0};
-    struct buf b = {0};
 
-    for (int custom = 0; custom < 2; custom++) {
-        for (int i = 0; i < (int)ARRAY_LEN(made); i++) {
-            make_histogram(&made[i], i, i ? RESET_NO : RESET_UNKNOWN, custom);
-            hs[i] = &made[i].h;
-            times[i] = T0 + i * 15 * SECOND + i * i;
-            assert_true(i == 0 || prom_histogram_goes_on(hs[i - 1], hs[i]));
+    for (int integer = 0; integer < 2; integer++)
+        for (int custom = 0; custom < 2; custom++) {
+            for (int i = 0; i < (int)ARRAY_LEN(made); i++) {
+                (integer ? make_integer_histogram
+                         : make_histogram)(&made[i], i, i ? RESET_NO : RESET_UNKNOWN, custom);
+                if (i >= 10) /* the series ended */
+                    made[i].h = (struct histogram){.kind = made[i].h.kind, .sum = stale_nan()};
+                hs[i] = &made[i].h;
+                times[i] = T0 + i * 15 * SECOND + i * i;
+            }
+            expect_chunk(&c, times, hs, ARRAY_LEN(made),
+                         integer ? PROM_HISTOGRAM : PROM_FLOAT_HISTOGRAM);
+            expect_chunk(&c, times + 10, hs + 10, 2,
+                         integer ? PROM_HISTOGRAM : PROM_FLOAT_HISTOGRAM);
         }
-        buf_reset(&b);
-        prom_histogram_put(times, hs, ARRAY_LEN(made), &b);
-        samples_begin(&c);
-        assert_true(prom_chunk_read(PROM_FLOAT_HISTOGRAM, buf_str(&b), &c));
-        assert_int_equal(c.n, ARRAY_LEN(made));
-        assert_memory_equal(c.times, times, sizeof times);
-        for (size_t i = 0; i < ARRAY_LEN(made); i++)
-            assert_true(histogram_same(c.histograms[i], hs[i]));
-        for (size_t len = 0; len < b.len; len++) {
-            samples_begin(&c);
-            assert_false(prom_chunk_read(PROM_FLOAT_HISTOGRAM, str_n(b.p, len), &c));
-        }
-    }
-    buf_free(&b);
     columns_deinit(&c);
+}
+
+/* Two samples of schema 0 with one bucket: layout; first time, count, zero count, sum, bucket; then the same as
+ * changes of changes. */
+static void integer_histograms_stand_in_bits_where_the_format_has_them(void **state)
+{
+    static const struct histogram_span span = {1, 1};
+    static const double bucket[2] = {2, 5};
+    const struct histogram first = {.kind = HISTOGRAM_INTEGER,
+                                    .hint = RESET_YES,
+                                    .count = 3,
+                                    .zero_count = 1,
+                                    .n_positive_spans = 1,
+                                    .n_positive = 1,
+                                    .positive_spans = &span,
+                                    .positive = &bucket[0]};
+    struct histogram second = first;
+    struct buf b = {0}, bits = {0};
+    static const struct {
+        unsigned n;
+        uint64_t v;
+    } want[] = {
+        {16, 2}, {8, 0x80}, {8, 0}, {1, 0}, /* two; a reset; threshold 0; schema 0 */
+        {2, 2},  {3, 1},                    /* one span */
+        {2, 2},  {3, 1},    {2, 2}, {3, 1}, /* of length 1, one further */
+        {1, 0},                             /* none below zero */
+        {2, 2},  {3, 1},                    /* the time is 1 */
+        {2, 2},  {3, 3},    {2, 2}, {3, 1}, /* counts 3, 1: without a sign */
+        {64, 0}, {2, 2},    {3, 2},         /* sum 0; bucket 2 */
+        {3, 6},  {6, 9},                    /* 9 ms later */
+        {3, 6},  {6, 5},    {2, 2}, {3, 2}, /* 5 more; 2 more */
+        {1, 0},  {2, 2},    {3, 3},         /* the same sum; 3 more */
+    };
+    struct bits_out out = {.out = &bits};
+
+    second.hint = RESET_NO;
+    second.count = 8;
+    second.zero_count = 3;
+    second.positive = &bucket[1];
+    prom_histogram_put((unix_ms[]){1, 10}, (const struct histogram *[]){&first, &second}, 2, &b);
+    for (size_t i = 0; i < ARRAY_LEN(want); i++)
+        bits_put(&out, want[i].v, want[i].n);
+    assert_int_equal(b.len, bits.len);
+    assert_memory_equal(b.p, bits.p, b.len);
+    buf_free(&b);
+    buf_free(&bits);
 }
 
 static void a_count_that_falls_or_another_layout_ends_a_chunk(void **state)
@@ -179,8 +249,12 @@ static void a_count_that_falls_or_another_layout_ends_a_chunk(void **state)
     make_histogram(&a, 5, RESET_GAUGE, false);
     make_histogram(&b, 4, RESET_GAUGE, false);
     assert_true(prom_histogram_goes_on(&a.h, &b.h));
+    make_integer_histogram(&b, 6, RESET_GAUGE, false);
+    assert_false(prom_histogram_goes_on(&a.h, &b.h)); /* another kind */
+    make_histogram(&b, 6, RESET_GAUGE, false);
     b.h.sum = stale_nan();
-    assert_false(prom_histogram_goes_on(&a.h, &b.h));
+    assert_true(prom_histogram_goes_on(&a.h, &b.h));
+    assert_false(prom_histogram_goes_on(&b.h, &a.h));
 }
 
 /* ---- blocks -------------------------------------------------------------------------------- */
@@ -480,7 +554,8 @@ static void expect_same(struct storage *a, struct storage *b)
             if (ha) {
                 struct histogram mine = *ha;
 
-                mine.hint = hb->hint; /* told anew by each chunk */
+                if (mine.hint == RESET_UNKNOWN)
+                    mine.hint = hb->hint; /* a chunk says that there was none in it */
                 assert_true(histogram_same(&mine, hb));
             }
         }
@@ -548,9 +623,10 @@ static void samples_of_all_kinds_come_back_from_an_export(void **state)
         struct sample_row row = {.ref = h, .t = T0 + i * 15 * SECOND + i % 3, .h = &m.h};
         struct err err = {0};
 
-        make_histogram(&m, i % 200, RESET_UNKNOWN, i >= 700);
+        (i / 150 % 2 ? make_integer_histogram : make_histogram)(
+            &m, i % 200, i % 200 == 0 ? RESET_YES : RESET_UNKNOWN, i >= 700);
         if (i % 211 == 0)
-            m.h = (struct histogram){.sum = stale_nan()};
+            m.h = (struct histogram){.kind = m.h.kind, .sum = stale_nan()};
         assert_int_equal(commit(st, &row, 1, COMMIT_SKIP_BAD, NULL, &err), 0);
         assert_int_equal(put(st, f, row.t, dice_value(&d)), SAMPLE_STORED);
         if (i % 400 == 399)
@@ -654,6 +730,7 @@ static void expect_histograms(struct storage *st)
     for (size_t i = 0; i < 2; i++) {
         const struct histogram *h = c.histograms[i];
 
+        assert_int_equal(h->kind, HISTOGRAM_INTEGER);
         assert_true(h->schema == 1 && h->zero_threshold == 0.001 && h->n_positive == 3);
         assert_true(h->count == (i ? 8 : 5) && h->zero_count == (i ? 2 : 1));
         assert_true(h->sum == (i ? 12.5 : 7.5));
@@ -703,7 +780,8 @@ int main(void)
         cmocka_unit_test(floats_come_back_bit_by_bit),
         cmocka_unit_test(bits_stand_where_the_format_has_them),
         cmocka_unit_test(a_chunk_that_is_cut_off_is_refused),
-        cmocka_unit_test(float_histograms_come_back),
+        cmocka_unit_test(histograms_of_both_kinds_come_back),
+        cmocka_unit_test(integer_histograms_stand_in_bits_where_the_format_has_them),
         cmocka_unit_test(a_count_that_falls_or_another_layout_ends_a_chunk),
         cmocka_unit_test(a_block_is_read_as_it_was_written),
         cmocka_unit_test(damage_is_told_with_its_place),

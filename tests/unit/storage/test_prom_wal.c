@@ -228,8 +228,8 @@ static char *dump(const struct scene *s)
 
             label_set_print(found->labels[i], &out);
             if (h)
-                buf_addf(&out, " %d/%g/%g/%g/%g:", h->hint, h->zero_threshold, h->zero_count,
-                         h->count, h->sum);
+                buf_addf(&out, "%s %d/%g/%g/%g/%g:", h->kind == HISTOGRAM_INTEGER ? " int" : "",
+                         h->hint, h->zero_threshold, h->zero_count, h->count, h->sum);
             for (uint32_t j = 0; h && j < h->n_positive; j++)
                 buf_addf(&out, " %g", h->positive[j]);
             for (uint32_t j = 0; h && j < h->n_negative; j++)
@@ -278,17 +278,19 @@ static void all_kinds_of_records_become_samples(void **state)
     put_histogram(&log, 9, 2000, false, 7);
     put_histogram(&log, 9, 3000, true, 8);
     put_histogram(&log, 9, 4000, true, stale_nan());
+    put_histogram(&log, 9, 5000, false, stale_nan());
     buf_add_c(&record, "\x04 an exemplar");
     put_record(&log, 0, &record);
     put_file(&s, "wal", "00000000", &log);
     assert_int_equal(import(&s), 0);
     assert_dump(&s, "f{x=\"1\"} 1.5 1000\n"
-                    "h{x=\"1\"} 3/0.5/2/12/7: 3 2 3 2 2000\n"
+                    "h{x=\"1\"} int 3/0.5/2/12/7: 3 2 3 2 2000\n"
                     "h{x=\"1\"} 3/0.5/2.5/12.5/8: 3.5 2.5 3.5 2.5 3000\n"
                     "h{x=\"1\"} 0/0/0/0/nan: 4000\n"
+                    "h{x=\"1\"} int 0/0/0/0/nan: 5000\n"
                     "packed{x=\"with snappy\"} nan 3000\n");
-    assert_int_equal(s.counts.samples, 5);
-    assert_int_equal(s.counts.histograms, 3);
+    assert_int_equal(s.counts.samples, 6);
+    assert_int_equal(s.counts.histograms, 4);
     assert_int_equal(s.report.len, 0);
     end(&s);
 }

@@ -281,6 +281,40 @@ static void histograms_and_floats_of_one_series_come_back_in_order(void **state)
     world_deinit(&w);
 }
 
+static void a_staleness_marker_is_of_the_kind_of_what_it_ends(void **state)
+{
+    struct histogram h = {.schema = 2, .count = 7, .zero_count = 7, .sum = 1.5};
+    struct world w;
+    struct err err = {0};
+    struct selection *s;
+    struct columns c = {0};
+
+    for (int kind = 0; kind < 2; kind++)
+        for (int apart = 0; apart < 2; apart++) { /* in one commit, in one each */
+            const struct sample_row *row;
+
+            world_init(&w);
+            h.kind = kind ? HISTOGRAM_INTEGER : HISTOGRAM_FLOAT;
+            const struct sample_row rows[2] = {{w.ref_a, T0, 0, &h},
+                                               {w.ref_a, T0 + 1, stale_nan(), NULL}};
+
+            row = rows;
+            assert_int_equal(commit(w.st, row, apart ? 1 : 2, COMMIT_SKIP_BAD, NULL, &err), 0);
+            if (apart)
+                assert_int_equal(commit(w.st, row + 1, 1, COMMIT_SKIP_BAD, NULL, &err), 0);
+            world_reopen(&w);
+            s = pick(w.st, MATCH_EQ, "__name__", "a", INT64_MIN, INT64_MAX);
+            read_series(s, 0, INT64_MIN, INT64_MAX, &c);
+            assert_int_equal(c.n, 2);
+            for (size_t i = 0; i < 2; i++)
+                assert_int_equal(c.histograms[i]->kind, h.kind);
+            assert_true(is_stale(c.histograms[1]->sum));
+            s->reader->release(s);
+            world_deinit(&w);
+        }
+    columns_deinit(&c);
+}
+
 static void histograms_survive_cuts_and_restarts(void **state)
 {
     static const struct histogram_span span = {0, 2};
@@ -806,6 +840,7 @@ int main(void)
         cmocka_unit_test(a_reference_is_the_same_for_the_same_labels),
         cmocka_unit_test(the_budget_of_series_is_kept),
         cmocka_unit_test(histograms_and_floats_of_one_series_come_back_in_order),
+        cmocka_unit_test(a_staleness_marker_is_of_the_kind_of_what_it_ends),
         cmocka_unit_test(histograms_survive_cuts_and_restarts),
         cmocka_unit_test(late_histograms_are_kept_in_the_head_and_in_blocks),
         cmocka_unit_test(a_sample_in_order_is_not_replaced_by_a_late_one_of_the_same_time),
