@@ -111,11 +111,11 @@ static const struct flag_set export_set = {
         "tocsin tsdb export [flags] --output=FOLDER\n\n"
         "Writes blocks of Prometheus' database, one for each two hours. promtool opens the folder;\n"
         "a Prometheus that is stopped takes the blocks when they are moved into its data folder.\n"
-        "Native histograms become float histograms.",
+        "Native histograms keep their kind, integer or float.",
     .usage_zh = "tocsin tsdb export [参数] --output=目录\n\n"
                 "写出 Prometheus 数据块，每两小时一块。promtool 可直接打开该目录；\n"
                 "将数据块移入已停止的 Prometheus 的数据目录即可使用。\n"
-                "原生直方图以浮点直方图写出。",
+                "原生直方图保持原有种类（整数或浮点）。",
     .flags = export_flags,
     .n_flags = ARRAY_LEN(export_flags),
     .tail_en = EXIT_CODES_EN,

@@ -2,11 +2,11 @@
 /*
  * histogram - a native histogram value
  *
- * Counts are doubles, for PromQL computes with those; the kind says how they came and how they are handed
- * on: an integer histogram has whole counts up to HISTOGRAM_WHOLE_MAX, which a double holds exactly. What
- * PromQL makes is a float histogram. Exponential schemas -4..8: bucket i covers (2^((i-1)*2^-n), 2^(i*2^-n)]; schema -53 has its upper bounds in `bounds`.
- * Spans tell which buckets are there; counts are absolute, in the order of the spans. A stale histogram has
- * a `sum` of STALE_NAN_BITS.
+ * Counts are doubles, for PromQL computes with those. The kind says as what it came and is handed on: an
+ * integer histogram has whole counts up to HISTOGRAM_WHOLE_MAX, which a double holds exactly; what PromQL
+ * makes is a float histogram. Exponential schemas -4..8: bucket i covers (2^((i-1)*2^-n), 2^(i*2^-n)];
+ * schema -53 has its upper bounds in `bounds`. Spans tell which buckets are there; counts are absolute, in
+ * the order of the spans. A stale histogram has a `sum` of STALE_NAN_BITS.
  */
 #ifndef TOCSIN_MODEL_HISTOGRAM_H
 #define TOCSIN_MODEL_HISTOGRAM_H
@@ -15,8 +15,7 @@
 #include <stdint.h>
 
 #define HISTOGRAM_CUSTOM_SCHEMA (-53)
-
-#define HISTOGRAM_WHOLE_MAX (UINT64_C(1) << 53)
+#define HISTOGRAM_WHOLE_MAX     (UINT64_C(1) << 53)
 
 enum histogram_kind { HISTOGRAM_FLOAT, HISTOGRAM_INTEGER };
 

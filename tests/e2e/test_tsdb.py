@@ -2,15 +2,19 @@
 
 import glob
 import gzip
+import importlib.util
 import json
 import os
 import shutil
+import struct
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 from harness import PATIENCE, free_port, main
+from test_remote_write import snappy_write, varint
 
 SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SHARED = os.environ.get("TOCSIN_SHARED", os.path.join(SOURCE, "..", "shared"))
@@ -20,7 +24,7 @@ CONFIG = "global: {scrape_interval: 1s}\n"
 
 def skipped(*needed):
     """Says what is missing, if anything is."""
-    missing = [n for n in needed if not (shutil.which(n) or os.path.isdir(n))]
+    missing = [n for n in needed if not (shutil.which(n) or os.path.exists(n))]
     if missing:
         print("# skipped: there is no " + ", ".join(missing))
     return bool(missing)
@@ -245,6 +249,122 @@ def test_tocsin_and_prometheus_answer_the_same_from_it(world):
         assert wanted, expression
         mine = ask(world.url, expression, time="1760002000")
         assert sorted(map(json.dumps, mine)) == sorted(map(json.dumps, wanted)), expression
+
+
+# ---- native histograms
+
+CHECK = os.path.join(SHARED, "conformance", "api", "tsdb", "tsdbcheck.py")
+STALE = struct.unpack("<d", bytes.fromhex("020000000000f07f"))[0]
+
+
+def chunks(folder):
+    """Label set, first and last time, and bytes (encoding, then data) of every chunk of the blocks in a folder, read by another program."""
+    spec = importlib.util.spec_from_file_location("tsdbcheck", CHECK)
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    out = []
+    for block in glob.glob(folder + "/01*"):
+        for _, labels, places in check.read_index(block + "/index"):
+            for first, last, place in places:
+                with open("%s/chunks/%06d" % (block, (place >> 32) + 1), "rb") as f:
+                    f.seek(place & 0xffffffff)
+                    n, at = check.uvar(f.read(10), 0)
+                    f.seek((place & 0xffffffff) + at)
+                    out.append((tuple(labels), first, last, f.read(n + 1)))
+    return sorted(out)
+
+
+def test_integer_histograms_come_out_byte_by_byte(world):
+    if skipped(BLOCKS % "histogram"):
+        return
+    out = os.path.join(world.folder, "out")
+    tsdb(world, "import", BLOCKS % "histogram")
+    tsdb(world, "export", "--output=" + out)
+    wanted = chunks(BLOCKS % "histogram")
+    assert sorted(chunk[3][0] for chunk in wanted) == [1, 1, 1, 1, 2, 2]  # of floats, of integer histograms
+    assert chunks(out) == wanted
+
+
+def field(number, content):
+    if isinstance(content, float):
+        return varint(number << 3 | 1) + struct.pack("<d", content)
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def zigzag(v):
+    return v << 1 if v >= 0 else -v * 2 - 1
+
+
+def histogram(t, is_float, i, total=None):
+    """Three buckets above zero, one below, which grow with i."""
+    buckets = [3 * i + 1, i * i, 7]
+    deltas = [buckets[0], buckets[1] - buckets[0], buckets[2] - buckets[1]]
+    count = sum(buckets) + i + 5
+    total = 0.25 * i if total is None else total
+    if is_float:
+        counts = field(2, count + 0.5) + field(7, i + 0.5) + field(10, struct.pack("<d", 5)) + field(13, struct.pack("<3d", *buckets))
+    else:
+        counts = field(1, count) + field(6, i) + field(9, varint(zigzag(5))) + field(12, b"".join(varint(zigzag(d)) for d in deltas))
+    spans = field(8, field(1, zigzag(-2)) + field(2, 1)) + field(11, field(1, zigzag(1)) + field(2, 2)) + field(11, field(1, zigzag(3)) + field(2, 1))
+    return field(4, field(3, total) + field(4, zigzag(2)) + field(5, 0.001) + spans + counts + field(15, t))
+
+
+def histogram_series(name, samples):
+    return field(1, field(1, field(1, b"__name__") + field(2, name)) + b"".join(samples))
+
+
+def start_prometheus(world, folder, *flags):
+    port = free_port()
+    config = world.write("prometheus.yml", CONFIG)
+    world.children.append(subprocess.Popen(
+        ["prometheus", "--config.file=" + config, "--storage.tsdb.path=" + folder, "--storage.tsdb.retention.time=100y",
+         "--enable-feature=native-histograms", "--web.listen-address=127.0.0.1:%d" % port, *flags],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    url = "http://127.0.0.1:%d" % port
+
+    def ready():
+        try:
+            return urllib.request.urlopen(url + "/-/ready", timeout=PATIENCE).status == 200
+        except OSError:
+            return False
+
+    world.wait("prometheus", ready)
+    return url
+
+
+def test_histograms_of_a_real_prometheus_come_out_byte_by_byte(world):
+    """Of both kinds, with counter resets, a change of kind and staleness markers: from a block and from the log."""
+    if skipped("prometheus", "promtool", CHECK):
+        return
+    theirs, start = os.path.join(world.folder, "prometheus"), int(time.time()) // 7200 * 7200 * 1000 - 3600000
+    url = start_prometheus(world, theirs, "--web.enable-remote-write-receiver", "--web.enable-admin-api")
+    written = []
+    for name, of_float in ((b"whole", lambda i: False), (b"float", lambda i: True), (b"mixed", lambda i: i >= 20)):
+        samples = [histogram(start + 15000 * i, of_float(i), i % 30) for i in range(50)]
+        samples.append(histogram(start + 15000 * 50, of_float(50), 0, STALE))
+        written.append(histogram_series(name, samples))
+    request = urllib.request.Request(url + "/api/v1/write", data=snappy_write(b"".join(written)), method="POST",
+                                     headers={"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"})
+    assert urllib.request.urlopen(request, timeout=PATIENCE).status == 204
+    request = urllib.request.Request(url + "/api/v1/admin/tsdb/snapshot", method="POST")
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        snapshot = os.path.join(theirs, "snapshots", json.load(answer)["data"]["name"])
+    end = str(start // 1000 + 15 * 49)
+    asked = {e: ask(url, e, time=end) for e in ("{__name__=~'whole|float|mixed'}[1h]", "histogram_quantile(0.7, rate(whole[5m]))")}
+    wanted = chunks(snapshot)
+    print("#", [(c[0][0][1], c[3][0], c[3][1:4].hex()) for c in wanted])
+    for number, source in enumerate((snapshot, theirs)):
+        out = os.path.join(world.folder, "out%d" % number)
+        tsdb(world, "import", source)
+        tsdb(world, "export", "--output=" + out)
+        assert chunks(out) == wanted, (source, chunks(out), wanted)
+        subprocess.run(["promtool", "tsdb", "analyze", out], capture_output=True, timeout=PATIENCE, check=True)
+        shutil.rmtree(data(world))
+    again = start_prometheus(world, out)
+    for expression, answer in asked.items():
+        assert answer and ask(again, expression, time=end) == answer, expression
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ static void look_at_histograms(const uint8_t *p, size_t size, size_t n)
             histogram_put(&h[i], NULL, &b);
             w = wire_of(b.p, b.len);
             must(histogram_get(&w, NULL, &a, &again));
+            must(again.kind == h[i].kind);
             must(histogram_is_stale(&h[i]) ? histogram_is_stale(&again)
                                            : histogram_same(&h[i], &again));
         }
