@@ -475,6 +475,13 @@ static bool face_label_of(const void *self, uint32_t id, struct str name, pair_n
     return false;
 }
 
+series_id head_newest_with(const struct head *h, struct str name, struct str value)
+{
+    pair_no pair = symbols_find_pair(&h->symbols, name, value);
+
+    return pair == PAIR_NONE ? 0 : h->symbols.pairs[pair]->series.last;
+}
+
 void head_index_face(const struct head *h, struct index_face *ret)
 {
     *ret = (struct index_face){h,

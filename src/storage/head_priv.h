@@ -158,6 +158,9 @@ struct label head_label(const struct head *h, series_id id, size_t i);
 struct label_set *head_label_set(const struct head *h, series_id id);    /* a new reference */
 int head_compare_labels(const struct head *h, series_id a, series_id b); /* Prometheus' order */
 
+/* The newest series that carries the label; 0 when none does. */
+series_id head_newest_with(const struct head *h, struct str name, struct str value);
+
 void head_index_face(const struct head *h,
                      struct index_face *ret); /* for select_ids(); index, for reading */
 

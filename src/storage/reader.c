@@ -339,12 +339,29 @@ static bool matches_all(const struct head *h, series_id id, const struct matcher
     return true;
 }
 
+/* index, for reading. Whether series that carry what the matchers demand were made since: the name
+ * of the metric mostly tells that none was. */
+static bool may_have_newcomers(const struct found *f, const struct matcher *const *ms, size_t n_ms)
+{
+    for (size_t i = 0; i < n_ms; i++)
+        if (ms[i]->type == MATCH_EQ && ms[i]->value.len > 0 &&
+            head_newest_with(&f->st->head, ms[i]->name, ms[i]->value) < f->seen)
+            return false;
+    return true;
+}
+
 /* index, for reading. Whether one of the series that were made since may belong to it. */
 static bool has_newcomers(struct found *f, const struct matcher *const *ms, size_t n_ms)
 {
     const struct head *h = &f->st->head;
     series_id end = h->next_id;
 
+    if (end == f->seen)
+        return false;
+    if (!may_have_newcomers(f, ms, n_ms)) {
+        f->seen = end;
+        return false;
+    }
     if (end - f->seen > NEW_SERIES_MAX)
         return true;
     for (series_id id = f->seen; id < end; id++)
