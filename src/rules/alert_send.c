@@ -5,6 +5,9 @@
  * A firing alert is told again and again, each time with an end some runs ahead: when nothing comes
  * any more, routing takes it for resolved then. It is told as well when its query fails, because
  * not knowing is no reason to call it resolved.
+ *
+ * Routing writes what it takes to disk before it says so. What the rules of a run have to tell
+ * therefore goes in one piece, unless a rule takes long.
  */
 #include <stdlib.h>
 
@@ -15,7 +18,9 @@
 #include "model/selfmetrics.h"
 #include "rules/rules_priv.h"
 
-#define END_AHEAD 4 /* resend delays or intervals, whichever is longer: three in a row may fail */
+#define END_AHEAD    4 /* resend delays or intervals, whichever is longer: three in a row may fail */
+#define TELL_AT_ONCE 1000             /* alerts, when there are as many */
+#define TELL_WITHIN  (20 * NS_PER_MS) /* that an alert may wait for those of the next rules */
 
 SELFMETRIC(not_taken, METRIC_COUNTER, "tocsin_rule_alerts_not_taken_total", NULL,
            "Alerts that routing could not take (disk); they are told again in the next run.");
@@ -63,38 +68,52 @@ static struct alert *make_alert(const struct rules *r, const struct group *g,
 }
 
 /* Counts as told only what was taken. */
-static void post(struct rules *r, struct group *g, struct rule *rule, struct active_alert **due,
-                 size_t n, unix_ns ts)
+static void hand_over(struct rules *r, const struct group *g, struct telling *t, unix_ns ts)
 {
     const struct alert_sink *sink = &r->options.alerts;
-    CLEANUP(mem_freep) const struct alert **list = mem_array(n, sizeof *list);
-    CLEANUP(mem_freep) char *url = generator_url(r, rule);
     struct err err = {0};
 
-    for (size_t i = 0; i < n; i++)
-        list[i] = make_alert(r, g, due[i], ts, url);
-    if (sink->post(sink->self, list, n, ts, &err) == 0) {
-        for (size_t i = 0; i < n; i++)
-            due[i]->last_sent_at = ts;
+    if (t->n == 0)
+        return;
+    if (sink->post(sink->self, t->alerts, t->n, ts, &err) == 0) {
+        for (size_t i = 0; i < t->n; i++)
+            t->of[i]->last_sent_at = ts;
     } else {
-        selfmetric_add(&not_taken, (int64_t)n);
-        log_event(LOG_ERROR, "alerts_not_taken", "rule", rule->name, "error", err.msg, NULL);
+        selfmetric_add(&not_taken, (int64_t)t->n);
+        log_event(LOG_ERROR, "alerts_not_taken", "group", g->name, "error", err.msg, NULL);
     }
-    for (size_t i = 0; i < n; i++)
-        alert_unref(list[i]);
+    for (size_t i = 0; i < t->n; i++)
+        alert_unref(t->alerts[i]);
+    t->n = 0;
 }
 
-void alerting_send(struct rules *r, struct group *g, struct rule *rule, unix_ns ts)
+void alerting_tell(struct rules *r, const struct group *g, struct rule *rule, unix_ns ts,
+                   struct telling *t)
 {
-    CLEANUP(mem_freep) struct active_alert **due = NULL;
+    CLEANUP(mem_freep) char *url = NULL;
     struct active_alert *a;
-    size_t n = 0, cap = 0;
 
     if (!r->options.alerts.post)
         return;
-    for (size_t i = 0; (a = map_next(&rule->alerts, &i));)
-        if (is_due(r, a, ts))
-            *VEC_PUSH(due, n, cap) = a;
-    if (n > 0)
-        post(r, g, rule, due, n, ts);
+    for (size_t i = 0; (a = map_next(&rule->alerts, &i));) {
+        size_t n = t->n;
+
+        if (!is_due(r, a, ts))
+            continue;
+        if (n == 0)
+            t->since = clock_mono_ns();
+        if (!url)
+            url = generator_url(r, rule);
+        *VEC_PUSH(t->of, n, t->cap_of) = a;
+        *VEC_PUSH(t->alerts, t->n, t->cap) = make_alert(r, g, a, ts, url);
+    }
+    if (t->n >= TELL_AT_ONCE || (t->n > 0 && clock_mono_ns() - t->since >= TELL_WITHIN))
+        hand_over(r, g, t, ts);
+}
+
+void alerting_tell_end(struct rules *r, const struct group *g, unix_ns ts, struct telling *t)
+{
+    hand_over(r, g, t, ts);
+    free(t->alerts);
+    free(t->of);
 }

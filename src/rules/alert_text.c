@@ -66,11 +66,16 @@ static void expand(struct tmpl_env *env, const struct rule_texts *texts,
 
     arena_init(&arena, SCRATCH_MAX);
     for (size_t i = 0; i < texts->n; i++) {
+        const struct rule_text *t = &texts->items[i];
         struct buf text = {.max = TEXT_MAX};
 
-        if (template_expand_alert(texts->items[i].template, data, env, &arena, &text) < 0)
+        if (!t->template) {
+            label_builder_set(b, str_c(t->name), str_c(t->text));
+            continue;
+        }
+        if (template_expand_alert(t->template, data, env, &arena, &text) < 0)
             selfmetric_add(&failures, 1);
-        label_builder_set(b, str_c(texts->items[i].name), buf_str(&text));
+        label_builder_set(b, str_c(t->name), buf_str(&text));
         buf_free(&text);
         arena_reset(&arena);
     }

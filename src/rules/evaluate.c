@@ -109,7 +109,8 @@ static void note(struct group *g, struct rule *rule, int status, const struct er
     lock_give(&g->lock);
 }
 
-static void evaluate_rule(struct rules *r, struct group *g, struct rule *rule, unix_ns ts)
+static void evaluate_rule(struct rules *r, struct group *g, struct rule *rule, unix_ns ts,
+                          struct telling *telling)
 {
     mono_ns begin = clock_mono_ns();
     struct err err = {0};
@@ -119,7 +120,7 @@ static void evaluate_rule(struct rules *r, struct group *g, struct rule *rule, u
         err_set(&err, status, "%m");
     note(g, rule, status, &err, ts, clock_mono_ns() - begin);
     if (rule->alerting)
-        alerting_send(r, g, rule, ts);
+        alerting_tell(r, g, rule, ts, telling);
 }
 
 /* State is restored after the second run of a start: by then every alert that is still there is
@@ -137,10 +138,12 @@ static void restore_when_due(struct rules *r, struct group *g, unix_ns ts)
 void group_evaluate(struct rules *r, struct group *g, unix_ns ts)
 {
     mono_ns begin = clock_mono_ns();
+    struct telling telling = {0};
 
     selfmetric_add(g->iterations, 1);
     for (size_t i = 0; i < g->n_rules; i++)
-        evaluate_rule(r, g, &g->rules[i], ts);
+        evaluate_rule(r, g, &g->rules[i], ts, &telling);
+    alerting_tell_end(r, g, ts, &telling);
     restore_when_due(r, g, ts);
     lock_take(&g->lock);
     g->evaluation_seconds = (double)(clock_mono_ns() - begin) / NS_PER_S;

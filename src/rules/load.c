@@ -242,7 +242,7 @@ static void add_texts(struct loading *l, const struct yaml_doc *doc, const struc
         t = VEC_PUSH(ret->items, ret->n, ret->cap);
         t->name = str_dup(s->name);
         t->text = str_dup(s->value);
-        if (spec->alerting &&
+        if (spec->alerting && str_find(s->value, STR("{{")) < s->value.len &&
             template_parse_alert(l->templates, spec->name, s->value, &t->template, &err) < 0)
             load_problem(l, doc, at, "%s: %s \"%s\": %s", place, what, t->name, err.msg);
     }

@@ -26,7 +26,7 @@ struct selfmetric;
 struct rule_text {
     char *name;                /* of the label or annotation */
     char *text;                /* as written */
-    struct template *template; /* of alerts; NULL: taken as it is */
+    struct template *template; /* NULL: taken as it is */
 };
 
 struct rule_texts {
@@ -186,8 +186,19 @@ void alert_expand(struct rules *r, const struct group *g, const struct rule *rul
 
 /* ---- alert_send.c */
 
-/* Hands over what is due to be told. */
-void alerting_send(struct rules *r, struct group *g, struct rule *rule, unix_ns ts);
+/* What the rules of one run of a group have to tell and was not handed over yet. */
+struct telling {
+    const struct alert **alerts;
+    struct active_alert **of; /* that each of them tells */
+    size_t n, cap, cap_of;
+    mono_ns since; /* when the first of them came */
+};
+
+/* Adds what is due to be told of a rule, and hands over when it is time. */
+void alerting_tell(struct rules *r, const struct group *g, struct rule *rule, unix_ns ts,
+                   struct telling *t);
+/* The run is over: hands over the rest. */
+void alerting_tell_end(struct rules *r, const struct group *g, unix_ns ts, struct telling *t);
 
 bool same_labels(const void *labels, const void *holder); /* map_eq of structs that begin with a
                                                              label set */

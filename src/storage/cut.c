@@ -190,7 +190,8 @@ static void write_series(struct cut *c, struct block_writer *w)
 
         samples_begin(&columns);
         head_read(&c->st->head, s->id, &mark, cut, c->from, c->to - 1,
-                  stones_of(c->st->views.current->head_stones, s->id), &columns);
+                  stones_of(c->st->views.current->head_stones, s->id),
+                  i + 1 < c->n_series ? s[1].id : 0, &columns);
         if (columns.n == 0)
             continue;
         block_writer_series(w, head_series(&c->st->head, s->id)->hash, c->pairs + s->labels,

@@ -119,8 +119,21 @@ static void add_open(const struct end *e, unix_ms from, unix_ms to, struct colum
         must(samples_add_open_chunk(c, e->open, e->tip.len, e->tip.n, from, to));
 }
 
+/* Where a chunk lies is seldom in the cache, and waiting for it is most of what reading a few
+ * samples of it costs. */
+static void prefetch_chunks(const struct head *h, series_id id)
+{
+    const struct series *s = id ? head_series(h, id) : NULL;
+
+    if (s && s->sealed)
+        __builtin_prefetch(sealed_at(h, s->sealed));
+    if (s && s->open)
+        __builtin_prefetch(pool_at(h->pool, s->open));
+}
+
 void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
-               unix_ms from, unix_ms to, struct stone_span deleted, struct columns *c)
+               unix_ms from, unix_ms to, struct stone_span deleted, series_id soon,
+               struct columns *c)
 {
     unix_ms low = from > cut ? from : cut, high = to < mark->last_t ? to : mark->last_t;
     struct columns late = {0};
@@ -130,6 +143,7 @@ void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_
 
     {
         WITH_READ(&h->apply);
+        prefetch_chunks(h, soon);
         copy_end(h, id, low, high, &e);
         if (mark->late > 0)
             copy_late(h, id, mark->late, from, to, deleted, &late);

@@ -34,9 +34,11 @@ bool head_newest(struct head *h, series_id id, const struct head_mark *mark, uni
 /*
  * Adds what [from, to] holds and is not deleted. Samples that came in order are taken from `cut` on: the older ones
  * are in blocks. Takes `apply` for a moment. The view of the mark lives, so no chunk that it needs
- * is freed.
+ * is freed. `soon` is a series that is read a few calls later, or 0: its chunks are fetched into the
+ * processor's cache meanwhile.
  */
 void head_read(struct head *h, series_id id, const struct head_mark *mark, unix_ms cut,
-               unix_ms from, unix_ms to, struct stone_span deleted, struct columns *c);
+               unix_ms from, unix_ms to, struct stone_span deleted, series_id soon,
+               struct columns *c);
 
 #endif

@@ -19,6 +19,7 @@
 #define SERIES_AT_A_TIME  1024  /* under one hold of a lock */
 #define SORTED_UNDER_LOCK 16384 /* series: about 10 ms */
 #define NO_PART           UINT32_MAX
+#define READ_SOON         3    /* series further on, which is made ready for being read */
 #define STANDING_MAX      4096 /* series of the head that match, where they are remembered */
 #define NEW_SERIES_MAX    256  /* since then, that are looked at one by one */
 
@@ -436,7 +437,8 @@ static int reader_read(const struct selection *s, size_t i, unix_ms from, unix_m
     if (p->id != 0) {
         start = ret->n;
         head_read(&f->st->head, p->id, &p->mark, f->view->cut, from, to,
-                  stones_of(f->view->head_stones, p->id), ret);
+                  stones_of(f->view->head_stones, p->id),
+                  i + READ_SOON < f->n ? f->picked[i + READ_SOON].id : 0, ret);
         samples_join(ret, start);
     }
     return 0;
