@@ -28,6 +28,7 @@
 #define API_WORKERS       4 /* besides those of queries */
 #define QUERY_WORKERS_MAX 64
 #define LOG_TICK_MS       10000
+#define TELL_WITHIN       20 /* ms that an alert may wait for others */
 
 /* Of the disk, kept from samples so that alerts and their messages can still be written. */
 #define DISK_KEPT_FREE ((uint64_t)16 << 20)
@@ -223,6 +224,7 @@ static int build_rules(struct server *s, unix_ns now, struct err *err)
         .delayed_name_removal = s->features.delayed_name_removal,
         .type_and_unit_labels = s->features.type_and_unit_labels,
         .resend_delay = f->resend_delay,
+        .tell_within = TELL_WITHIN,
         .for_grace_period = f->for_grace_period,
         .for_outage_tolerance = f->for_outage_tolerance,
     };

@@ -19,8 +19,7 @@
 #include "rules/rules_priv.h"
 
 #define END_AHEAD    4 /* resend delays or intervals, whichever is longer: three in a row may fail */
-#define TELL_AT_ONCE 1000             /* alerts, when there are as many */
-#define TELL_WITHIN  (20 * NS_PER_MS) /* that an alert may wait for those of the next rules */
+#define TELL_AT_ONCE 1000 /* alerts, when there are as many */
 
 SELFMETRIC(not_taken, METRIC_COUNTER, "tocsin_rule_alerts_not_taken_total", NULL,
            "Alerts that routing could not take (disk); they are told again in the next run.");
@@ -107,7 +106,8 @@ void alerting_tell(struct rules *r, const struct group *g, struct rule *rule, un
         *VEC_PUSH(t->of, n, t->cap_of) = a;
         *VEC_PUSH(t->alerts, t->n, t->cap) = make_alert(r, g, a, ts, url);
     }
-    if (t->n >= TELL_AT_ONCE || (t->n > 0 && clock_mono_ns() - t->since >= TELL_WITHIN))
+    if (t->n >= TELL_AT_ONCE ||
+        (t->n > 0 && clock_mono_ns() - t->since >= r->options.tell_within * NS_PER_MS))
         hand_over(r, g, t, ts);
 }
 

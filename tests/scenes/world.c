@@ -232,6 +232,7 @@ int world_start(struct world *w, struct err *err)
                                .external_url = "http://tocsin.example",
                                .lookback = 5 * 60 * 1000,
                                .resend_delay = 60 * 1000,
+                               .tell_within = 60 * 60 * 1000,
                                .for_grace_period = 10 * 60 * 1000,
                                .for_outage_tolerance = 60 * 60 * 1000};
     struct keeper keeper;

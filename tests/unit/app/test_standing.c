@@ -217,6 +217,48 @@ static void a_standing_question_is_answered_like_a_new_one(void **state)
     assert_true(seen.at_hand > seen.newest / 4 && seen.at_hand < seen.newest);
 }
 
+static void make_others(struct world *w, size_t n, const char *name)
+{
+    static unsigned made;
+
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(label_set_unrefp) const struct label_set *labels = NULL;
+        char no[16];
+
+        snprintf(no, sizeof no, "%u", made++);
+        labels = labels_of("__name__", name, "job", "a", "new", no, NULL);
+        put(w->st, ref_of(w->st, labels), w->now, 1);
+    }
+}
+
+/* A thousand series that come at once, as those of alerts do, do not concern who asks for others;
+ * of one that does he is told. */
+static void many_newcomers_of_other_names_are_no_reason_to_select_again(void **state)
+{
+    struct world w;
+
+    world_init(&w, 5);
+    w.now += MINUTE;
+    append(&w, 0);
+    append(&w, 1);
+    w.now += 2 * MINUTE; /* so that both are there a minute ago, too */
+    ask_both(&w, 1);
+    for (int round = 0; round < 3; round++) {
+        w.now += 15 * SECOND;
+        append(&w, 0);
+        make_others(&w, 1000, "other");
+        seen = (struct renewals){0};
+        ask_both(&w, 1);
+        assert_int_equal(seen.asked, 1);
+        assert_int_equal(seen.renewed, 1);
+    }
+    make_others(&w, 1, "m");
+    seen = (struct renewals){0};
+    ask_both(&w, 1);
+    assert_int_equal(seen.renewed, 0);
+    world_deinit(&w);
+}
+
 /* Nothing of what a parked selection saw is kept from being freed. */
 static void a_parked_selection_holds_nothing_back(void **state)
 {
@@ -244,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_standing_question_is_answered_like_a_new_one),
+        cmocka_unit_test(many_newcomers_of_other_names_are_no_reason_to_select_again),
         cmocka_unit_test(a_parked_selection_holds_nothing_back),
     };
 

@@ -257,9 +257,9 @@ static void labels_of_the_group_are_those_of_its_rules(void **state)
     world_set(&w, "up", 0);
     world_step_does(&w, "0 ALERTS_FOR_STATE{alertname=\"A\", l=\"0\", team=\"db\"} @0\n"
                         "0 ALERTS{alertname=\"A\", alertstate=\"firing\", l=\"0\", team=\"db\"} 1\n"
+                        "0 r{l=\"{{ $value }}\", team=\"ops\"} 0\n"
                         "0 tells {alertname=\"A\", cluster=\"ours\", l=\"0\", site=\"hz\", "
-                        "team=\"db\"} {} from 0 to 240\n"
-                        "0 r{l=\"{{ $value }}\", team=\"ops\"} 0\n");
+                        "team=\"db\"} {} from 0 to 240\n");
     world_deinit(&w);
 }
 
@@ -377,6 +377,31 @@ static void what_fires_is_told_again_when_the_resend_delay_is_over(void **state)
     world_deinit(&w);
 }
 
+/* A post is a write to disk: one for all rules of a run, unless they may not wait. */
+static void rules_of_a_run_tell_together(void **state)
+{
+    static const struct {
+        dur_ms within;
+        size_t posts;
+    } cases[] = {{60000, 1}, {0, 3}};
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world w;
+
+        world_init(&w, RULES "  - {alert: A, expr: up == 0}\n  - {alert: B, expr: up == 0}\n"
+                             "  - {alert: C, expr: up == 0}\n");
+        w.options.tell_within = cases[i].within;
+        world_start(&w);
+        world_set(&w, "up{i=\"1\"}", 0);
+        world_set(&w, "up{i=\"2\"}", 0);
+        world_step(&w);
+        assert_int_equal(w.posts, cases[i].posts);
+        world_step(&w);
+        assert_int_equal(w.posts, cases[i].posts); /* what was told is not due again */
+        world_deinit(&w);
+    }
+}
+
 static void the_end_is_four_of_the_longer_of_resend_delay_and_interval_ahead(void **state)
 {
     static const struct {
@@ -481,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_resolved_alert_does_not_count_towards_the_limit),
         cmocka_unit_test(a_failing_query_keeps_the_alert_firing_and_told),
         cmocka_unit_test(what_fires_is_told_again_when_the_resend_delay_is_over),
+        cmocka_unit_test(rules_of_a_run_tell_together),
         cmocka_unit_test(the_end_is_four_of_the_longer_of_resend_delay_and_interval_ahead),
         cmocka_unit_test(an_alert_links_to_the_graph_of_its_expression),
         cmocka_unit_test(what_routing_does_not_take_is_told_in_the_next_run),

@@ -303,6 +303,7 @@ static inline void world_init_with(struct world *w, const char *config, const ch
                                         .external_url = "http://tocsin.site:9090",
                                         .lookback = 5 * 60 * 1000,
                                         .resend_delay = 60 * 1000,
+                                        .tell_within = 60 * 60 * 1000,
                                         .for_grace_period = 10 * 60 * 1000,
                                         .for_outage_tolerance = 60 * 60 * 1000};
     world_enter_folder(w);
