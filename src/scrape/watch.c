@@ -68,18 +68,19 @@ void watched_target_unref(struct watched_target *t)
 
 /* ---- state --------------------------------------------------------------------------------- */
 
-/* Returns what the health was. */
-static enum target_health set_status(struct watch *w, const struct scrape_outcome *o,
-                                     double duration)
+/* `failed`: why its check failed, though it was asked; NULL: it did not. Returns what the status was,
+ * without metadata; its last_error is the caller's. */
+static struct watch_status set_status(struct watch *w, const struct scrape_outcome *o,
+                                      const char *failed, double duration)
 {
     WITH_LOCK(w->lock);
-    enum target_health before = w->status.health;
+    struct watch_status before = w->status;
+    const char *error = o->err.code ? o->err.msg : failed;
 
-    free(w->status.last_error);
-    page_metadata_unref(w->status.metadata);
+    page_metadata_unref(TAKE(before.metadata));
     w->status = (struct watch_status){
         .health = o->err.code ? TARGET_DOWN : TARGET_UP,
-        .last_error = o->err.code ? mem_strdup(o->err.msg) : NULL,
+        .last_error = error ? mem_strdup(error) : NULL,
         .last_scrape = w->stamp,
         .last_duration = duration,
         .metadata = page_metadata_ref(scraper_metadata(w->scraper)),
@@ -88,13 +89,39 @@ static enum target_health set_status(struct watch *w, const struct scrape_outcom
 }
 
 /* Told once when it changes, not at every scrape. */
-static void tell_change(const struct target *t, enum target_health before, const struct err *err)
+static void tell_health(const struct target *t, enum target_health before, const struct err *err)
 {
     if (err->code && before != TARGET_DOWN)
         log_event(LOG_WARN, "target_down", "job", t->job->job_name, "target", t->url, "error",
                   err->msg, NULL);
     else if (!err->code && before == TARGET_DOWN)
         log_event(LOG_INFO, "target_up", "job", t->job->job_name, "target", t->url, NULL);
+}
+
+/* The same of a check on a target that is up; another reason is a change. */
+static void tell_check(const struct target *t, const struct watch_status *before,
+                       const char *failed)
+{
+    const char *was = before->health == TARGET_UP ? before->last_error : NULL;
+
+    if (failed && (!was || strcmp(failed, was) != 0))
+        log_event(LOG_WARN, "check_failed", "job", t->job->job_name, "target", t->url, "reason",
+                  failed, NULL);
+    else if (!failed && was)
+        log_event(LOG_INFO, "check_passed", "job", t->job->job_name, "target", t->url, NULL);
+}
+
+static void note_outcome(struct watch *w, const struct scrape_outcome *o, double duration)
+{
+    CLEANUP(buf_free) struct buf failed = {0};
+    struct watch_status before;
+
+    if (w->source->failure && w->session && !o->err.code)
+        w->source->failure(w->session, &failed);
+    before = set_status(w, o, failed.p, duration);
+    tell_health(&w->target->target, before.health, &o->err);
+    tell_check(&w->target->target, &before, failed.p);
+    free(before.last_error);
 }
 
 static void on_page(struct str page, enum exposition_format format, const struct err *err,
@@ -112,7 +139,7 @@ static void on_page(struct str page, enum exposition_format format, const struct
     else
         scraper_take(w->scraper, page, format, w->stamp, duration, &o);
     selfmetric_add(&failures, o.err.code != 0);
-    tell_change(&w->target->target, set_status(w, &o, (double)duration / NS_PER_S), &o.err);
+    note_outcome(w, &o, (double)duration / NS_PER_S);
 }
 
 /* A target that is not to be asked is down all the same: its series say so, alerts see it. */

@@ -10,6 +10,7 @@
  *     bad...     fails, each time with other words
  *     gone...    fails with a page that says so
  *     turn...    fails while world.turned_bad, else answers
+ *     fail...    answers as a check that failed; flip... while world.turned_bad
  *     all else   answers at once
  *
  * A page has `m 1`, `n 1`, and `long_ago 1 1000` with its own time.
@@ -141,8 +142,15 @@ static inline void close_session(void *session)
     free(s);
 }
 
+/* As of a check. */
+static inline void tell_failure(const void *session, struct buf *out)
+{
+    if (behaves(session, "fail") || (behaves(session, "flip") && atomic_load(&world.turned_bad)))
+        buf_add_c(out, "connect to nowhere");
+}
+
 static const struct page_source scripted = {
-    .open = open_session, .fetch = fetch_page, .close = close_session};
+    .open = open_session, .fetch = fetch_page, .close = close_session, .failure = tell_failure};
 
 /* ---- the sink ------------------------------------------------------------------------------ */
 

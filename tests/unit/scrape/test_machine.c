@@ -700,6 +700,45 @@ static void going_down_and_coming_back_is_told_once(void **state)
     assert_int_equal(count_in(&text, "target_up job=j target=redis://turn:6379\n"), 1);
 }
 
+static void note_state(const struct target_status *st, void *arg)
+{
+    if (str_has_prefix(str_c(st->target->address), STR("f")))
+        buf_addf(arg, "%s:%d:%s ", st->target->address, st->health, st->last_error);
+}
+
+static void a_check_that_fails_is_up_with_the_reason_and_told_once(void **state)
+{
+    CLEANUP(buf_free) struct buf text = {0}, states = {0};
+
+    capture_log();
+    log_configure(LOG_INFO, LOG_LOGFMT);
+    test_begin(1);
+    apply(SITE(JOB("j", "", "fail, flip, a")));
+    wait_for(ANSWERED, "fail:6379", 3);
+    wait_for(ANSWERED, "flip:6379", 3);
+    atomic_store(&world.turned_bad, true);
+    wait_for(ANSWERED, "flip:6379", count_of(ANSWERED, "flip:6379") + 3);
+    scrape_each(world.scrape, note_state, &states);
+    assert_string_equal(states.p, "fail:6379:1:connect to nowhere flip:6379:1:connect to nowhere ");
+    apply(SITE(JOB("j", "  sample_limit: 100\n", "fail, flip, a"))); /* an heir is no news */
+    wait_for(ANSWERED, "fail:6379", count_of(ANSWERED, "fail:6379") + 2);
+    atomic_store(&world.turned_bad, false);
+    wait_for(ANSWERED, "flip:6379", count_of(ANSWERED, "flip:6379") + 3);
+    buf_reset(&states);
+    scrape_each(world.scrape, note_state, &states);
+    assert_string_equal(states.p, "fail:6379:1:connect to nowhere flip:6379:1: ");
+    test_end();
+    log_configure(LOG_ERROR, LOG_LOGFMT);
+    captured(&text);
+    assert_int_equal(count_in(&text, "check_failed job=j target=redis://fail:6379 "
+                                     "reason=\"connect to nowhere\"\n"),
+                     1);
+    assert_int_equal(count_in(&text, " check_failed "), 2);
+    assert_int_equal(count_in(&text, "check_passed job=j target=redis://flip:6379\n"), 1);
+    assert_int_equal(count_in(&text, " check_passed "), 1);
+    assert_int_equal(count_in(&text, " target_"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -722,6 +761,7 @@ int main(void)
         cmocka_unit_test(a_page_with_an_error_is_stored_and_the_target_is_down),
         cmocka_unit_test(a_refused_target_is_down_without_being_asked),
         cmocka_unit_test(going_down_and_coming_back_is_told_once),
+        cmocka_unit_test(a_check_that_fails_is_up_with_the_reason_and_told_once),
     };
 
     log_configure(LOG_ERROR, LOG_LOGFMT);
