@@ -69,18 +69,18 @@ static const struct flag flags[] = {
 
 static const struct flag_set probe_flags = {
     .usage_en =
-        "tocsin probe redis|mysql ADDRESS [flags]\n"
+        "tocsin probe redis|mysql|tcp|tls ADDRESS [flags]\ntocsin probe http URL [flags]\n"
         "tocsin probe mysql --grants [flags]\ntocsin probe redis --acl [flags]\n\n"
         "Asks one target now, as a scrape job would. Its series go to standard output; how long each\n"
         "step took, and on failure which step failed and what to do, to standard error.",
-    .usage_zh = "tocsin probe redis|mysql 地址 [参数]\n"
+    .usage_zh = "tocsin probe redis|mysql|tcp|tls 地址 [参数]\ntocsin probe http URL [参数]\n"
                 "tocsin probe mysql --grants [参数]\ntocsin probe redis --acl [参数]\n\n"
                 "像采集作业一样立即探测一个目标。序列写到标准输出；各步骤耗时，\n"
                 "以及失败时是哪一步、该怎么办，写到标准错误。",
     .flags = flags,
     .n_flags = ARRAY_LEN(flags),
-    .tail_en = "Exit codes: 0 the target answered, 1 it did not, 2 wrong flags.",
-    .tail_zh = "退出码：0 目标已应答，1 没有应答，2 参数有误。",
+    .tail_en = "Exit codes: 0 the target answered and the check passed, 1 not, 2 wrong flags.",
+    .tail_zh = "退出码：0 目标已应答且检查通过，1 没有，2 参数有误。",
 };
 
 /* ---- flags as a configuration ------------------------------------------------------------------- */
@@ -100,12 +100,8 @@ static void put_list(struct json_writer *w, const char *key, const struct flag_l
     json_array_end(w);
 }
 
-static void put_tls(struct json_writer *w, const struct probe_options *o)
+static void put_tls_config(struct json_writer *w, const struct probe_options *o)
 {
-    if (!*o->ca_file && !*o->cert_file && !*o->key_file && !o->insecure) {
-        json_kv_bool(w, "tls", o->tls);
-        return;
-    }
     json_key_c(w, "tls_config");
     json_object_begin(w);
     put(w, "ca_file", o->ca_file);
@@ -115,12 +111,25 @@ static void put_tls(struct json_writer *w, const struct probe_options *o)
     json_object_end(w);
 }
 
+/* The blocks with a switch for it. */
+static void put_tls(struct json_writer *w, const struct probe_options *o)
+{
+    if (*o->ca_file || *o->cert_file || *o->key_file || o->insecure)
+        put_tls_config(w, o);
+    else
+        json_kv_bool(w, "tls", o->tls);
+}
+
+static const char *password_given(const struct probe_options *o)
+{
+    return *o->password_file ? NULL : getenv(PASSWORD_VARIABLE);
+}
+
 static void put_account(struct json_writer *w, const struct probe_options *o)
 {
     put(w, "username", o->username);
     put(w, "password_file", o->password_file);
-    if (!*o->password_file)
-        put(w, "password", getenv(PASSWORD_VARIABLE));
+    put(w, "password", password_given(o));
     put_tls(w, o);
 }
 
@@ -133,12 +142,27 @@ static void put_mysql(struct json_writer *w, const struct probe_options *o)
     put_list(w, "no_collect", &o->no_collect);
 }
 
+static void put_http(struct json_writer *w, const struct probe_options *o)
+{
+    if (*o->username) {
+        json_key_c(w, "basic_auth");
+        json_object_begin(w);
+        put(w, "username", o->username);
+        put(w, "password_file", o->password_file);
+        put(w, "password", password_given(o));
+        json_object_end(w);
+    }
+    put_tls_config(w, o);
+}
+
 static const struct kind {
-    const char *name; /* of the probe, and of its block in a job */
+    const char *name;  /* of the probe */
+    const char *block; /* of a job */
     void (*put)(struct json_writer *w, const struct probe_options *o);
 } kinds[] = {
-    {"redis", put_account},
-    {"mysql", put_mysql},
+    {"redis", "redis", put_account},      {"mysql", "mysql", put_mysql},
+    {"http", "http_check", put_http},     {"tcp", "tcp_check", put_tls},
+    {"tls", "tls_check", put_tls_config},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -156,7 +180,7 @@ static int config_of_flags(const struct kind *k, const struct probe_options *o, 
     struct json_writer w;
 
     json_writer_init(&w, &text, JSON_PLAIN);
-    buf_addf(&text, "scrape_configs: [{job_name: probe, %s: ", k->name);
+    buf_addf(&text, "scrape_configs: [{job_name: probe, %s: ", k->block);
     json_object_begin(&w);
     k->put(&w, o);
     json_object_end(&w);
@@ -166,10 +190,11 @@ static int config_of_flags(const struct kind *k, const struct probe_options *o, 
 
 /* The job with the settings. */
 static const struct config_scrape *find_job(const struct config *c, const char *name,
-                                            enum job_kind kind)
+                                            const struct probe_kind *kind)
 {
     for (size_t i = 0; i < c->n_scrapes; i++)
-        if (c->scrapes[i].kind == kind && (!*name || strcmp(c->scrapes[i].job_name, name) == 0))
+        if (probe_kind_has(kind, &c->scrapes[i]) &&
+            (!*name || strcmp(c->scrapes[i].job_name, name) == 0))
             return &c->scrapes[i];
     return NULL;
 }
@@ -187,29 +212,33 @@ static void print_steps(const struct probe_answer *a)
     fprintf(stderr, say("%10.3f ms  in all\n", "%10.3f ms  合计\n"), a->seconds * 1e3);
 }
 
+static void print_failure(const struct probe_kind *kind, const char *address, const char *why)
+{
+    const char *advice = probe_advice(why);
+
+    fprintf(stderr, say("tocsin: %s %s: %s\n", "tocsin：%s %s：%s\n"), kind->name, address, why);
+    if (advice)
+        fprintf(stderr, "  %s\n", advice);
+}
+
 static int ask(const struct probe_kind *kind, const struct config_scrape *job, const char *address,
                dur_ms timeout)
 {
-    const struct target t = {
-        .job = job, .address = address, .url = address, .interval = timeout, .timeout = timeout};
+    CLEANUP(arena_deinit) struct arena arena = {0};
     struct probe_answer a;
-    int code = EXIT_OK;
+    struct target t;
+    const char *why;
 
+    target_of_address(&arena, job, str_c(address), &t);
     probe_once(kind->source, &t, timeout, &a);
     fwrite(a.page.p, 1, a.page.len, stdout);
     fflush(stdout);
     print_steps(&a);
-    if (a.err.code) {
-        const char *advice = probe_advice(a.err.msg);
-
-        fprintf(stderr, say("tocsin: %s %s: %s\n", "tocsin：%s %s：%s\n"), kind->name, address,
-                a.err.msg);
-        if (advice)
-            fprintf(stderr, "  %s\n", advice);
-        code = EXIT_FAILED;
-    }
+    why = a.err.code ? a.err.msg : a.failure.p; /* NULL: neither */
+    if (why)
+        print_failure(kind, address, why);
     probe_answer_deinit(&a);
-    return code;
+    return why ? EXIT_FAILED : EXIT_OK;
 }
 
 static int print_rights(const struct config_scrape *job, const struct probe_options *o)
@@ -234,7 +263,7 @@ static int run(const struct kind *k, const char *address, const struct probe_opt
                const struct config *config)
 {
     const struct probe_kind *kind = probe_kind_find(str_c(k->name));
-    const struct config_scrape *job = find_job(config, o->job, kind->kind);
+    const struct config_scrape *job = find_job(config, o->job, kind);
 
     if (!job)
         return usage(
@@ -254,8 +283,9 @@ int command_probe(int argc, char **argv)
         return code;
     kind = n ? find_kind(argv[0]) : NULL;
     if (!kind || n != (o.grants || o.acl ? 1 : 2))
-        return usage(say("expected a kind, redis or mysql, and an address; see --help",
-                         "需要类型（redis 或 mysql）与地址，见 --help"));
+        return usage(
+            say("expected a kind (redis, mysql, http, tcp or tls) and an address; see --help",
+                "需要类型（redis、mysql、http、tcp 或 tls）与地址，见 --help"));
     if (strcmp(kind->name, o.grants ? "mysql" : o.acl ? "redis" : kind->name) != 0)
         return usage(
             say("--grants is for mysql, --acl for redis", "--grants 用于 mysql，--acl 用于 redis"));

@@ -16,8 +16,8 @@ static const struct command {
 } commands[] = {
     {"serve", command_serve, "watch, store, evaluate, notify", "运行：采集、存储、评估、通知"},
     {"check", command_check, "check configuration and rule files", "检查配置与规则文件"},
-    {"probe", command_probe, "ask a Redis or MySQL now, and say what is wrong",
-     "立即探测一个 Redis 或 MySQL，并指出问题所在"},
+    {"probe", command_probe, "ask a Redis, MySQL, web page or port now, and say what is wrong",
+     "立即探测一个 Redis、MySQL、网页或端口，并指出问题所在"},
     {"promql", command_promql, "format an expression, or tell what it costs",
      "格式化 PromQL 表达式，或说明其开销"},
     {"query", command_query, "ask a running server a PromQL expression",

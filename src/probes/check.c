@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/must.h"
 
@@ -42,6 +43,7 @@ void check_fail(struct check *c, const char *step, const struct err *why)
 {
     c->step = step;
     c->why = *why;
+    page_trace_add(c->trace, step, why->msg);
     end(c);
 }
 
@@ -90,10 +92,12 @@ static void on_address(const struct ip_address *a, const struct err *err, void *
     c->lookup = NULL;
     loop_timer_cancel(c->timer);
     note_address(c, a);
-    if (a)
-        c->next(c, a);
-    else
+    if (!a) {
         check_fail(c, "resolve", err);
+        return;
+    }
+    page_trace_add(c->trace, "resolve", "");
+    c->next(c, a);
 }
 
 void check_resolve(struct check *c, const char *host, const struct config_ip_choice *ip,
@@ -152,6 +156,8 @@ void check_fetch(void *session, dur_ms timeout, page_done *done, void *arg)
     c->arg = arg;
     c->timeout = timeout;
     c->started = clock_mono_ns();
+    if (c->trace)
+        *c->trace = (struct page_trace){.last = c->started};
     c->ended = false;
     c->step = NULL;
     c->resolve_seconds = 0;
@@ -168,4 +174,21 @@ void check_close(void *session)
     metric_page_deinit(&c->page);
     loop_timer_free(c->timer);
     c->kind->free(c);
+}
+
+void check_trace(void *session, struct page_trace *t)
+{
+    ((struct check *)session)->trace = t;
+}
+
+/* Most reasons begin with what was tried. */
+void check_failure(const void *session, struct buf *out)
+{
+    const struct check *c = session;
+
+    if (!c->step)
+        return;
+    if (strncasecmp(c->why.msg, c->step, strlen(c->step)) != 0)
+        buf_addf(out, "%s: ", c->step);
+    buf_add_c(out, c->why.msg);
 }

@@ -44,12 +44,23 @@ struct check {
     const char *step; /* where it failed: "resolve", "connect", "tls" ...; NULL: it passed */
     struct err why;
     struct metric_page page;
+
+    struct page_trace *trace; /* or NULL */
 };
 
 void check_init(struct check *c, const struct check_kind *kind, struct loop *l,
                 const struct target *t);
 void check_fetch(void *session, dur_ms timeout, page_done *done, void *arg);
 void check_close(void *session);
+void check_trace(void *session, struct page_trace *t);
+void check_failure(const void *session, struct buf *out);
+
+/* The page source of a check. */
+#define CHECK_SOURCE(open_)                                                                        \
+    {                                                                                              \
+        .open = open_, .fetch = check_fetch, .close = check_close, .trace = check_trace,           \
+        .failure = check_failure                                                                   \
+    }
 
 /* Looks a host up, notes probe_dns_lookup_time_seconds, probe_ip_protocol and probe_ip_addr_hash,
  * and goes on with `next`; or fails. */

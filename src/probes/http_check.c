@@ -161,6 +161,33 @@ static void on_address(struct check *c, const struct ip_address *a)
     ask(h);
 }
 
+/* ---- steps ---------------------------------------------------------------------------------- */
+
+/* Steps of a hop, as far as it came. */
+static void trace_hop(const struct http_check *h, bool answered)
+{
+    struct page_trace *t = h->check.trace;
+    const struct http_facts *f = &h->outcome.facts;
+    mono_ns ready = f->t_tls > f->t_connect ? f->t_tls : f->t_connect;
+
+    if (f->t_connect > 0)
+        page_trace_took(t, "connect", "", f->t_connect - f->t_resolve);
+    if (f->t_tls > f->t_connect)
+        page_trace_took(t, "TLS handshake", "", f->t_tls - f->t_connect);
+    if (f->t_first_byte > 0)
+        page_trace_took(t, "answer", "", f->t_first_byte - ready);
+    if (answered && f->t_total > f->t_first_byte)
+        page_trace_took(t, "body", "", f->t_total - f->t_first_byte);
+}
+
+static void trace_redirect(const struct http_check *h, const char *to)
+{
+    CLEANUP(buf_free) struct buf words = {0};
+
+    buf_addf(&words, "%d, redirect to %s", h->outcome.facts.status, to);
+    page_trace_add(h->check.trace, words.p, "");
+}
+
 /* ---- redirects ----------------------------------------------------------------------------- */
 
 static bool is_redirect(int status)
@@ -188,6 +215,7 @@ static void follow(struct http_check *h)
         h->address[0] = 0;
     if (status < 307 && strcmp(h->config->method, "HEAD") != 0)
         h->get = true;
+    trace_redirect(h, next);
     free(h->url);
     h->url = next;
     ask(h);
@@ -222,6 +250,7 @@ static void on_answer(struct http_response *response, const struct err *err, voi
 
     h->call = NULL;
     http_outcome_add_phases(o);
+    trace_hop(h, response != NULL);
     if (!response) {
         check_fail(&h->check, failed_step(o, err), err);
         return;
@@ -315,5 +344,4 @@ static void *open_check(struct loop *l, const struct target *t)
     return h;
 }
 
-const struct page_source probe_http_check_source = {
-    .open = open_check, .fetch = check_fetch, .close = check_close};
+const struct page_source probe_http_check_source = CHECK_SOURCE(open_check);

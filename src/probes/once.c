@@ -69,6 +69,8 @@ void probe_once(const struct page_source *source, const struct target *t, dur_ms
         source->trace(session, &ret->trace);
     source->fetch(session, timeout, on_page, &w);
     loop_run(w.loop);
+    if (source->failure)
+        source->failure(session, &ret->failure);
     source->close(session);
     loop_free(w.loop);
     ret->seconds = (double)(clock_mono_ns() - started) / 1e9;
@@ -77,4 +79,5 @@ void probe_once(const struct page_source *source, const struct target *t, dur_ms
 void probe_answer_deinit(struct probe_answer *a)
 {
     buf_free(&a->page);
+    buf_free(&a->failure);
 }

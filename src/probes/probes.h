@@ -47,8 +47,9 @@ bool probe_kind_has(const struct probe_kind *k, const struct config_scrape *job)
 const struct probe_kind *probe_kind_of(const struct config_scrape *job); /* NULL: it scrapes */
 
 struct probe_answer {
-    struct buf page; /* also when it failed, with <kind>_up 0 */
-    struct err err;  /* code 0: the target was asked */
+    struct buf page;    /* also when it failed, with <kind>_up 0 */
+    struct err err;     /* code 0: the target was asked */
+    struct buf failure; /* why the check failed all the same; empty: it passed, or is none */
     double seconds;
     struct page_trace trace; /* empty when the probe tells no steps */
 };

@@ -139,6 +139,17 @@ static struct tls_options tls_options_of(const struct tcp_check *t)
     return o;
 }
 
+static void trace_expected(const struct tcp_check *t, const struct config_query_response *q)
+{
+    CLEANUP(buf_free) struct buf words = {0};
+
+    if (!t->check.trace || (!q->expect && !q->expect_bytes))
+        return;
+    buf_addf(&words, "expect " STR_FMT,
+             STR_ARG(q->expect ? regex_pattern(q->expect) : str_c(q->expect_bytes)));
+    page_trace_add(t->check.trace, words.p, "");
+}
+
 /* Goes on as far as what came allows. */
 static void advance(struct tcp_check *t)
 {
@@ -152,6 +163,7 @@ static void advance(struct tcp_check *t)
 
         if (r <= 0)
             return;
+        trace_expected(t, q);
         if (q->send)
             send_line(t, q->send);
         if (!q->starttls)
@@ -172,6 +184,11 @@ static void on_open(struct stream *s, void *arg)
 {
     struct tcp_check *t = arg;
 
+    page_trace_add(t->check.trace,
+                   t->opened                ? "TLS handshake"
+                   : t->config->tls.enabled ? "connect, TLS handshake"
+                                            : "connect",
+                   "");
     t->opened = true;
     check_await(&t->check, "expect", "what query_response expects");
     advance(t);
@@ -292,5 +309,4 @@ static void *open_check(struct loop *l, const struct target *target)
     return t;
 }
 
-const struct page_source probe_tcp_check_source = {
-    .open = open_check, .fetch = check_fetch, .close = check_close};
+const struct page_source probe_tcp_check_source = CHECK_SOURCE(open_check);

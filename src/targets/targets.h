@@ -116,18 +116,25 @@ struct page_trace {
     mono_ns last; /* when the last step ended */
 };
 
-static inline void page_trace_add(struct page_trace *t, const char *name, const char *why)
+/* A step that took so long, behind the one before. t may be NULL: nobody wants to know. */
+static inline void page_trace_took(struct page_trace *t, const char *name, const char *why,
+                                   int64_t ns)
 {
-    mono_ns now = clock_mono_ns();
-
     if (t && t->n < PAGE_STEPS_MAX) {
         struct page_step *s = &t->steps[t->n++];
 
-        *s = (struct page_step){.ns = now - t->last};
-        memcpy(s->name, name, strnlen(name, sizeof s->name - 1));
-        memcpy(s->why, why, strnlen(why, sizeof s->why - 1));
-        t->last = now;
+        *s = (struct page_step){.ns = ns};
+        memcpy(s->name, name, str_utf8_prefix(str_c(name), sizeof s->name - 1));
+        memcpy(s->why, why, str_utf8_prefix(str_c(why), sizeof s->why - 1));
+        t->last += ns;
     }
+}
+
+/* A step that ends now. */
+static inline void page_trace_add(struct page_trace *t, const char *name, const char *why)
+{
+    if (t)
+        page_trace_took(t, name, why, clock_mono_ns() - t->last);
 }
 
 /*
@@ -142,6 +149,10 @@ struct page_source {
 
     /* Steps of the next fetch go into t, which lives as long as the session. NULL: no steps are told. */
     void (*trace)(void *session, struct page_trace *t);
+
+    /* Of a check, behind its fetch: appends why it failed, nothing when it passed. The target was asked
+     * all the same, so there is no err. NULL: what fails gives an err. */
+    void (*failure)(const void *session, struct buf *out);
 };
 
 #endif

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import free_port, main
+from harness import Page, free_port, main
 
 COLLECTORS = ["auto_increment.columns", "binlog_size", "engine_innodb_status", "info_schema.tables", "info_schema.processlist",
               "info_schema.innodb_metrics", "mysql.user", "perf_schema.file_events", "perf_schema.tableiowaits", "slave_hosts"]
@@ -67,8 +67,30 @@ def test_a_mariadb_is_asked_with_the_rights_that_the_command_prints(world):
     assert tls.returncode == 1 and "TLS" in tls.stderr, tls.stderr
 
 
+def test_web_pages_and_ports_are_asked_by_hand(world):
+    page = Page("hello")
+    good = probe(world, "http", "http://%s/" % page.address())
+    assert good.returncode == 0 and "\nprobe_success 1\n" in good.stdout, good.stderr
+    assert all("ms  %s\n" % step in good.stderr for step in ("resolve", "connect", "answer", "in all")), good.stderr
+    page.text = None
+    bad = probe(world, "http", "http://%s/" % page.address())
+    assert bad.returncode == 1 and "\nprobe_success 0\n" in bad.stdout
+    assert "status 500, expected 200 to 299\n  The server is there" in bad.stderr, bad.stderr
+    bad = probe(world, "http", "http://%s/" % page.address(), lang="zh_CN.UTF-8")
+    assert "服务器已应答" in bad.stderr, bad.stderr
+    assert probe(world, "tcp", page.address()).returncode == 0
+    gone = probe(world, "tcp", "127.0.0.1:%d" % free_port())
+    assert gone.returncode == 1 and "Nothing listens there" in gone.stderr, gone.stderr
+    plain = probe(world, "tls", page.address(), "--insecure-skip-verify")
+    assert plain.returncode == 1 and "answers without TLS" in plain.stderr, plain.stderr
+    assert "Write the port, too" in probe(world, "tcp", "127.0.0.1").stderr
+    path = world.write("tocsin.yml", "scrape_configs: [{job_name: web, http_check: {valid_status_codes: [500]}}]\n")
+    assert probe(world, "http", "http://%s/" % page.address(), "--config.file=" + path, "--job=web").returncode == 0
+    assert probe(world, "tcp", page.address(), "--config.file=" + path, "--job=web").returncode == 2
+
+
 def test_what_is_asked_for_wrongly_is_told(world):
-    for arguments in (["http"], ["redis"], ["mysql", "--acl"], ["redis", "--grants"]):
+    for arguments in (["http"], ["https", "a"], ["redis"], ["mysql", "--acl"], ["redis", "--grants"]):
         assert probe(world, *arguments).returncode == 2, arguments
 
 

@@ -137,6 +137,25 @@ def test_a_target_that_hangs_costs_its_own_time_only(world):
         world.stop()
 
 
+def test_the_targets_page_says_why_a_check_failed(world):
+    page = Page("hello")
+    world.write("tocsin.yml", "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
+                "- {job_name: web, http_check: {}, static_configs: [{targets: ['http://%s/']}]}\n" % page.address())
+    world.start()
+
+    def target():
+        return json.loads(world.get("/api/v1/targets"))["data"]["activeTargets"][0]
+    world.wait("a check", lambda: target()["health"] == "up")
+    assert target()["lastError"] == ""
+    page.text = None
+    world.wait("the reason", lambda: target()["lastError"] == "status 500, expected 200 to 299")
+    assert target()["health"] == "up" and "check_failed job=web" in world.log()
+    page.text = "hello"
+    world.wait("the check to pass", lambda: target()["lastError"] == "")
+    assert world.log().count("check_failed") == 1 and world.log().count("check_passed job=web") == 1, world.log()
+    world.stop()
+
+
 if __name__ == "__main__":
     if not shutil.which("redis-server"):
         print("1..0 # SKIP redis-server is not installed")

@@ -14,6 +14,8 @@
 
 static struct buf page;
 static int answered;
+static struct page_trace told;
+static struct buf failure; /* empty: it passed */
 
 static inline void on_page(struct str text, enum exposition_format format, const struct err *err,
                            void *l)
@@ -34,8 +36,11 @@ static inline void check_target(const struct page_source *source, const struct c
     void *session = source->open(l, &t);
 
     answered = 0;
+    source->trace(session, &told);
     source->fetch(session, timeout, on_page, l);
     loop_run(l);
+    buf_reset(&failure);
+    source->failure(session, &failure);
     source->close(session);
     loop_free(l);
     assert_int_equal(answered, 1);
@@ -64,6 +69,28 @@ static inline void assert_failed_at(const char *step, const char *words)
         fail_msg("not at %s: %.200s", step, line);
     if (!strstr(line, words))
         fail_msg("no \"%s\" in %.200s", words, line);
+    if (!failure.len || !strstr(failure.p, words))
+        fail_msg("no \"%s\" in the failure %s", words, failure.p);
+    assert_true(strstr(told.steps[told.n - 1].why, words));
+}
+
+/* The names of all steps, "a | b | c"; none failed but the last, and all together took no longer than
+ * the whole. */
+static inline void assert_steps(const char *want)
+{
+    CLEANUP(buf_free) struct buf got = {0};
+    int64_t sum = 0;
+    double all;
+
+    for (size_t i = 0; i < told.n; i++) {
+        buf_addf(&got, "%s%s", i ? " | " : "", told.steps[i].name);
+        assert_true(i == told.n - 1 || !told.steps[i].why[0]);
+        assert_true(told.steps[i].ns >= 0);
+        sum += told.steps[i].ns;
+    }
+    assert_string_equal(got.p, want);
+    assert_true(page_value(buf_str(&page), "probe_duration_seconds", &all));
+    assert_true((double)sum / 1e9 <= all + 0.01);
 }
 
 /* ---- as blackbox_exporter ------------------------------------------------------------------ */

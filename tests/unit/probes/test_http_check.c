@@ -178,21 +178,33 @@ static void writes_the_series_that_blackbox_exporter_writes(void **state)
 static void says_at_which_step_a_check_failed_and_why(void **state)
 {
     struct config_http_check c = plain();
+    int redirects = 0;
     char url[128];
 
+    check_path("/ok", &c);
+    assert_steps("resolve | connect | answer | body");
+    assert_int_equal(failure.len, 0);
     check_path("/404", &c);
     assert_failed_at("status", "status 404, expected 200 to 299");
+    assert_steps("resolve | connect | answer | body | status");
     check_path("/loop", &c);
     assert_failed_at("redirect", "more than 10 redirects");
     check_path("/cut", &c);
     assert_failed_at("body", "the answer ended early");
     check("http://127.0.0.1:9/", &c, PATIENCE);
     assert_failed_at("connect", "Connection refused");
+    assert_steps("resolve | connect");
     check("http://no-such-host.invalid/", &c, PATIENCE);
     assert_failed_at("resolve", "no-such-host.invalid");
     snprintf(url, sizeof url, "http://127.0.0.1:%d/slow", web.port);
     check(url, &c, 200);
     assert_failed_at("answer", "no answer within 200ms");
+    assert_steps("resolve | connect | answer");
+    check_path("/r1", &c);
+    for (size_t i = 0; i < told.n; i++)
+        redirects += str_has_prefix(str_c(told.steps[i].name),
+                                    STR("302, redirect to http://127.0.0.1:"));
+    assert_int_equal(redirects, 2);
     c.body_size_limit = 10;
     check_path("/ok", &c);
     assert_failed_at("body", "larger than 10 bytes");

@@ -128,6 +128,8 @@ static void an_open_port_passes_and_a_closed_one_fails(void **state)
 
     check(port, &c, PATIENCE);
     assert_failed_at("connect", "Connection refused");
+    assert_steps("resolve | connect");
+    assert_true(str_has_prefix(buf_str(&failure), STR("connect to 127.0.0.1:")));
     assert_as_recorded("tcp-closed");
     close(fd);
     peer_start(&p, serve_redis, NULL);
@@ -155,6 +157,8 @@ static void a_dialogue_goes_step_by_step(void **state)
     peer_start(&p, serve_redis, NULL);
     check(p.port, &c, PATIENCE);
     assert_as_recorded("tcp-redis-ping");
+    assert_steps("resolve | connect | expect ^[+](PONG)");
+    assert_int_equal(failure.len, 0);
     assert_value("probe_expect_info{answer=\"PONG\"}", 1);
     peer_stop(&p);
     c.query_response = mail;
