@@ -109,31 +109,15 @@ static int check_threading(struct decoder *d, const struct config_email *e,
 
 /* ---- email --------------------------------------------------------------------------------- */
 
-static void take(const char **value, const char *standard)
-{
-    if (!is_given(*value))
-        *value = standard;
-}
-
-/* A secret and its file are one default. */
-static void take_secret(const char **value, const char **file, const char *standard,
-                        const char *standard_file)
-{
-    if (is_given(*value) || is_given(*file))
-        return;
-    *value = standard;
-    *file = standard_file;
-}
-
 static void take_defaults(struct smtp_options *s, const struct smtp_options *g,
                           const struct yaml_node *node)
 {
-    take(&s->smarthost, g->smarthost);
-    take(&s->hello, is_given(g->hello) ? g->hello : "localhost");
-    take(&s->username, g->username);
-    take(&s->identity, g->identity);
-    take_secret(&s->password, &s->password_file, g->password, g->password_file);
-    take_secret(&s->secret, &s->secret_file, g->secret, g->secret_file);
+    take_default(&s->smarthost, g->smarthost);
+    take_default(&s->hello, is_given(g->hello) ? g->hello : "localhost");
+    take_default(&s->username, g->username);
+    take_default(&s->identity, g->identity);
+    take_secret_default(&s->password, &s->password_file, g->password, g->password_file);
+    take_secret_default(&s->secret, &s->secret_file, g->secret, g->secret_file);
     if (!has_key(node, "require_tls"))
         s->no_tls_needed = g->no_tls_needed;
     if (!has_key(node, "tls_config"))
@@ -165,7 +149,7 @@ static int check_email(struct decoder *d, void *object, const struct yaml_node *
     take_defaults(&e->smtp, &g->smtp, node);
     if (!is_given(e->smtp.smarthost))
         return decoder_fail(d, node, "no global SMTP smarthost set");
-    take(&e->from, g->from);
+    take_default(&e->from, g->from);
     if (!is_given(e->from))
         return decoder_fail(d, node, "no global SMTP from set");
     return 0;

@@ -95,7 +95,6 @@ static void read_external_labels(struct decoder *d, const struct yaml_node *node
 
 /* ---- global -------------------------------------------------------------------------------- */
 
-/* Most are of receivers that are not carried out; still a file that Alertmanager refuses is refused. */
 static int check_pairs(struct decoder *d, const struct yaml_node *node)
 {
     static const char *const pairs[][2] = {
@@ -129,7 +128,8 @@ static int check_slack(struct decoder *d, const struct yaml_node *node)
 
     if (!token || (yaml_is_null(url) && !has_key(node, "slack_api_url_file")))
         return 0;
-    if (!yaml_is_null(url) && !yaml_is_null(app_url) && str_eq(url->text, app_url->text))
+    if (!yaml_is_null(url) &&
+        str_eq(url->text, yaml_is_null(app_url) ? STR(SLACK_POST_URL) : app_url->text))
         return 0;
     return decoder_fail(d, node,
                         "at most one of slack_app_token/slack_app_token_file & "
@@ -191,6 +191,34 @@ static const struct field global_fields[] = {
     COUNT("label_value_length_limit", struct global, label_value_length_limit),
     DURATION("resolve_timeout", struct global, resolve_timeout),
     BLOCK("http_config", struct global, http, &http_block),
+    SECRET_URL("slack_api_url", struct global, channels.slack_url),
+    PATH("slack_api_url_file", struct global, channels.slack_url_file),
+    SECRET("slack_app_token", struct global, channels.slack_token),
+    PATH("slack_app_token_file", struct global, channels.slack_token_file),
+    URL("slack_app_url", struct global, channels.slack_app_url),
+    URL("pagerduty_url", struct global, channels.pagerduty_url),
+    URL("opsgenie_api_url", struct global, channels.opsgenie_url),
+    SECRET("opsgenie_api_key", struct global, channels.opsgenie_key),
+    PATH("opsgenie_api_key_file", struct global, channels.opsgenie_key_file),
+    URL("wechat_api_url", struct global, channels.wechat_url),
+    SECRET("wechat_api_secret", struct global, channels.wechat_secret),
+    PATH("wechat_api_secret_file", struct global, channels.wechat_secret_file),
+    TEXT("wechat_api_corp_id", struct global, channels.wechat_corp_id),
+    URL("victorops_api_url", struct global, channels.victorops_url),
+    SECRET("victorops_api_key", struct global, channels.victorops_key),
+    PATH("victorops_api_key_file", struct global, channels.victorops_key_file),
+    URL("telegram_api_url", struct global, channels.telegram_url),
+    SECRET("telegram_bot_token", struct global, channels.telegram_token),
+    PATH("telegram_bot_token_file", struct global, channels.telegram_token_file),
+    URL("webex_api_url", struct global, channels.webex_url),
+    URL("rocketchat_api_url", struct global, channels.rocketchat_url),
+    SECRET("rocketchat_token", struct global, channels.rocketchat_token),
+    PATH("rocketchat_token_file", struct global, channels.rocketchat_token_file),
+    SECRET("rocketchat_token_id", struct global, channels.rocketchat_token_id),
+    PATH("rocketchat_token_id_file", struct global, channels.rocketchat_token_id_file),
+    SECRET_URL("mattermost_webhook_url", struct global, channels.mattermost_url),
+    PATH("mattermost_webhook_url_file", struct global, channels.mattermost_url_file),
+    URL("jira_api_url", struct global, channels.jira_url),
 };
 const struct block global_block = {.name = "global",
                                    FIELDS(global_fields),

@@ -1,6 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_priv.h"
 
+#include "base/json.h"
+
+void take_http(struct decoder *d, const struct yaml_node *node, struct http_options *http)
+{
+    if (!has_key(node, "http_config") && d->global.has_http)
+        *http = d->global.http;
+}
+
+const char *with_slash(struct decoder *d, const char *url, bool slash)
+{
+    size_t len = url ? strlen(url) : 0;
+
+    while (len > 0 && url[len - 1] == '/')
+        len--;
+    return url ? arena_printf(&d->config->arena, "%.*s%s", (int)len, url, slash ? "/" : "") : NULL;
+}
+
+void read_any(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
+{
+    CLEANUP(buf_free) struct buf json = {0};
+    CLEANUP(json_doc_freep) struct json *doc = NULL;
+    struct err why = {0};
+
+    yaml_to_json(node, &json);
+    if (json_doc_parse(buf_str(&json), &doc, &why) < 0) /* what reads it later needs no check */
+        decoder_wrong(d, node, "cannot be written as JSON: %s", why.msg);
+    else
+        *(const char **)value = decoder_text(d, buf_str(&json));
+}
+
+void read_object(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
+{
+    if (is_mapping(d, node))
+        read_any(d, node, value, count);
+}
+
 /* ---- webhook ------------------------------------------------------------------------------- */
 
 static void read_webhook_url(struct decoder *d, const struct yaml_node *node, void *value,
@@ -41,8 +77,7 @@ static int check_webhook(struct decoder *d, void *object, const struct yaml_node
         return decoder_fail(d, place_of(node, "cluster"),
                             "\"cluster\" has a meaning only with \"format: "
                             "kubesphere\"");
-    if (!has_key(node, "http_config") && d->global.has_http)
-        w->http = d->global.http;
+    take_http(d, node, &w->http);
     return 0;
 }
 
@@ -103,8 +138,7 @@ static int check_robot(struct decoder *d, void *object, const struct yaml_node *
     status = at_most_one(d, node, "webhook_url", "webhook_url_file");
     if (status == 0)
         status = at_most_one(d, node, "secret", "secret_file");
-    if (!has_key(node, "http_config") && d->global.has_http)
-        r->http = d->global.http;
+    take_http(d, node, &r->http);
     return status;
 }
 
@@ -145,49 +179,58 @@ static const struct block dingtalk_block = {
 
 /* ---- receiver ------------------------------------------------------------------------------ */
 
-/* The blocks of one kind, wherever they are. */
-struct channels_of {
-    enum channel_kind kind;
+/* Every kind: its name in records and its block, which stand under the key NAME_configs. */
+static const struct kind {
     const char *name;
-    const void *first;
-    size_t n, size, send_resolved; /* number and size of the blocks, offset of the switch */
+    const struct block *block;
+} kinds[CHANNEL_KINDS] = {
+    [CHANNEL_WEBHOOK] = {"webhook", &webhook_block},
+    [CHANNEL_WECOM_ROBOT] = {"wecom_robot", &wecom_robot_block},
+    [CHANNEL_DINGTALK] = {"dingtalk", &dingtalk_block},
+    [CHANNEL_FEISHU] = {"feishu", &feishu_block},
+    [CHANNEL_EMAIL] = {"email", &email_block},
+    [CHANNEL_SLACK] = {"slack", &slack_block},
+    [CHANNEL_MATTERMOST] = {"mattermost", &mattermost_block},
+    [CHANNEL_ROCKETCHAT] = {"rocketchat", &rocketchat_block},
+    [CHANNEL_TELEGRAM] = {"telegram", &telegram_block},
+    [CHANNEL_DISCORD] = {"discord", &discord_block},
+    [CHANNEL_MSTEAMS] = {"msteams", &msteams_block},
+    [CHANNEL_MSTEAMSV2] = {"msteamsv2", &msteamsv2_block},
+    [CHANNEL_PAGERDUTY] = {"pagerduty", &pagerduty_block},
+    [CHANNEL_OPSGENIE] = {"opsgenie", &opsgenie_block},
+    [CHANNEL_PUSHOVER] = {"pushover", &pushover_block},
+    [CHANNEL_WEBEX] = {"webex", &webex_block},
+    [CHANNEL_VICTOROPS] = {"victorops", &victorops_block},
+    [CHANNEL_WECHAT] = {"wechat", &wechat_block},
+    [CHANNEL_JIRA] = {"jira", &jira_block},
 };
 
-static void add_channels(struct config_receiver *r, const struct channels_of *of)
+static void add_channels(struct config_receiver *r, enum channel_kind kind)
 {
-    for (size_t i = 0; i < of->n; i++) {
-        const char *settings = (const char *)of->first + i * of->size;
+    const struct config_blocks *blocks = &r->blocks[kind];
+
+    for (size_t i = 0; i < blocks->n; i++) {
+        const char *settings = (const char *)blocks->first + i * kinds[kind].block->size;
 
         r->channels[r->n_channels++] = (struct config_channel){
-            .kind = of->kind,
-            .kind_name = of->name,
-            .id = CHANNEL_ID(of->kind, i),
+            .kind = kind,
+            .kind_name = kinds[kind].name,
+            .id = CHANNEL_ID(kind, i),
             .index = (int)i,
-            .send_resolved = *(const bool *)(settings + of->send_resolved),
+            .send_resolved = *(const bool *)settings,
             .settings = settings};
     }
 }
 
 static void list_channels(struct decoder *d, struct config_receiver *r)
 {
-    const size_t robot = sizeof(struct config_robot),
-                 robot_ends = offsetof(struct config_robot, send_resolved);
-    const struct channels_of kinds[] = {
-        {CHANNEL_WEBHOOK, "webhook", r->webhooks, r->n_webhooks, sizeof(struct config_webhook),
-         offsetof(struct config_webhook, send_resolved)},
-        {CHANNEL_WECOM_ROBOT, "wecom_robot", r->wecom_robots, r->n_wecom_robots, robot, robot_ends},
-        {CHANNEL_DINGTALK, "dingtalk", r->dingtalks, r->n_dingtalks, robot, robot_ends},
-        {CHANNEL_FEISHU, "feishu", r->feishus, r->n_feishus, robot, robot_ends},
-        {CHANNEL_EMAIL, "email", r->emails, r->n_emails, sizeof(struct config_email),
-         offsetof(struct config_email, send_resolved)},
-    };
     size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        n += kinds[i].n;
+    for (size_t kind = 0; kind < CHANNEL_KINDS; kind++)
+        n += r->blocks[kind].n;
     r->channels = arena_array(&d->config->arena, n + 1, sizeof *r->channels);
-    for (size_t i = 0; i < ARRAY_LEN(kinds) && !d->config->arena.overflow; i++)
-        add_channels(r, &kinds[i]);
+    for (size_t kind = 0; kind < CHANNEL_KINDS && !d->config->arena.overflow; kind++)
+        add_channels(r, (enum channel_kind)kind);
 }
 
 static int check_receiver(struct decoder *d, void *object, const struct yaml_node *node,
@@ -213,19 +256,37 @@ static int check_receiver(struct decoder *d, void *object, const struct yaml_nod
     return 0;
 }
 
+#define CHANNELS(key_, kind_, block_, when_null_)                                                  \
+    {                                                                                              \
+        .key = key_, .kind = FIELD_BLOCKS,                                                         \
+        .offset = offsetof(struct config_receiver, blocks[kind_].first),                           \
+        .count = offsetof(struct config_receiver, blocks[kind_].n), .block = block_,               \
+        .when_null = when_null_                                                                    \
+    }
 static const struct field receiver_fields[] = {
     TEXT("name", struct config_receiver, name),
     READ("labels", struct config_receiver, labels, const struct label_set *, read_labels),
-    BLOCKS("webhook_configs", struct config_receiver, webhooks, struct config_webhook *,
-           &webhook_block, "missing webhook config"),
-    BLOCKS("wecom_robot_configs", struct config_receiver, wecom_robots, struct config_robot *,
-           &wecom_robot_block, "missing wecom_robot config"),
-    BLOCKS("dingtalk_configs", struct config_receiver, dingtalks, struct config_robot *,
-           &dingtalk_block, "missing dingtalk config"),
-    BLOCKS("feishu_configs", struct config_receiver, feishus, struct config_robot *, &feishu_block,
-           "missing feishu config"),
-    BLOCKS("email_configs", struct config_receiver, emails, struct config_email *, &email_block,
-           "missing email config"),
+    CHANNELS("webhook_configs", CHANNEL_WEBHOOK, &webhook_block, "missing webhook config"),
+    CHANNELS("wecom_robot_configs", CHANNEL_WECOM_ROBOT, &wecom_robot_block,
+             "missing wecom_robot config"),
+    CHANNELS("dingtalk_configs", CHANNEL_DINGTALK, &dingtalk_block, "missing dingtalk config"),
+    CHANNELS("feishu_configs", CHANNEL_FEISHU, &feishu_block, "missing feishu config"),
+    CHANNELS("email_configs", CHANNEL_EMAIL, &email_block, "missing email config"),
+    CHANNELS("slack_configs", CHANNEL_SLACK, &slack_block, NULL),
+    CHANNELS("mattermost_configs", CHANNEL_MATTERMOST, &mattermost_block,
+             "missing mattermost config"),
+    CHANNELS("rocketchat_configs", CHANNEL_ROCKETCHAT, &rocketchat_block, NULL),
+    CHANNELS("telegram_configs", CHANNEL_TELEGRAM, &telegram_block, "missing telegram config"),
+    CHANNELS("discord_configs", CHANNEL_DISCORD, &discord_block, "missing discord config"),
+    CHANNELS("msteams_configs", CHANNEL_MSTEAMS, &msteams_block, "missing msteams config"),
+    CHANNELS("msteamsv2_configs", CHANNEL_MSTEAMSV2, &msteamsv2_block, "missing msteamsv2 config"),
+    CHANNELS("pagerduty_configs", CHANNEL_PAGERDUTY, &pagerduty_block, "missing pagerduty config"),
+    CHANNELS("opsgenie_configs", CHANNEL_OPSGENIE, &opsgenie_block, NULL),
+    CHANNELS("pushover_configs", CHANNEL_PUSHOVER, &pushover_block, "missing pushover config"),
+    CHANNELS("webex_configs", CHANNEL_WEBEX, &webex_block, "missing webex config"),
+    CHANNELS("victorops_configs", CHANNEL_VICTOROPS, &victorops_block, "missing victorops config"),
+    CHANNELS("wechat_configs", CHANNEL_WECHAT, &wechat_block, NULL),
+    CHANNELS("jira_configs", CHANNEL_JIRA, &jira_block, "missing jira config"),
 };
 const struct block receiver_block = {
     .name = "receiver",

@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "config/config_channels.h"
 #include "model/duration.h"
 #include "model/label_set.h"
 #include "model/matcher.h"
@@ -417,6 +418,21 @@ enum channel_kind {
     CHANNEL_DINGTALK = 2,
     CHANNEL_FEISHU = 3,
     CHANNEL_EMAIL = 4,
+    CHANNEL_SLACK = 5,
+    CHANNEL_MATTERMOST = 6,
+    CHANNEL_ROCKETCHAT = 7,
+    CHANNEL_TELEGRAM = 8,
+    CHANNEL_DISCORD = 9,
+    CHANNEL_MSTEAMS = 10,
+    CHANNEL_MSTEAMSV2 = 11,
+    CHANNEL_PAGERDUTY = 12,
+    CHANNEL_OPSGENIE = 13,
+    CHANNEL_PUSHOVER = 14,
+    CHANNEL_WEBEX = 15,
+    CHANNEL_VICTOROPS = 16,
+    CHANNEL_WECHAT = 17,
+    CHANNEL_JIRA = 18,
+    CHANNEL_KINDS,
 };
 
 /* What an integration of a receiver is called in records: its kind and its place among those of
@@ -428,16 +444,19 @@ struct config_channel {
     const char *kind_name; /* "webhook", "dingtalk": of its key without _configs */
     int id, index;
     bool send_resolved;
-    const void *settings; /* struct config_webhook, config_robot, config_email: by kind */
+    const void *settings; /* struct config_webhook, config_robot, config_email ...: by kind */
+};
+
+/* The blocks of one kind. Each begins with `bool send_resolved`. */
+struct config_blocks {
+    void *first;
+    size_t n;
 };
 
 struct config_receiver {
     const char *name;
     const struct label_set *labels; /* as written, plus `name`; shown, without effect on delivery */
-    struct config_webhook *webhooks;
-    struct config_robot *wecom_robots, *dingtalks, *feishus;
-    struct config_email *emails;
-    size_t n_webhooks, n_wecom_robots, n_dingtalks, n_feishus, n_emails;
+    struct config_blocks blocks[CHANNEL_KINDS];
     struct config_channel *channels; /* all of them */
     size_t n_channels;
     int line;

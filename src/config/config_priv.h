@@ -24,12 +24,23 @@ extern const struct block http_check_block, tcp_check_block, tls_check_block;
 extern const struct block scrape_block, relabel_block, http_sd_block, dns_sd_block,
     kubernetes_sd_block, eureka_sd_block;
 extern const struct block email_block, global_smtp_block;
+extern const struct block slack_block, mattermost_block, rocketchat_block;
+#define SLACK_POST_URL "https://slack.com/api/chat.postMessage" /* of applications */
+extern const struct block telegram_block, discord_block, msteams_block, msteamsv2_block,
+    webex_block, pushover_block, wechat_block;
+extern const struct block pagerduty_block, opsgenie_block, victorops_block, jira_block;
 extern const struct block root_route_block, inhibit_block, receiver_block, time_interval_block;
 
 /* Both lists of jobs: scrape_configs, and those in the files that scrape_config_files names. */
 void decode_jobs(struct decoder *d, const struct yaml_node *root);
 
 field_reader read_labels; /* const struct label_set * */
+field_reader read_any;    /* const char *: any YAML, as JSON text */
+field_reader read_object; /* the same, of a mapping */
+/* Takes `global`'s http_config when the block has none of its own. */
+void take_http(struct decoder *d, const struct yaml_node *node, struct http_options *http);
+/* An address that others are put behind, with a slash at its end or without. */
+const char *with_slash(struct decoder *d, const char *url, bool slash);
 
 field_reader read_probe_allow; /* struct config_allow *: probe_allow.c */
 

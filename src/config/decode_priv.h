@@ -24,6 +24,21 @@
 
 /* ---- what stands in `global` and is a default of other blocks ------------------------------ */
 
+/* Of receivers. A text and its file are one default. */
+struct channel_defaults {
+    const char *slack_url, *slack_url_file, *slack_token, *slack_token_file, *slack_app_url;
+    const char *pagerduty_url;
+    const char *opsgenie_url, *opsgenie_key, *opsgenie_key_file;
+    const char *wechat_url, *wechat_secret, *wechat_secret_file, *wechat_corp_id;
+    const char *victorops_url, *victorops_key, *victorops_key_file;
+    const char *telegram_url, *telegram_token, *telegram_token_file;
+    const char *webex_url;
+    const char *rocketchat_url, *rocketchat_token, *rocketchat_token_file;
+    const char *rocketchat_token_id, *rocketchat_token_id_file;
+    const char *mattermost_url, *mattermost_url_file;
+    const char *jira_url;
+};
+
 struct global {
     dur_ms scrape_interval, scrape_timeout, evaluation_interval, rule_query_offset, resolve_timeout;
     const struct label_set *external_labels;
@@ -32,6 +47,7 @@ struct global {
     bool has_http; /* Alertmanager's http_config: of receivers that have none of their own */
     struct http_options http;
     struct config_email email; /* the smtp_ keys */
+    struct channel_defaults channels;
 };
 
 struct queued_check {
@@ -130,6 +146,22 @@ int at_most_one(struct decoder *d, const struct yaml_node *block, const char *on
 static inline bool is_given(const char *text)
 {
     return text && *text;
+}
+
+/* What is not given is taken from `global`. */
+static inline void take_default(const char **value, const char *standard)
+{
+    if (!is_given(*value))
+        *value = standard;
+}
+/* A secret and its file are one default. */
+static inline void take_secret_default(const char **value, const char **file, const char *standard,
+                                       const char *standard_file)
+{
+    if (is_given(*value) || is_given(*file))
+        return;
+    *value = standard;
+    *file = standard_file;
 }
 
 /* Adds name to a table of names; false when it is in it already. */

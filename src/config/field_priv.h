@@ -73,13 +73,16 @@ struct block {
     {                                                                                              \
         .key = key_, .kind = kind_, .offset = OFFSET_OF(type, member, want)                        \
     }
-#define TEXT(key, type, member)     ONE(key, FIELD_TEXT, type, member, const char *)
-#define SECRET(key, type, member)   ONE(key, FIELD_SECRET, type, member, const char *)
-#define PATH(key, type, member)     ONE(key, FIELD_PATH, type, member, const char *)
-#define BOOL(key, type, member)     ONE(key, FIELD_BOOL, type, member, bool)
-#define DURATION(key, type, member) ONE(key, FIELD_DURATION, type, member, dur_ms)
-#define SIZE(key, type, member)     ONE(key, FIELD_SIZE, type, member, uint64_t)
-#define COUNT(key, type, member)    ONE(key, FIELD_COUNT, type, member, uint64_t)
+#define TEXT(key, type, member)        ONE(key, FIELD_TEXT, type, member, const char *)
+#define SECRET(key, type, member)      ONE(key, FIELD_SECRET, type, member, const char *)
+#define PATH(key, type, member)        ONE(key, FIELD_PATH, type, member, const char *)
+#define URL(key, type, member)         ONE(key, FIELD_URL, type, member, const char *)
+#define SECRET_URL(key, type, member)  ONE(key, FIELD_SECRET_URL, type, member, const char *)
+#define GO_DURATION(key, type, member) ONE(key, FIELD_GO_DURATION, type, member, dur_ms)
+#define BOOL(key, type, member)        ONE(key, FIELD_BOOL, type, member, bool)
+#define DURATION(key, type, member)    ONE(key, FIELD_DURATION, type, member, dur_ms)
+#define SIZE(key, type, member)        ONE(key, FIELD_SIZE, type, member, uint64_t)
+#define COUNT(key, type, member)       ONE(key, FIELD_COUNT, type, member, uint64_t)
 #define MANY(key_, kind_, type, member, want)                                                      \
     {                                                                                              \
         .key = key_, .kind = kind_, .offset = OFFSET_OF(type, member, want),                       \

@@ -23,7 +23,6 @@
     }
 
 static const char histograms[] = "the text formats carry classic histograms only";
-static const char unused[] = "a default for receivers that are refused by name anyway";
 
 static const struct idle_key idle_keys[] = {
     {"runtime", KEY("gogc", FIELD_COUNT), NULL, PROM, "there is no garbage collector to set"},
@@ -52,37 +51,10 @@ static const struct idle_key idle_keys[] = {
     {"scrape job", KEY("metric_name_validation_scheme", FIELD_TEXT), "utf8", PROM, "the default"},
     {"scrape job", KEY("metric_name_escaping_scheme", FIELD_TEXT), "allow-utf-8", PROM,
      "the default"},
+    {"slack", KEY("update_message", FIELD_BOOL), "false", AM, "the default"},
+    {"rocketchat", KEY("link_names", FIELD_BOOL), NULL, AM, "Rocket.Chat links names by itself"},
     {"http client", KEY("enable_http2", FIELD_BOOL), NULL, PROM, "HTTP/1.1 fetches the same"},
     {"http client", KEY("proxy_from_environment", FIELD_BOOL), "false", PROM, "the default"},
-
-    {"global", KEY("slack_api_url", FIELD_SECRET_URL), NULL, AM, unused},
-    {"global", KEY("slack_api_url_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("slack_app_token", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("slack_app_token_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("slack_app_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("pagerduty_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("opsgenie_api_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("opsgenie_api_key", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("opsgenie_api_key_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("wechat_api_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("wechat_api_secret", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("wechat_api_secret_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("wechat_api_corp_id", FIELD_TEXT), NULL, AM, unused},
-    {"global", KEY("victorops_api_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("victorops_api_key", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("victorops_api_key_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("telegram_api_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("telegram_bot_token", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("telegram_bot_token_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("webex_api_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("rocketchat_api_url", FIELD_URL), NULL, AM, unused},
-    {"global", KEY("rocketchat_token", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("rocketchat_token_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("rocketchat_token_id", FIELD_SECRET), NULL, AM, unused},
-    {"global", KEY("rocketchat_token_id_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("mattermost_webhook_url", FIELD_SECRET_URL), NULL, AM, unused},
-    {"global", KEY("mattermost_webhook_url_file", FIELD_PATH), NULL, AM, unused},
-    {"global", KEY("jira_api_url", FIELD_URL), NULL, AM, unused},
 };
 
 static const struct known_keys {
@@ -137,12 +109,7 @@ static const struct known_keys {
     {"authorization", PROM, (const char *const[]){"credentials_ref", NULL}},
     {"tls_config", PROM, (const char *const[]){"ca_ref", "cert_ref", "key_ref", NULL}},
     {"webhook", AM, (const char *const[]){"payload", NULL}},
-    {"receiver", AM,
-     (const char *const[]){"pagerduty_configs", "opsgenie_configs", "wechat_configs",
-                           "slack_configs", "victorops_configs", "pushover_configs", "sns_configs",
-                           "telegram_configs", "discord_configs", "webex_configs",
-                           "msteams_configs", "msteamsv2_configs", "jira_configs",
-                           "incidentio_configs", "rocketchat_configs", "mattermost_configs", NULL}},
+    {"receiver", AM, (const char *const[]){"sns_configs", "incidentio_configs", NULL}},
 };
 
 const struct idle_key *keys_idle(const char *block, struct str key)

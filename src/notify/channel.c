@@ -6,9 +6,25 @@
 const struct channel *channel_of(int kind)
 {
     static const struct channel *const channels[] = {
-        [CHANNEL_WEBHOOK] = &channel_webhook,   [CHANNEL_WECOM_ROBOT] = &channel_wecom_robot,
-        [CHANNEL_DINGTALK] = &channel_dingtalk, [CHANNEL_FEISHU] = &channel_feishu,
+        [CHANNEL_WEBHOOK] = &channel_webhook,
+        [CHANNEL_WECOM_ROBOT] = &channel_wecom_robot,
+        [CHANNEL_DINGTALK] = &channel_dingtalk,
+        [CHANNEL_FEISHU] = &channel_feishu,
         [CHANNEL_EMAIL] = &channel_email,
+        [CHANNEL_SLACK] = &channel_slack,
+        [CHANNEL_MATTERMOST] = &channel_mattermost,
+        [CHANNEL_ROCKETCHAT] = &channel_rocketchat,
+        [CHANNEL_TELEGRAM] = &channel_telegram,
+        [CHANNEL_DISCORD] = &channel_discord,
+        [CHANNEL_MSTEAMS] = &channel_msteams,
+        [CHANNEL_MSTEAMSV2] = &channel_msteamsv2,
+        [CHANNEL_PAGERDUTY] = &channel_pagerduty,
+        [CHANNEL_OPSGENIE] = &channel_opsgenie,
+        [CHANNEL_PUSHOVER] = &channel_pushover,
+        [CHANNEL_WEBEX] = &channel_webex,
+        [CHANNEL_VICTOROPS] = &channel_victorops,
+        [CHANNEL_WECHAT] = &channel_wechat,
+        [CHANNEL_JIRA] = &channel_jira,
     };
 
     return channels[(size_t)kind < ARRAY_LEN(channels) ? kind : CHANNEL_WEBHOOK];

@@ -92,12 +92,12 @@ static int render(const struct render *r, struct buf *url, struct buf *body, str
     return 0;
 }
 
-static enum verdict judge(struct str body, struct buf *why)
+static enum verdict judge(const struct answer *a, struct buf *why)
 {
     /* busy; too fast, twice */
     static const int64_t retriable[] = {-1, 130101, 410100, 0};
 
-    return robot_judge(body, "errcode", "errmsg", retriable, why);
+    return robot_judge(a, "errcode", "errmsg", retriable, why);
 }
 
 /* One more than 20 blocks the robot for ten minutes. */

@@ -118,15 +118,15 @@ static int render(const struct render *r, struct buf *url, struct buf *body, str
     return 0;
 }
 
-static enum verdict judge(struct str body, struct buf *why)
+static enum verdict judge(const struct answer *a, struct buf *why)
 {
     /* too many, twice */
     static const int64_t retriable[] = {11232, 9499, 0};
     CLEANUP(json_doc_freep) struct json *doc = NULL;
 
-    if (json_doc_parse(body, &doc, NULL) == 0 && !json_get(doc, "code"))
-        return robot_judge(body, "StatusCode", "StatusMessage", retriable, why); /* the old form */
-    return robot_judge(body, "code", "msg", retriable, why);
+    if (json_doc_parse(a->body, &doc, NULL) == 0 && !json_get(doc, "code"))
+        return robot_judge(a, "StatusCode", "StatusMessage", retriable, why); /* the old form */
+    return robot_judge(a, "code", "msg", retriable, why);
 }
 
 const struct channel channel_feishu = {

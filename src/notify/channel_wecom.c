@@ -56,12 +56,12 @@ static int render(const struct render *r, struct buf *url, struct buf *body, str
     return 0;
 }
 
-static enum verdict judge(struct str body, struct buf *why)
+static enum verdict judge(const struct answer *a, struct buf *why)
 {
     /* busy; too many a minute; too many at once */
     static const int64_t retriable[] = {-1, 45009, 45033, 0};
 
-    return robot_judge(body, "errcode", "errmsg", retriable, why);
+    return robot_judge(a, "errcode", "errmsg", retriable, why);
 }
 
 const struct channel channel_wecom_robot = {

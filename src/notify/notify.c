@@ -118,6 +118,7 @@ void notify_reconfigure(struct notify *n, const struct config *config, unix_ns n
     for (struct queue *q = n->queues; q; q = q->next) {
         struct lane *lane;
 
+        buf_reset(&q->token.text); /* its secret may be another one now */
         for (size_t i = 0; (lane = map_next(&q->lanes, &i));) {
             lane->next_attempt = now;
             if (heap_contains(&lane->due))

@@ -26,8 +26,10 @@ struct http_client;
 /* One request that has to go out. Texts are borrowed for the call. */
 struct outgoing {
     const char *method, *url;
-    const char *content_type;
-    struct str body;
+    const char *content_type;          /* NULL: no such header */
+    struct str body;                   /* .p NULL: none */
+    const struct http_header *headers; /* besides those of `http` */
+    size_t n_headers;
     const struct http_options *http; /* authentication, TLS, proxy, headers */
     /* Not NULL: a mail, `body`, for these addresses, one a line: the sender's, then those of the
      * recipients. Of the above only url has a meaning: the server's host:port, for people. */

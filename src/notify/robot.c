@@ -45,18 +45,18 @@ static bool is_one_of(int64_t code, const int64_t *codes)
     return *codes != 0;
 }
 
-enum verdict robot_judge(struct str body, const char *code, const char *words,
+enum verdict robot_judge(const struct answer *a, const char *code, const char *words,
                          const int64_t *retriable, struct buf *why)
 {
     CLEANUP(json_doc_freep) struct json *doc = NULL;
     const struct json *number = NULL;
     struct str said;
 
-    if (json_doc_parse(body, &doc, NULL) == 0)
+    if (json_doc_parse(a->body, &doc, NULL) == 0)
         number = json_get(doc, code);
     if (!number) {
-        buf_addf(why, "the answer has no %s: %.*s", code, (int)str_utf8_prefix(body, WORDS_MAX),
-                 body.p);
+        buf_addf(why, "the answer has no %s: %.*s", code, (int)str_utf8_prefix(a->body, WORDS_MAX),
+                 a->body.p ? a->body.p : "");
         return RETRIABLE; /* a proxy's page, most likely */
     }
     if (json_int(number) == 0)

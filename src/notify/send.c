@@ -35,8 +35,11 @@
 #define IN_FLIGHT_MAX   8 /* requests to one channel at a time */
 #define BREAKER_AFTER                                                                              \
     5 /* failures in a row after which a channel is asked with one request at a time */
-#define DISK_RETRY (5 * NS_PER_S)
-#define MINUTE     (60 * NS_PER_S)
+#define DISK_RETRY   (5 * NS_PER_S)
+#define TOLD_LONGEST (15 * 60 * NS_PER_S) /* that a far end can make us wait */
+#define STEPS_MAX    8                    /* requests of one attempt */
+#define REQUEST_MAX  (32u << 20)          /* bytes of the texts of one request */
+#define MINUTE       (60 * NS_PER_S)
 
 SELFMETRIC(sent, METRIC_COUNTER, "tocsin_notifications_total", NULL,
            "Messages that the far end accepted.");
@@ -54,8 +57,16 @@ struct attempt {
     bool answered;
     enum verdict verdict;
     char why[sizeof((struct queue *)0)->last_error];
+    int64_t wait; /* as long as the far end asked us to wait at least; 0: it did not say */
+    struct exchange x;
     struct attempt *prev, *next;
 };
+
+static void attempt_free(struct attempt *a)
+{
+    buf_free(&a->x.kept);
+    free(a);
+}
 
 /* ---- lanes and queues ---------------------------------------------------------------------- */
 
@@ -78,6 +89,7 @@ void queue_free(struct queue *q)
     selfmetric_add(&waiting, -(int64_t)q->waiting);
     map_deinit(&q->lanes);
     heap_deinit(&q->due);
+    buf_free(&q->token.text);
     free(q->sent_at);
     free(q->receiver);
     free(q);
@@ -241,10 +253,12 @@ static void succeed(struct lane *lane, unix_ns now)
         schedule(lane, now + DISK_RETRY);
 }
 
-static void fail(struct lane *lane, unix_ns now, enum verdict verdict, const char *why)
+static void fail(struct lane *lane, unix_ns now, enum verdict verdict, int64_t wait,
+                 const char *why)
 {
     struct queue *q = lane->queue;
     struct message *m = lane->first;
+    int64_t back;
 
     m->attempts++;
     q->failures++;
@@ -258,16 +272,38 @@ static void fail(struct lane *lane, unix_ns now, enum verdict verdict, const cha
     if (m->attempts == 1 || m->attempts == BREAKER_AFTER)
         log_event(LOG_WARN, "notification_failed", "receiver", q->receiver, "group",
                   lane->group_key, "error", why, NULL);
-    schedule(lane, now + back_off(q->notify, m->attempts, verdict));
+    back = back_off(q->notify, m->attempts, verdict);
+    schedule(lane, now + (back > wait ? back : wait));
+}
+
+/* What Telegram and Discord say with 429, in seconds. */
+static int64_t told_to_wait(struct str body)
+{
+    CLEANUP(json_doc_freep) struct json *doc = NULL;
+    const struct json *wait;
+    double seconds;
+
+    if (json_doc_parse(body, &doc, NULL) < 0)
+        return 0;
+    wait = json_get(doc, "retry_after");
+    if (!wait)
+        wait = json_get(json_get(doc, "parameters"), "retry_after");
+    seconds = json_double(wait);
+    if (!(seconds > 0))
+        return 0;
+    return seconds > TOLD_LONGEST / NS_PER_S ? TOLD_LONGEST : (int64_t)(seconds * NS_PER_S);
 }
 
 static void judge_status(struct attempt *a, int status, struct str body, const struct err *err)
 {
     struct str excerpt = str_trim(str_n(body.p, str_utf8_prefix(body, 120)));
 
+    if (status == 429)
+        a->wait = told_to_wait(body);
     if (status == 0 && err && err->code == -EBADMSG) /* net/mail.h */
         a->verdict = REFUSED;
-    else if (status == 0 || status >= 500 || status == 408 || status == 429)
+    else if (status == 0 || status >= 500 || status == 408 || status == 429 ||
+             status == a->channel->busy_status)
         a->verdict = RETRIABLE;
     else
         a->verdict = REFUSED;
@@ -287,7 +323,9 @@ static void judge(struct attempt *a, int status, struct str body, const struct e
         judge_status(a, status, body, err);
         return;
     }
-    a->verdict = a->channel->judge ? a->channel->judge(body, &why) : ACCEPTED;
+    a->verdict = ACCEPTED;
+    if (a->channel->judge)
+        a->verdict = a->channel->judge(&(struct answer){body, &a->x}, &why);
     snprintf(a->why, sizeof a->why, "%s", why.len ? why.p : "");
 }
 
@@ -299,7 +337,7 @@ void attempts_forget(struct notify *n)
         next = a->next;
         a->notify = NULL;
         if (a->answered)
-            free(a);
+            attempt_free(a);
     }
     n->attempts = NULL;
 }
@@ -309,7 +347,7 @@ static void on_answer(int status, struct str body, const struct err *err, void *
     struct attempt *a = arg;
 
     if (!a->notify) {
-        free(a);
+        attempt_free(a);
         return;
     }
     judge(a, status, body, err);
@@ -318,24 +356,31 @@ static void on_answer(int status, struct str body, const struct err *err, void *
         a->notify->options.wake(a->notify->options.wake_arg);
 }
 
+static void run_step(struct attempt *a, unix_ns now);
+
 static void settle(struct attempt *a, unix_ns now)
 {
     struct notify *n = a->notify;
     struct lane *lane = a->lane;
 
+    if (a->verdict == ACCEPTED && a->x.more && a->x.step + 1 < STEPS_MAX) {
+        a->x.step++;
+        run_step(a, now);
+        return;
+    }
     lane->in_flight = false;
     lane->queue->in_flight--;
     if (a->verdict == ACCEPTED)
         succeed(lane, now);
     else
-        fail(lane, now, a->verdict, a->why);
+        fail(lane, now, a->verdict, a->wait, a->why);
     if (a->prev)
         a->prev->next = a->next;
     else
         n->attempts = a->next;
     if (a->next)
         a->next->prev = a->prev;
-    free(a);
+    attempt_free(a);
 }
 
 static bool settle_answers(struct notify *n, unix_ns now)
@@ -374,19 +419,62 @@ static void note_sent(struct queue *q, unix_ns now)
     q->next_sent_at = (q->next_sent_at + 1) % q->n_sent_at;
 }
 
+static void fail_step(struct attempt *a, const char *why)
+{
+    a->answered = true;
+    a->verdict = RETRIABLE;
+    snprintf(a->why, sizeof a->why, "%.*s", (int)sizeof a->why - 1, why);
+}
+
+static void tell_trouble(const struct attempt *a, const struct err *trouble)
+{
+    if (trouble->code && a->lane->first->attempts == 0)
+        log_event(LOG_WARN, "template_failed", "receiver", a->lane->queue->receiver, "group",
+                  a->lane->group_key, "error", trouble->msg, NULL);
+}
+
+/* Makes the next request of an attempt and sends it. */
+static void run_step(struct attempt *a, unix_ns now)
+{
+    struct queue *q = a->lane->queue;
+    struct notify *n = a->notify;
+    const struct config_channel *config = channel_find(n->config, q->receiver, q->integration);
+    struct notification note = message_view(a->lane->first);
+    struct err err = {0}, trouble = {0};
+    CLEANUP(arena_deinit) struct arena arena = {0};
+    CLEANUP(buf_free) struct buf url = {0};
+    CLEANUP(buf_free) struct buf body = {0};
+    struct render r = {.n = &note,
+                       .external_url = n->external_url,
+                       .templates = n->templates,
+                       .now = now,
+                       .arena = &arena,
+                       .x = &a->x,
+                       .trouble = &trouble};
+    struct outgoing o = {0};
+    int status;
+
+    a->answered = a->x.more = false;
+    if (!config) {
+        fail_step(a, "the configuration has changed meanwhile");
+        return;
+    }
+    arena_init(&arena, REQUEST_MAX);
+    r.settings = config->settings;
+    status = a->channel->render(&r, &url, &body, &o, &err);
+    tell_trouble(a, &trouble);
+    if (status < 0)
+        fail_step(a, err.msg);
+    else
+        n->options.transport.send(n->options.transport.self, &o, on_answer, a);
+}
+
 static void start_attempt(struct lane *lane, unix_ns now)
 {
     struct queue *q = lane->queue;
     struct notify *n = q->notify;
     const struct config_channel *config = channel_find(n->config, q->receiver, q->integration);
     const struct channel *channel = config ? channel_of(config->kind) : NULL;
-    struct notification note = message_view(lane->first);
-    struct render r = {
-        .n = &note, .external_url = n->external_url, .templates = n->templates, .now = now};
-    CLEANUP(buf_free)
-    struct buf url = {0}, body = {0};
-    struct outgoing o = {0};
-    struct err err = {0};
     struct attempt *a;
 
     if (!channel) {
@@ -397,16 +485,13 @@ static void start_attempt(struct lane *lane, unix_ns now)
         schedule(lane, next_allowed(q, channel));
         return;
     }
-    r.settings = config->settings;
-    if (channel->render(&r, &url, &body, &o, &err) < 0) {
-        fail(lane, now, RETRIABLE, err.msg);
-        return;
-    }
     note_sent(q, now);
     a = mem_zalloc(sizeof *a);
     a->notify = n;
     a->lane = lane;
     a->channel = channel;
+    a->x.token = &q->token;
+    a->x.now = now;
     a->next = n->attempts;
     if (a->next)
         a->next->prev = a;
@@ -414,7 +499,7 @@ static void start_attempt(struct lane *lane, unix_ns now)
     lane->in_flight = true;
     q->in_flight++;
     heap_remove(&q->due, &lane->due);
-    n->options.transport.send(n->options.transport.self, &o, on_answer, a);
+    run_step(a, now);
 }
 
 static void take_inbox(struct notify *n, unix_ns now)

@@ -186,25 +186,90 @@ void text_cut(struct buf *text, size_t max)
     buf_add_c(text, dots);
 }
 
-void text_render(const struct render *r, const char *text, const char *stock, bool english,
+/* Characters beyond the first plane count twice, as most far ends have it; those that do not are asked for
+ * less than they take. */
+size_t utf16_units(struct str s)
+{
+    size_t units = 0;
+
+    while (s.len > 0) {
+        uint32_t c;
+        size_t n = str_utf8_next(s, &c);
+
+        units += c > 0xffff ? 2 : 1;
+        s = str_n(s.p + n, s.len - n);
+    }
+    return units;
+}
+
+static size_t length_of(const struct render *r, const struct buf *text)
+{
+    return r->characters ? utf16_units(buf_str(text)) : text->len;
+}
+
+/* As text_cut(), by what the limit counts. True when nothing was cut. */
+static bool cut(const struct render *r, struct buf *text, size_t max)
+{
+    struct str rest = buf_str(text);
+    size_t units = 0;
+
+    if (length_of(r, text) <= max)
+        return true;
+    if (!r->characters) {
+        text_cut(text, max);
+        return false;
+    }
+    while (rest.len > 0) {
+        uint32_t c;
+        size_t n = str_utf8_next(rest, &c);
+
+        if (units + (c > 0xffff ? 2 : 1) > max - 1)
+            break;
+        units += c > 0xffff ? 2 : 1;
+        rest = str_n(rest.p + n, rest.len - n);
+    }
+    text->len -= rest.len;
+    text->p[text->len] = '\0';
+    buf_add_c(text, "…");
+    return false;
+}
+
+bool text_render(const struct render *r, const char *text, const char *stock, bool english,
                  size_t max, struct buf *out)
 {
     size_t all = r->n->n_alerts, shown = all;
+    bool whole;
 
     run_or_stock(r, text, stock, shown, out);
-    while (out->len > max && shown > 1) {
-        size_t fitting = shown * (max - NOTE_MAX) / out->len;
+    while (length_of(r, out) > max && shown > 1) {
+        size_t length = length_of(r, out), fitting = shown * (max - NOTE_MAX) / length;
 
         shown = fitting < 1 ? 1 : fitting < shown ? fitting : shown - 1;
         buf_reset(out);
         run_or_stock(r, text, stock, shown, out);
-        if (out->len + NOTE_MAX <= max || shown == 1)
+        if (length_of(r, out) + NOTE_MAX <= max || shown == 1)
             break;
     }
-    if (shown == all) {
-        text_cut(out, max);
-        return;
-    }
-    text_cut(out, max - NOTE_MAX);
+    if (shown == all)
+        return cut(r, out, max);
+    whole = cut(r, out, max - NOTE_MAX);
     buf_addf(out, english ? "\n… and %zu more alerts\n" : "\n……另有 %zu 条告警\n", all - shown);
+    return whole;
+}
+
+const char *field_text(const struct render *r, const char *text, const char *stock, size_t max)
+{
+    CLEANUP(buf_free) struct buf out = {.max = TEXT_MAX};
+    struct err err = {0};
+
+    if (text && run(r, str_c(text), r->n->n_alerts, &out, &err) < 0) {
+        buf_reset(&out);
+        if (r->trouble && !r->trouble->code)
+            *r->trouble = err;
+        text = NULL;
+    }
+    if (!text && stock)
+        run_or_stock(r, NULL, stock, r->n->n_alerts, &out);
+    cut(r, &out, max ? max : FIELD_MAX);
+    return arena_strdup(r->arena, buf_str(&out));
 }

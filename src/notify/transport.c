@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/must.h"
 #include "net/http_client.h"
 #include "net/mail.h"
 #include "notify/notify.h"
@@ -58,10 +59,25 @@ static void on_done(struct http_response *response, const struct err *err, void 
     sending_free(s);
 }
 
+#define HEADERS_MAX 16 /* of one request; a channel has two or three of its own */
+
+static size_t list_headers(const struct outgoing *o, struct http_header *headers)
+{
+    size_t n = 0;
+
+    headers[n++] = (struct http_header){"User-Agent", "tocsin/" TOCSIN_VERSION};
+    if (o->content_type)
+        headers[n++] = (struct http_header){"Content-Type", o->content_type};
+    must(o->n_headers <= HEADERS_MAX - n);
+    for (size_t i = 0; i < o->n_headers; i++)
+        headers[n++] = o->headers[i];
+    return n;
+}
+
 static void send_request(void *self, const struct outgoing *o, outgoing_done *done, void *arg)
 {
-    struct http_header headers[] = {{"Content-Type", o->content_type},
-                                    {"User-Agent", "tocsin/" TOCSIN_VERSION}};
+    struct http_header headers[HEADERS_MAX];
+    size_t n_headers = list_headers(o, headers);
     struct sending *s = sending_new(self, done, arg);
 
     if (o->smtp) {
@@ -78,7 +94,7 @@ static void send_request(void *self, const struct outgoing *o, outgoing_done *do
                                                      .url = o->url,
                                                      .options = o->http,
                                                      .headers = headers,
-                                                     .n_headers = ARRAY_LEN(headers),
+                                                     .n_headers = n_headers,
                                                      .body = o->body,
                                                      .timeout = o->timeout,
                                                      .max_body = ANSWER_MAX},

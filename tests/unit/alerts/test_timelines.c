@@ -61,7 +61,9 @@ static char sink_of(const struct config *c, const struct notification *n)
 {
     for (size_t i = 0; i < c->n_receivers; i++)
         if (strcmp(c->receivers[i].name, n->receiver) == 0) {
-            const char *url = c->receivers[i].webhooks[n->integration].url;
+            const char *url =
+                ((const struct config_webhook *)c->receivers[i].channels[n->integration].settings)
+                    ->url;
 
             return url[strlen(url) - 1];
         }

@@ -441,9 +441,9 @@ static void webhooks_have_alertmanagers_fields_and_our_own(void **unused)
         "    http_config: {authorization: {credentials: t}}\n"
         "  - {url: <secret>, format: kubesphere, http_config: }\n"
         "  - {url: 'https://u:p@[::1]:443?x', format: alertmanager}\n");
-    const struct config_webhook *w = c->receivers[0].webhooks;
+    const struct config_webhook *w = c->receivers[0].blocks[CHANNEL_WEBHOOK].first;
 
-    assert_int_equal(c->receivers[0].n_webhooks, 4);
+    assert_int_equal(c->receivers[0].n_channels, 4);
     assert_string_equal(w[0].url, "http://a/x?y=1");
     assert_true(w[0].send_resolved);
     assert_int_equal(w[0].format, WEBHOOK_ALERTMANAGER);
@@ -491,7 +491,9 @@ static void timeouts_of_integrations_are_gos_durations(void **unused)
                  "receivers: [{name: d, webhook_configs: [{url: 'http://a', timeout: %s}]}]",
                  timeouts[i].text);
         c = parse(yaml);
-        assert_int_equal(c->receivers[0].webhooks[0].timeout, timeouts[i].ms);
+        assert_int_equal(
+            ((const struct config_webhook *)c->receivers[0].channels[0].settings)->timeout,
+            timeouts[i].ms);
         config_unref(c);
     }
 }

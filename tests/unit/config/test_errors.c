@@ -70,9 +70,9 @@ static const struct {
      "expected something like 30s or 1h30m\n"
      "f:2:30: unknown key \"b\" in global, expected one of scrape_interval, scrape_timeout, evaluation_interval, "
      "rule_query_offset, external_labels, body_size_limit, sample_limit, target_limit, label_limit, "
-     "label_name_length_limit, label_value_length_limit, resolve_timeout, http_config, smtp_from, smtp_hello, "
-     "smtp_smarthost, smtp_auth_username, smtp_auth_identity, smtp_auth_password, smtp_auth_password_file, "
-     "smtp_auth_secret, smtp_auth_secret_file, smtp_require_tls ...\n"
+     "label_name_length_limit, label_value_length_limit, resolve_timeout, http_config, slack_api_url, "
+     "slack_api_url_file, slack_app_token, slack_app_token_file, slack_app_url, pagerduty_url, "
+     "opsgenie_api_url, opsgenie_api_key, opsgenie_api_key_file, wechat_api_url ...\n"
      "f:1:1: unknown key \"a\", expected one of global, scrape_configs, scrape_config_files, rule_files, storage, "
      "runtime, alerting, route, receivers, inhibit_rules, time_intervals, mute_time_intervals, templates\n"
      "f:3:13: rule_files: found \"5\", expected a list"},
@@ -148,8 +148,25 @@ static const struct {
      "f:1:28: \"alertmanagers\" is known to Prometheus but not carried out by this version"},
     {"alerting: {alertmanagers: [{static_configs: [], scheme: https}]}",
      "f:1:28: \"alertmanagers\" is known to Prometheus but not carried out by this version"},
+    {"route: {receiver: d}\nreceivers: [{name: d, sns_configs: [{topic_arn: a}]}]",
+     "f:2:23: \"sns_configs\" is known to Alertmanager but not carried out by this version"},
     {"route: {receiver: d}\nreceivers: [{name: d, slack_configs: [{channel: a}]}]",
-     "f:2:23: \"slack_configs\" is known to Alertmanager but not carried out by this version"},
+     "f:2:39: no Slack API URL nor App token set either inline or in a file"},
+    {"route: {receiver: d}\nreceivers: [{name: d, slack_configs: [{api_url: 'http://a', "
+     "update_message: yes}]}]",
+     "f:2:77: \"update_message: yes\" is known to Alertmanager but not carried out by this version, "
+     "expected false"},
+    {"route: {receiver: d}\nreceivers: [{name: d, telegram_configs: [{bot_token: t, chat_id: x}]}]",
+     "f:2:66: receivers[0].telegram_configs[0].chat_id: found \"x\", expected a whole number"},
+    {"route: {receiver: d}\nreceivers: [{name: d, telegram_configs: [{bot_token: t}]}]",
+     "f:2:42: missing chat_id or chat_id_file on telegram_config"},
+    {"route: {receiver: d}\nreceivers: [{name: d, jira_configs: [{project: P, issue_type: T}]}]",
+     "f:2:38: no global Jira Cloud URL set"},
+    {"route: {receiver: d}\nreceivers: [{name: d, pagerduty_configs: [{client: c}]}]",
+     "f:2:43: missing service or routing key in PagerDuty config"},
+    {"route: {receiver: d}\nreceivers: [{name: d, pagerduty_configs: [{routing_key: k, details: "
+     "[a]}]}]",
+     "f:2:69: receivers[0].pagerduty_configs[0].details: found a list, expected a mapping"},
     {MAIL("html: x"), "f:2:39: missing to address in email config"},
     {MAIL("to: a@b"), "f:2:39: no global SMTP smarthost set"},
     {MAIL("to: a@b, smarthost: 'h:25'"), "f:2:39: no global SMTP from set"},

@@ -1,139 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Robots of chat groups: signatures, bodies, limits, answers that say 200 and mean no. */
-#include "tests/unit/tocsin_cmocka.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/json.h"
-#include "base/mem.h"
-#include "config/config.h"
-#include "model/label_set.h"
-#include "notify/notify.h"
-#include "tests/support/memory_keeper.h"
-
-#define SECOND NS_PER_S
-#define T0     (INT64_C(1770192688817) * NS_PER_MS) /* of the published signatures */
-
-#define ROUTE "route: {receiver: r}\nreceivers:\n- name: r\n"
-
-struct fixture {
-    struct memory_keeper disk;
-    struct config *config;
-    struct notify *n;
-    const char *answer; /* body of the far end's 200 */
-    char *url, *body;   /* of the last request */
-    int requests;
-};
-
-static void send_request(void *self, const struct outgoing *o, outgoing_done *done, void *arg)
-{
-    struct fixture *f = self;
-
-    free(f->url);
-    free(f->body);
-    f->url = mem_strdup(o->url);
-    f->body = str_dup(o->body);
-    f->requests++;
-    done(200, str_c(f->answer), NULL, arg);
-}
-
-static void begin(struct fixture *f, const char *yaml, const char *answer)
-{
-    struct notify_options o = {.external_url = "http://tocsin", .seed = 1};
-    struct err err = {0};
-
-    *f = (struct fixture){.answer = answer};
-    if (config_parse("t.yml", str_c(yaml), &f->config, &err) < 0)
-        fail_msg("%s", err.msg);
-    o.keeper = memory_keeper_port(&f->disk);
-    o.transport = (struct transport){f, send_request};
-    if (notify_new(&o, f->config, T0, &f->n, &err) < 0)
-        fail_msg("%s", err.msg);
-}
-
-static void end(struct fixture *f)
-{
-    notify_free(f->n);
-    config_unref(f->config);
-    memory_keeper_deinit(&f->disk);
-    free(f->url);
-    free(f->body);
-}
-
-static struct alert *make_alert(int number, unix_ns ends, const char *message)
-{
-    char instance[32];
-    struct label labels[3] = {{STR("alertname"), STR("RedisMemory")},
-                              {STR("severity"), STR("critical")}};
-    struct label annotations[] = {{STR("message"), str_c(message)}, {STR("action"), STR("扩容")}};
-    struct label_set *ls, *as;
-    struct alert *a;
-
-    snprintf(instance, sizeof instance, "redis-%d", number);
-    labels[2] = (struct label){STR("instance"), str_c(instance)};
-    ls = label_set_new(labels, ARRAY_LEN(labels));
-    as = label_set_new(annotations, ARRAY_LEN(annotations));
-    a = alert_new(ls, as, T0 - 60 * SECOND, ends, T0, "http://tocsin/graph");
-    label_set_unref(ls);
-    label_set_unref(as);
-    return a;
-}
-
-static void put(struct fixture *f, enum channel_kind kind, int n_firing, int n_resolved,
-                const char *message, const char *group)
-{
-    struct label l[] = {{STR("alertname"), STR("RedisMemory")}};
-    struct label_set *labels = label_set_new(l, 1);
-    const struct alert *list[200];
-    struct notification n = {.receiver = "r",
-                             .integration = CHANNEL_ID(kind, 0),
-                             .group_key = group,
-                             .group_labels = labels,
-                             .alerts = list,
-                             .now = T0,
-                             .reason = "first notification"};
-
-    for (int i = 0; i < n_firing + n_resolved; i++)
-        list[n.n_alerts++] = make_alert(i, i < n_firing ? UNIX_NS_ZERO : T0 - SECOND, message);
-    assert_int_equal(notify_put(f->n, &n, 1, NULL), 0);
-    for (size_t i = 0; i < n.n_alerts; i++)
-        alert_unref(list[i]);
-    label_set_unref(labels);
-}
-
-/* The text at a path of keys, parted by dots. */
-static char *text_at(const char *body, const char *path)
-{
-    struct json *doc = NULL;
-    const struct json *at;
-    struct str rest = str_c(path);
-    char *text;
-
-    assert_int_equal(json_doc_parse(str_c(body), &doc, NULL), 0);
-    at = doc;
-    while (rest.len > 0) {
-        char *key = str_dup(str_cut(&rest, '.'));
-
-        at = *key >= '0' && *key <= '9' ? json_at(at, (size_t)atoi(key)) : json_get(at, key);
-        free(key);
-    }
-    text = str_dup(json_text(at));
-    json_doc_free(doc);
-    return text;
-}
-
-static void assert_text(const char *body, const char *path, const char *want)
-{
-    char *text = text_at(body, path);
-
-    if (!strstr(text, want))
-        fail_msg("%s is \"%s\", expected \"%s\" in it", path, text, want);
-    free(text);
-}
+#include "tests/unit/notify/far_end.h"
 
 /* ---- what is sent */
 
@@ -347,15 +217,15 @@ static void never_more_a_minute_than_the_far_end_takes(void **state)
         put(&f, CHANNEL_DINGTALK, 1, 0, "m", group);
     }
     next = notify_tick(f.n, T0);
-    assert_int_equal(f.requests, 20);
+    assert_int_equal(f.n_requests, 20);
     assert_int_equal(next, T0 + 60 * SECOND);
     next = notify_tick(f.n, T0 + 59 * SECOND);
-    assert_int_equal(f.requests, 20);
+    assert_int_equal(f.n_requests, 20);
     next = notify_tick(f.n, next);
-    assert_int_equal(f.requests, 40);
+    assert_int_equal(f.n_requests, 40);
     assert_int_equal(next, T0 + 120 * SECOND);
     next = notify_tick(f.n, next);
-    assert_int_equal(f.requests, 50);
+    assert_int_equal(f.n_requests, 50);
     assert_int_equal(next, INT64_MAX);
     assert_int_equal(memory_keeper_count(&f.disk, "given_up"), 0);
     end(&f);
