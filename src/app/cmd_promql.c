@@ -131,6 +131,9 @@ static void print_node(const struct json *node)
            (long long)json_int(json_get(node, "values")),
            (long long)json_int(json_get(node, "steps")), ms_of(node, "seconds"),
            ms_of(node, "ownSeconds"));
+    if (json_get(node, "shared"))
+        printf(say("%*staken from the same expression above\n", "%*s取自上文相同的表达式\n"),
+               indent + 4, "");
 }
 
 static void print_plan(const struct json *plan)

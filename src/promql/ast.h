@@ -126,6 +126,9 @@ struct promql_node {
      * once. Calls of time(), timestamp() and the like never are.
      */
     bool step_invariant;
+    /* 0: there is no other; else an instant vector that the expression has several times: nodes of
+     * the same number are the same. */
+    uint16_t twin;
     union {
         struct {
             double v;         /* seconds, when written as duration */

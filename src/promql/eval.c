@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 
+#include "promql/annotations.h"
 #include "promql/eval_priv.h"
 #include "promql/explain.h"
 
@@ -164,8 +165,16 @@ int eval_vector(struct eval *e, const struct promql_node *node, const struct gri
 {
     mono_ns began = 0;
     struct promql_plan_node *p = explain_begin(e, node, grid, &began);
-    int r = vector_over(e, node, grid, ret, err);
+    struct shared_before before = {e->stats->samples_read, e->notes->n};
+    int r = 0;
 
+    if (shared_find(e, node, grid, ret)) {
+        explain_shared(p);
+    } else {
+        r = vector_over(e, node, grid, ret, err);
+        if (r == 0)
+            r = shared_offer(e, node, grid, before, ret, err);
+    }
     if (r == 0)
         *ret = explain_vector(e, p, began, *ret);
     return r;

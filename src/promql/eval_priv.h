@@ -189,6 +189,12 @@ struct counting {
     size_t times;
 };
 
+struct selected {
+    struct selection *selection;
+    const struct promql_node *selector; /* of the expression that made it; or NULL */
+    unix_ms from, to;
+};
+
 /* One evaluation on one thread, but for `ahead`. What is shared with others is read only. */
 struct eval {
     const struct promql_expr *expr;
@@ -204,12 +210,14 @@ struct eval {
     struct hist_acc acc;         /* for sums that are done before the next begins */
     struct hist_buckets buckets; /* likewise */
 
-    struct selection **selections; /* to be released at the end: they own labels */
+    struct selected *selections; /* to be released at the end: they own labels */
     size_t n_selections, cap_selections;
     struct ahead *ahead;             /* reads the selection that is gone through now, or NULL */
     struct standing *standing;       /* of a question that is asked again, or NULL */
     const struct label_set **labels; /* references to be given back at the end */
     size_t n_labels, cap_labels;
+    struct shared **shared; /* what was computed of twins */
+    size_t n_shared, cap_shared;
 
     struct explain *explain;  /* NULL: nobody asks what it costs */
     struct counting counting; /* of the selectors and range functions that are set up now */
@@ -237,6 +245,17 @@ void eval_count(struct eval *e, struct counting c, size_t k,
                 uint64_t samples); /* looked at, at step k */
 void eval_count_steps(struct eval *e, struct counting c, size_t from, size_t to,
                       uint64_t samples); /* at each of the steps [from, to) */
+
+/* shared.c: nodes that have a twin. A value that is found is a view of what was computed before. */
+struct shared_before { /* the first of them is set up */
+    uint64_t samples;
+    size_t notes;
+};
+bool shared_find(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                 struct vec **ret);
+/* Keeps the value of a node for its twins, if it is fit, and makes *v a view of it. */
+int shared_offer(struct eval *e, const struct promql_node *node, const struct grid *grid,
+                 struct shared_before before, struct vec **v, struct err *err);
 
 /* select.c */
 int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,

@@ -25,6 +25,12 @@ struct promql_plan_node *explain_begin(struct eval *e, const struct promql_node 
     return p;
 }
 
+void explain_shared(struct promql_plan_node *p)
+{
+    if (p)
+        p->shared = true;
+}
+
 void explain_end(struct eval *e, struct promql_plan_node *p, mono_ns began)
 {
     if (!p)
@@ -160,6 +166,8 @@ static void add_node(struct json_writer *w, const struct promql_result *r, size_
     json_kv_i64(w, "steps", (int64_t)p->steps);
     json_kv_i64(w, "series", (int64_t)p->series);
     json_kv_i64(w, "values", (int64_t)p->values);
+    if (p->shared)
+        json_kv_bool(w, "shared", true);
     add_seconds(w, "seconds", p->took);
     add_seconds(w, "ownSeconds", own_time(r, i));
     json_object_end(w);

@@ -421,6 +421,7 @@ static int parse_with(struct str text, const struct promql_features *features,
     parse(&p);
     if (p.code)
         return err_set(err, p.code, "%s", p.err.msg);
+    mark_twins(e);
     *ret = TAKE(e);
     return 0;
 }

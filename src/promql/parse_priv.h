@@ -80,4 +80,7 @@ struct promql_node *duration_to_print(struct promql_node *node); /* NULL: just a
 /* ---- check.c */
 void check_types(struct parser *p, struct promql_node *root);
 
+/* ---- twins.c */
+void mark_twins(struct promql_expr *e); /* a whole tree, checked */
+
 #endif

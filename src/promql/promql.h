@@ -88,6 +88,7 @@ struct promql_plan_node {
     size_t steps;    /* at which it was evaluated; 1: once for all */
     size_t series;   /* 0 for scalars */
     uint64_t values; /* samples of a range selector or subquery, values of an instant vector */
+    bool shared;     /* computed for another node, which prints the same */
     mono_ns took;    /* with all below it */
 };
 

@@ -328,12 +328,13 @@ static void eval_deinit(struct eval *e, struct promql_query *q)
     c->histograms = NULL;
     c->n = 0;
     for (size_t i = 0; i < e->n_selections; i++)
-        e->reader->release(e->selections[i]);
+        e->reader->release(e->selections[i].selection);
     mem_freep(&e->selections);
     standing_park(&q->standing);
     for (size_t i = 0; i < e->n_labels; i++)
         label_set_unref(e->labels[i]);
     mem_freep(&e->labels);
+    mem_freep(&e->shared);
     q->columns = e->columns;
     q->buckets = e->buckets;
     if (q->columns.cap > KEEP_SAMPLES)

@@ -21,9 +21,36 @@ int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_
     e->stats->select += clock_mono_ns() - began;
     if (r < 0)
         return r;
-    *VEC_PUSH(e->selections, e->n_selections, e->cap_selections) = *ret;
+    *VEC_PUSH(e->selections, e->n_selections,
+              e->cap_selections) = (struct selected){.selection = *ret, .from = from, .to = to};
     e->stats->series_read += (*ret)->n;
     return 0;
+}
+
+static bool same_matchers(const struct promql_node *a, const struct promql_node *b)
+{
+    if (a->vector.n_matchers != b->vector.n_matchers)
+        return false;
+    for (size_t i = 0; i < a->vector.n_matchers; i++) {
+        const struct matcher *x = a->vector.matchers[i], *y = b->vector.matchers[i];
+
+        if (x->type != y->type || !str_eq(x->value, y->value) || !str_eq(x->name, y->name))
+            return false;
+    }
+    return true;
+}
+
+/* What another selector of the expression has found; or NULL. */
+static struct selection *selected_before(const struct eval *e, const struct promql_node *selector,
+                                         unix_ms from, unix_ms to)
+{
+    for (size_t i = 0; i < e->n_selections; i++) {
+        const struct selected *s = &e->selections[i];
+
+        if (s->selector && s->from == from && s->to == to && same_matchers(s->selector, selector))
+            return s->selection;
+    }
+    return NULL;
 }
 
 /* Of a selector that is written in the expression: its matchers are the same ones every time. */
@@ -36,15 +63,21 @@ static int select_again(struct eval *e, const struct promql_node *selector, unix
     int r;
 
     *ret = e->standing ? standing_renew(e->standing, e->reader, ms, n, from, to) : NULL;
+    if (!*ret)
+        *ret = selected_before(e, selector, from, to);
     if (*ret) {
         e->stats->select += clock_mono_ns() - began;
         e->stats->series_read += (*ret)->n;
         return 0;
     }
     r = eval_select(e, ms, n, from, to, ret, err);
-    if (r == 0 && e->standing && standing_keep(e->standing, e->reader, ms, *ret))
+    if (r < 0)
+        return r;
+    if (e->standing && standing_keep(e->standing, e->reader, ms, *ret))
         e->n_selections--;
-    return r;
+    else
+        e->selections[e->n_selections - 1].selector = selector;
+    return 0;
 }
 
 /* At its first series a selection gets a helper, if the one before it needs none any more. */
