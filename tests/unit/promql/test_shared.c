@@ -81,6 +81,9 @@ static const struct {
     {"label_replace(a, \"k\", \"$1\", \"i\", \"(.)\") * label_replace(a, \"k\", \"$1\", \"i\", "
      "\"(.)\")",
      1, 2},
+    /* The same on other steps; on the same steps, but counted in another way. */
+    {"max_over_time((-a)[3m:1m]) + sum_over_time((-a)[5m:1m])", 2, 4},
+    {"sum(a) + max_over_time(sum(a)[30s:30s])", 1, 4},
     /* Each says so with its own place. */
     {"rate(a[3m]) + rate(a[3m])", 1, 4},
     {"sum(rate(a[3m])) + sum(rate(a[3m]))", 1, 4},
