@@ -173,7 +173,7 @@ int eval_vector(struct eval *e, const struct promql_node *node, const struct gri
     } else {
         r = vector_over(e, node, grid, ret, err);
         if (r == 0)
-            r = shared_offer(e, node, grid, before, ret, err);
+            r = shared_offer(e, node, grid, before, *ret, err);
     }
     if (r == 0)
         *ret = explain_vector(e, p, began, *ret);

@@ -127,7 +127,8 @@ struct vec;
 typedef int vec_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err);
 
 /* An instant vector over all steps. No two series of a finished vec look the same, but for those
- * with NAME_LATER. */
+ * with NAME_LATER. It may be the value of several nodes: of an argument nothing is changed but that
+ * it becomes computed. */
 struct vec {
     const struct grid *grid;
     size_t n;
@@ -246,16 +247,16 @@ void eval_count(struct eval *e, struct counting c, size_t k,
 void eval_count_steps(struct eval *e, struct counting c, size_t from, size_t to,
                       uint64_t samples); /* at each of the steps [from, to) */
 
-/* shared.c: nodes that have a twin. A value that is found is a view of what was computed before. */
+/* shared.c: nodes that have a twin. */
 struct shared_before { /* the first of them is set up */
     uint64_t samples;
     size_t notes;
 };
 bool shared_find(struct eval *e, const struct promql_node *node, const struct grid *grid,
                  struct vec **ret);
-/* Keeps the value of a node for its twins, if it is fit, and makes *v a view of it. */
+/* Keeps the value of a node for its twins, if it is fit. */
 int shared_offer(struct eval *e, const struct promql_node *node, const struct grid *grid,
-                 struct shared_before before, struct vec **v, struct err *err);
+                 struct shared_before before, struct vec *v, struct err *err);
 
 /* select.c */
 int eval_select(struct eval *e, const struct matcher *const *matchers, size_t n_matchers,

@@ -21,7 +21,7 @@ struct explain {
 /* Between a node's begin and end its children are set up. All accept e->explain == NULL. */
 struct promql_plan_node *explain_begin(struct eval *e, const struct promql_node *node,
                                        const struct grid *grid, mono_ns *ret_began);
-void explain_shared(struct promql_plan_node *p); /* it is a view of what a twin computed */
+void explain_shared(struct promql_plan_node *p); /* a twin has computed it */
 void explain_end(struct eval *e, struct promql_plan_node *p, mono_ns began);
 
 /* As explain_end(); the value goes on under the eyes of the plan. */

@@ -2,7 +2,7 @@
 /*
  * shared - what an expression has several times is computed once
  *
- * Whoever asks for one of twins on the same steps gets a view of rows that are kept. The samples
+ * Whoever asks for one of twins on the same steps gets the same vec, whose rows are kept. The samples
  * count each time, as Prometheus counts them. Twins that say something (annotations) say it with
  * their own place in the text, and large ones would take memory for a little time: those are
  * computed each.
@@ -36,23 +36,6 @@ static struct shared *find(const struct eval *e, uint16_t twin, const struct gri
     return NULL;
 }
 
-static int view_fill(struct eval *e, struct vec *v, size_t i, struct row *row, struct err *err)
-{
-    struct shared *s = v->self;
-
-    row_copy(e, row, &s->vec->rows[i], v->grid->n);
-    return 0;
-}
-
-/* Rows and metrics of a vec belong to who asked for it: he may change them. */
-static struct vec *view_of(struct eval *e, struct shared *s, const struct grid *grid)
-{
-    struct vec *v = vec_over(e, s->vec, view_fill, s);
-
-    v->grid = grid;
-    return v;
-}
-
 bool shared_find(struct eval *e, const struct promql_node *node, const struct grid *grid,
                  struct vec **ret)
 {
@@ -61,32 +44,30 @@ bool shared_find(struct eval *e, const struct promql_node *node, const struct gr
     if (!s || !s->vec)
         return false;
     e->stats->samples_read += s->samples;
-    *ret = view_of(e, s, grid);
+    *ret = s->vec;
     return true;
 }
 
 /* The samples that it holds are those of one who reads it, and counted there. */
 int shared_offer(struct eval *e, const struct promql_node *node, const struct grid *grid,
-                 struct shared_before before, struct vec **v, struct err *err)
+                 struct shared_before before, struct vec *v, struct err *err)
 {
     size_t held = e->held;
     struct shared *s;
     int r;
 
-    if (!node->twin || e->opts.per_step_stats || (*v)->n * grid->n > SHARED_VALUES_MAX ||
+    if (!node->twin || e->opts.per_step_stats || v->n * grid->n > SHARED_VALUES_MAX ||
         find(e, node->twin, grid))
         return 0;
-    r = vec_compute(e, *v, err);
+    r = vec_compute(e, v, err);
     e->held = held;
     if (r < 0)
         return r;
     s = arena_zalloc(e->arena, sizeof *s);
-    *s = (struct shared){node->twin, *grid, e->counting, *v,
+    *s = (struct shared){node->twin, *grid, e->counting, v,
                          e->stats->samples_read - before.samples};
     if (e->notes->n > before.notes)
         s->vec = NULL;
     *VEC_PUSH(e->shared, e->n_shared, e->cap_shared) = s;
-    if (s->vec)
-        *v = view_of(e, s, grid);
     return 0;
 }

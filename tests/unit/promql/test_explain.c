@@ -36,11 +36,12 @@ static const char *plan_of(struct memory_reader *m, const char *query, unix_ms s
 
         assert_true(json_double(json_get(n, "seconds")) >= json_double(json_get(n, "ownSeconds")));
         assert_true(json_double(json_get(n, "seconds")) <= json_double(json_get(doc, "seconds")));
-        buf_addf(
-            &ask_text, "%lld " STR_FMT " " STR_FMT " %lld/%lld/%lld\n",
-            (long long)json_int(json_get(n, "depth")), STR_ARG(json_text(json_get(n, "kind"))),
-            STR_ARG(json_text(json_get(n, "expr"))), (long long)json_int(json_get(n, "series")),
-            (long long)json_int(json_get(n, "values")), (long long)json_int(json_get(n, "steps")));
+        buf_addf(&ask_text, "%lld " STR_FMT " " STR_FMT " %lld/%lld/%lld%s\n",
+                 (long long)json_int(json_get(n, "depth")), STR_ARG(json_text(json_get(n, "kind"))),
+                 STR_ARG(json_text(json_get(n, "expr"))),
+                 (long long)json_int(json_get(n, "series")),
+                 (long long)json_int(json_get(n, "values")),
+                 (long long)json_int(json_get(n, "steps")), json_get(n, "shared") ? " shared" : "");
     }
     return buf_str(&ask_text).p;
 }
@@ -55,6 +56,10 @@ static void the_plan_tells_what_each_node_touched(void **state)
                                  "1 aggregation sum(rate(a[2m])) 1/3/3\n"
                                  "2 function rate(a[2m]) 2/6/3\n"
                                  "3 range selector a[2m] 2/8/3\n"},
+        {"sum(b) / (sum(b))", "0 operator sum(b) / (sum(b)) 1/3/3\n"
+                              "1 aggregation sum(b) 1/3/3\n"
+                              "2 selector b 1/3/3\n"
+                              "1 aggregation sum(b) 1/3/3 shared\n"},
         {"(a)", "0 selector a 2/6/3\n"},
         {"-b", "0 sign -b 1/3/3\n1 selector b 1/3/3\n"},
         {"a{i=\"9\"}", "0 selector a{i=\"9\"} 0/0/3\n"},

@@ -87,7 +87,10 @@ static const struct {
     /* Each says so with its own place. */
     {"rate(a[3m]) + rate(a[3m])", 1, 4},
     {"sum(rate(a[3m])) + sum(rate(a[3m]))", 1, 4},
-    /* The first may be changed by who asked for it: names go, series meet. */
+    /* Names go, series meet, rows are sorted: of the result, not of what others ask for again. */
+    {"abs(a) + on (i) group_left () a", 1, 2},
+    {"sort_desc(a) and a", 1, 2},
+    {"label_replace(a, \"i\", \"9\", \"i\", \"1\") or a", 1, 2},
     {"{__name__=~\"a|b\"} and {__name__=~\"a|b\"}", 1, 4},
     {"sum({__name__=~\"a|b\"}) + sum(abs({__name__=~\"a|b\"}) or {__name__=~\"a|b\"})", 1, 4},
 };
