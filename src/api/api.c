@@ -313,6 +313,8 @@ static void handle(struct http_exchange *x, void *arg)
         answer_route(&r, &explain_query);
     else if (str_has_prefix(path, prefix))
         answer_v1(&r, str_n(path.p + prefix.len, path.len - prefix.len));
+    else if (push_is_path(path))
+        push_answer(&r);
     else if (!plain_answer(&r))
         api_not_found(x);
 }

@@ -21,6 +21,7 @@
 struct api;
 struct alerts;
 struct notify;
+struct push_gateway;
 struct remote_write;
 struct rules;
 struct scrape;
@@ -54,6 +55,7 @@ struct api_options {
     struct series_reader reader;
     struct storage *storage;
     struct remote_write *remote_write; /* NULL: requests to write are refused */
+    struct push_gateway *push;         /* NULL: pushes are refused */
     struct rules *rules;
     struct scrape *scrape;
     struct alerts *alerts; /* behind alerts_door */

@@ -147,6 +147,9 @@ void federate_answer(const struct request *r);                    /* federate.c 
 void api_write(const struct request *r);                          /* write.c */
 void probe_page_answer(const struct request *r, struct str path); /* behind /probe/: probe_page.c */
 
+bool push_is_path(struct str path); /* push.c: /metrics/job/... */
+void push_answer(const struct request *r);
+
 /* Refuses a method, telling the ones that are fine: "GET, OPTIONS". */
 void api_refuse_method(struct http_exchange *x, const char *allowed);
 void api_not_found(struct http_exchange *x);

@@ -9,8 +9,6 @@
 #include "model/label_set.h"
 #include "storage/storage.h"
 
-#define NS_PER_MS  INT64_C(1000000)
-#define NS_PER_S   INT64_C(1000000000)
 #define RESEND_NS  (60 * NS_PER_S)     /* while it lasts */
 #define REFUSED_NS (5 * 60 * NS_PER_S) /* after the last refused series it is over */
 #define AHEAD_NS   (180 * NS_PER_S)    /* if we die it ends then: nobody else knows of it */

@@ -12,6 +12,7 @@
 #include "app/commands.h"
 #include "app/leap.h"
 #include "app/own_alerts.h"
+#include "app/pushed.h"
 #include "app/server.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -61,6 +62,16 @@ static unix_ns tick_rules(void *arg, unix_ns now)
     struct server *s = arg;
 
     return rules_tick(s->rules, now);
+}
+
+static unix_ns tick_pushed(void *arg, unix_ns now)
+{
+    struct server *s = arg;
+    const struct config *config = server_config(s);
+    unix_ns next = pushed_tick(s->pushed, config->scrape_interval, now);
+
+    config_unref(config);
+    return next;
 }
 
 static int64_t hold_rules(void *arg)
@@ -312,6 +323,7 @@ static int start_api(struct server *s, struct err *err)
         .reader = *storage_reader(s->storage),
         .storage = s->storage,
         .remote_write = s->remote_write,
+        .push = s->push,
         .rules = s->rules,
         .scrape = s->scrape,
         .alerts = s->alerts,
@@ -352,6 +364,21 @@ static void set_external_url(struct server *s)
     }
 }
 
+static int build_push(struct server *s, struct err *err)
+{
+    struct keeper keeper = state_keeper(s->state);
+    CLEANUP(buf_free)
+    struct buf report = {0};
+    int r = push_gateway_open(&keeper, &s->push, &report, err);
+
+    log_lines("push_damaged", buf_str(&report));
+    if (r < 0)
+        return r;
+    s->pushed = pushed_new(s->push, storage_sink(s->storage));
+    s->push_role = role_new("push", tick_pushed, s);
+    return 0;
+}
+
 static int build(struct server *s, struct err *err)
 {
     unix_ns now = clock_unix_ns();
@@ -368,6 +395,8 @@ static int build(struct server *s, struct err *err)
     build_own_alerts(s);
     if (s->options->enable_remote_write_receiver)
         s->remote_write = remote_write_new(storage_sink(s->storage));
+    if (s->options->enable_push_receiver && (r = build_push(s, err)) < 0)
+        return r;
     return start_api(s, err);
 }
 
@@ -417,6 +446,8 @@ static void run(struct server *s)
     role_start(s->alerts_role);
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_start(s->rule_roles[i]);
+    if (s->push_role)
+        role_start(s->push_role);
     atomic_store(&s->ready, true);
     tick_own_alerts(s);
     log_event(LOG_INFO, "ready", "url", s->external_url.p, "listen",
@@ -434,6 +465,10 @@ static void tear_down(struct server *s)
 
     api_stop(s->api);
     remote_write_free(s->remote_write);
+    role_stop(s->push_role);
+    role_free(s->push_role);
+    pushed_free(s->pushed);
+    push_gateway_free(s->push);
     scrape_free(s->scrape);
     for (size_t i = 0; i < RULE_WORKERS; i++)
         role_stop(s->rule_roles[i]);

@@ -15,7 +15,7 @@ struct serve_options {
     dur_ms fsync_interval;
     struct flag_list listen_addresses;
     const char *external_url;
-    bool enable_lifecycle, enable_admin_api, enable_remote_write_receiver;
+    bool enable_lifecycle, enable_admin_api, enable_remote_write_receiver, enable_push_receiver;
     dur_ms lookback, query_timeout;
     int64_t query_max_samples, query_max_concurrency;
     uint64_t query_max_memory;

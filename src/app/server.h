@@ -21,6 +21,8 @@
 struct alerts;
 struct own_alerts;
 struct api;
+struct push_gateway;
+struct pushed;
 struct remote_write;
 struct rules;
 struct scrape;
@@ -64,6 +66,9 @@ struct server {
 
     struct scrape *scrape;
     struct remote_write *remote_write; /* NULL unless asked for */
+    struct push_gateway *push;         /* likewise, with what commits it and its thread */
+    struct pushed *pushed;
+    struct role *push_role;
 
     struct api *api;
     struct api_flag *flags; /* for status/flags, texts in flag_texts */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/crypto.h"
 
+#include <errno.h>
 #include <limits.h>
 
 #include <openssl/evp.h>
@@ -66,6 +67,40 @@ void crypto_base64(struct str in, struct buf *out)
         in.p += step;
         in.len -= step;
     }
+}
+
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    if (c == '+' || c == '-')
+        return 62;
+    return c == '/' || c == '_' ? 63 : -1;
+}
+
+int crypto_base64_decode(struct str in, struct buf *out)
+{
+    size_t before = out->len;
+    uint32_t bits = 0;
+
+    while (in.len > 0 && in.p[in.len - 1] == '=')
+        in.len--;
+    for (size_t i = 0; i < in.len; i++) {
+        int digit = base64_digit(in.p[i]);
+
+        if (digit < 0 || (in.len % 4 == 1 && i + 1 == in.len)) {
+            out->len = before;
+            return -EINVAL;
+        }
+        bits = bits << 6 | (uint32_t)digit;
+        if (i % 4 > 0) /* 6 bits more than whole bytes, then 4, then 2, then none */
+            buf_add_byte(out, (char)(bits >> (6 - i % 4 * 2)));
+    }
+    return 0;
 }
 
 void crypto_hex(const uint8_t *in, size_t n, struct buf *out)

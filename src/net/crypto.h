@@ -17,6 +17,8 @@ void crypto_sha256(struct str in, uint8_t out[32]);
 void crypto_hmac_sha256(struct str key, struct str message, uint8_t out[32]);
 void crypto_random(void *out, size_t n);
 void crypto_base64(struct str in, struct buf *out);
+/* Of both alphabets, with or without "=" at the end. -EINVAL, and out as it was. */
+int crypto_base64_decode(struct str in, struct buf *out);
 void crypto_hex(const uint8_t *in, size_t n, struct buf *out);
 
 #endif

@@ -14,7 +14,9 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/defs.h"
+#include "base/err.h"
 #include "base/str.h"
 
 struct remote_write;
@@ -50,5 +52,41 @@ void remote_write_answer_deinit(struct remote_write_answer *a);
 
 void remote_write_take(struct remote_write *w, const struct remote_write_request *r,
                        struct remote_write_answer *ret);
+
+/* ---- what batch jobs push ------------------------------------------------------------------ */
+
+/*
+ * The last page of every job that does not live long enough to be scraped, as Pushgateway keeps it:
+ * by group, which is the labels of the path under which it was pushed. They are on disk before a push
+ * is answered. Any thread.
+ */
+struct push_gateway;
+struct keeper;
+struct label_set;
+
+enum push_method {
+    PUSH_REPLACE, /* PUT: the whole group */
+    PUSH_ADD,     /* POST: the families of these names */
+    PUSH_DELETE,  /* the whole group */
+};
+
+struct push_request {
+    enum push_method method;
+    struct str path; /* behind /metrics/: job/NAME{/LABEL/VALUE} */
+    struct str body, content_type, content_encoding;
+};
+
+/* Reads what the keeper has. What is damaged of it goes as lines into report and is left out. */
+int push_gateway_open(const struct keeper *k, struct push_gateway **ret, struct buf *report,
+                      struct err *err);
+void push_gateway_free(struct push_gateway *g); /* NULL is fine */
+
+/* Returns the status of the answer; text is what it says, without a newline. */
+int push_gateway_take(struct push_gateway *g, const struct push_request *r, unix_ns now,
+                      struct buf *text);
+
+/* Appends one page, in text format 0.0.4, of all groups, with push_time_seconds and
+ * push_failure_time_seconds of each. False: nothing was ever pushed. */
+bool push_gateway_page(struct push_gateway *g, struct buf *out);
 
 #endif
