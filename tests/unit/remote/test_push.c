@@ -93,7 +93,8 @@ static void labels_of_the_path_win_over_those_of_the_page(void **state)
                                     "size{instance=\"db1\",job=\"backup\"} 1000\n");
     assert_true(page_has(&w, "# TYPE rows counter"));
     assert_true(page_has(&w, "# HELP rows Rows \\\\ saved."));
-    assert_true(page_has(&w, "push_time_seconds{instance=\"db1\",job=\"backup\"} 1.7000000005e+09"));
+    assert_true(
+        page_has(&w, "push_time_seconds{instance=\"db1\",job=\"backup\"} 1.7000000005e+09"));
     assert_true(page_has(&w, "push_failure_time_seconds{instance=\"db1\",job=\"backup\"} 0"));
 }
 
