@@ -43,30 +43,16 @@ static size_t on_more(char *room, size_t one, size_t n, void *arg)
     return part;
 }
 
-/* Of the mail system (RFC 5321 4.2.1: x5z), about sender, recipient or message; 454 is of STARTTLS
- * and AUTH, which libcurl may try in another way. */
-static bool is_refusal(struct str words)
+/* libcurl says QUIT when nothing that matters follows, and waits for the answer, and the loop with it:
+ * it gets the end of the stream instead. */
+static int on_trace(CURL *easy, curl_infotype type, char *bytes, size_t n, void *arg)
 {
-    return (words.p[0] == '4' || words.p[0] == '5') && words.p[1] == '5' &&
-           !str_has_prefix(words, STR("454"));
-}
+    struct http_call *call = arg;
 
-/* Whether nothing that matters follows: the server goes, refuses, or has judged the message. */
-static bool is_last_reply(const struct http_call *call, struct str words)
-{
-    bool judged = call->mail_sent > 0 && call->mail_sent == call->mail.len;
-
-    if (words.len < 4 || words.p[3] != ' ' || words.p[0] == '3')
-        return false;
-    return judged || is_refusal(words) || str_has_prefix(words, STR("421"));
-}
-
-/* libcurl says QUIT and waits for the answer, and the loop with it: it gets the end of the stream
- * instead. */
-static void expect_no_more(struct http_call *call)
-{
-    if (call->mail_fd >= 0)
+    if (type == CURLINFO_HEADER_OUT && str_has_prefix(str_n(bytes, n), STR("QUIT")) &&
+        call->mail_fd >= 0)
         shutdown(call->mail_fd, SHUT_RD);
+    return 0;
 }
 
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
@@ -93,8 +79,6 @@ static size_t on_reply(char *line, size_t one, size_t n, void *arg)
 
     if (str_has_prefix(words, STR("221")))
         return n;
-    if (is_last_reply(call, words))
-        expect_no_more(call);
     buf_reset(&call->body);
     buf_add(&call->body, words.p, str_utf8_prefix(words, REPLY_MAX));
     return n;
@@ -183,6 +167,9 @@ static int mail_setup(struct http_call *call, const struct mail_request *r, stru
     SET(call, CURLOPT_SOCKOPTDATA, call);
     SET(call, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     SET(call, CURLOPT_CLOSESOCKETDATA, call);
+    SET(call, CURLOPT_VERBOSE, 1L);
+    SET(call, CURLOPT_DEBUGFUNCTION, on_trace);
+    SET(call, CURLOPT_DEBUGDATA, call);
     SET(call, CURLOPT_FORBID_REUSE, 1L);
     SET(call, CURLOPT_FRESH_CONNECT, 1L);
     e = set_server(call, r->smtp, err);

@@ -155,6 +155,7 @@ static void look(const struct notify_queue_view *v, void *arg)
 }
 
 #define OFFERS     "250-mail.example\r\n250-8BITMIME\r\n250 SIZE 10000000\r\n"
+#define OFFERS_TLS "250-mail.example\r\n250 STARTTLS\r\n"
 #define OFFERS_ALL "250-mail.example\r\n250-AUTH LOGIN PLAIN CRAM-MD5\r\n250 SIZE 10000000\r\n"
 
 /* The keys go into the only email block; PORT is put behind the smarthost. */
@@ -329,6 +330,7 @@ static void a_refused_mail_stays_and_the_servers_words_are_told(void **state)
     static const struct {
         const char *command, *reply, *words;
         bool for_good; /* the next attempt is a minute away, not half a second */
+        bool needs_tls;
     } cases[] = {
         {"MAIL", "550 5.7.1 not you\r\n", "550 5.7.1 not you", true},
         {"RCPT", "550 5.1.1 no such user\r\n", "550 5.1.1 no such user", true},
@@ -336,7 +338,10 @@ static void a_refused_mail_stays_and_the_servers_words_are_told(void **state)
         {".", "554 5.6.0 spam\r\n", "554 5.6.0 spam", true},
         {".", "452 4.3.1 disk full\r\n", "452 4.3.1 disk full", false},
         {"AUTH", "535 5.7.8 wrong\r\n", "535 5.7.8 wrong", true},
+        {"AUTH", "454 4.7.0 not now\r\n", "454 4.7.0 not now", false},
         {"DATA", "421 4.3.2 going down\r\n", "421 4.3.2 going down", false},
+        {"STARTTLS", "454 4.7.0 no certificate\r\n", "454 4.7.0 no certificate", false, true},
+        {"STARTTLS", "501 5.5.4 odd\r\n", "501 5.5.4 odd", true, true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -344,12 +349,14 @@ static void a_refused_mail_stays_and_the_servers_words_are_told(void **state)
         struct fixture f;
 
         begin(&f,
-              (struct server){.offers = OFFERS_ALL,
+              (struct server){.offers = cases[i].needs_tls ? OFFERS_TLS : OFFERS_ALL,
                               .refused = cases[i].command,
                               .with = cases[i].reply,
-                              .is_silent = strcmp(cases[i].command, "AUTH") != 0},
-              "    from: t@we.example\n    to: a@x.example\n    require_tls: false\n"
-              "    auth_username: u\n    auth_password: secret-p\n");
+                              .is_silent = true},
+              cases[i].needs_tls
+                  ? "    from: t@we.example\n    to: a@x.example\n"
+                  : "    from: t@we.example\n    to: a@x.example\n    require_tls: false\n"
+                    "    auth_username: u\n    auth_password: secret-p\n");
         send_one(&f, "A");
         assert_int_equal(f.waiting, 1);
         if (!strstr(f.error, cases[i].words))
