@@ -252,10 +252,11 @@ static void build_scrape(struct server *s)
 {
     struct scrape_options o = {.threads = SCRAPE_THREADS,
                                .sink = *storage_sink(s->storage),
-                               .redis = &probe_redis_source,
-                               .mysql = &probe_mysql_source,
-                               .http_check = &probe_http_check_source,
-                               .tcp_check = &probe_tcp_check_source,
+                               .sources = {[JOB_REDIS] = &probe_redis_source,
+                                           [JOB_MYSQL] = &probe_mysql_source,
+                                           [JOB_HTTP_CHECK] = &probe_http_check_source,
+                                           [JOB_TCP_CHECK] = &probe_tcp_check_source,
+                                           [JOB_DNS_CHECK] = &probe_dns_check_source},
                                .user_agent = "tocsin/" TOCSIN_VERSION};
 
     s->scrape = scrape_new(&o);

@@ -2,9 +2,11 @@
 /*
  * block_check - the blocks of checks in a scrape job, with the keys of blackbox_exporter's modules
  */
+#include <arpa/inet.h>
 #include <stddef.h>
 #include <string.h>
 
+#include "config/block_check_priv.h"
 #include "config/config_priv.h"
 #include "config/decode_priv.h"
 
@@ -13,8 +15,7 @@
 
 /* ---- kinds of values ----------------------------------------------------------------------- */
 
-static void read_ip_version(struct decoder *d, const struct yaml_node *node, void *value,
-                            size_t *count)
+void read_ip_version(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
 {
     if (node->kind == YAML_SCALAR && str_eq(node->text, STR("ip4")))
         *(int *)value = 4;
@@ -40,9 +41,22 @@ static void read_status_codes(struct decoder *d, const struct yaml_node *node, v
     *count = node->n;
 }
 
+void read_ip_address(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
+{
+    struct in6_addr bytes;
+    const char *text;
+
+    if (!is_text(d, node))
+        return;
+    text = decoder_text(d, node->text);
+    if (inet_pton(AF_INET, text, &bytes) == 1 || inet_pton(AF_INET6, text, &bytes) == 1)
+        *(const char **)value = text;
+    else
+        decoder_expected(d, node, "an IP address in digits");
+}
+
 /* Patterns are found anywhere in the text, as Go's regexp.Match finds them. */
-static void read_patterns(struct decoder *d, const struct yaml_node *node, void *value,
-                          size_t *count)
+void read_patterns(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
 {
     struct regex **all;
     size_t n = 0;
@@ -286,6 +300,8 @@ static int check_tcp_check(struct decoder *d, void *object, const struct yaml_no
 static const struct field tcp_check_fields[] = {
     READ("preferred_ip_protocol", struct config_tcp_check, ip.preferred, int, read_ip_version),
     BOOL("ip_protocol_fallback", struct config_tcp_check, ip.fallback),
+    READ("source_ip_address", struct config_tcp_check, source_ip_address, const char *,
+         read_ip_address),
     BOOL("tls", struct config_tcp_check, tls.enabled),
     BLOCK("tls_config", struct config_tcp_check, tls, &tls_block),
     BLOCKS("query_response", struct config_tcp_check, query_response,

@@ -261,12 +261,19 @@ static void inherit_limits(struct config_scrape *s, const struct global *g)
 static const struct {
     const char *key, *server;
     enum job_kind kind;
+    size_t offset;        /* of a check: of the pointer to its struct, */
+    const void *defaults; /* which points here when nothing stands in the block */
 } probes[] = {
     {"redis", "Redis", JOB_REDIS},
     {"mysql", "MySQL", JOB_MYSQL},
-    {"http_check", "a web server", JOB_HTTP_CHECK},
-    {"tcp_check", "a server", JOB_TCP_CHECK},
-    {"tls_check", "a server", JOB_TCP_CHECK},
+    {"http_check", "a web server", JOB_HTTP_CHECK, offsetof(struct config_scrape, http_check),
+     &config_http_check_defaults},
+    {"tcp_check", "a server", JOB_TCP_CHECK, offsetof(struct config_scrape, tcp_check),
+     &config_tcp_check_defaults},
+    {"tls_check", "a server", JOB_TCP_CHECK, offsetof(struct config_scrape, tcp_check),
+     &config_tls_check_defaults},
+    {"dns_check", "a name server", JOB_DNS_CHECK, offsetof(struct config_scrape, dns_check),
+     &config_dns_check_defaults},
 };
 
 static const char *job_probe(const struct yaml_node *node)
@@ -326,13 +333,12 @@ static int check_probe_job(struct decoder *d, const struct yaml_node *node, cons
 }
 
 /* Of a block in which nothing stands. */
-static void use_check_defaults(struct config_scrape *s, const char *key)
+static void use_check_defaults(struct config_scrape *s, size_t which)
 {
-    if (s->kind == JOB_HTTP_CHECK && !s->http_check)
-        s->http_check = &config_http_check_defaults;
-    if (s->kind == JOB_TCP_CHECK && !s->tcp_check)
-        s->tcp_check = strcmp(key, "tls_check") == 0 ? &config_tls_check_defaults
-                                                     : &config_tcp_check_defaults;
+    const void **check = (const void **)((char *)s + probes[which].offset);
+
+    if (probes[which].defaults && !*check)
+        *check = probes[which].defaults;
 }
 
 static int check_probes(struct decoder *d, struct config_scrape *s, const struct yaml_node *node)
@@ -349,9 +355,11 @@ static int check_probes(struct decoder *d, struct config_scrape *s, const struct
                                 "a job asks either by %s or by %s: make two jobs of it", first,
                                 key);
         s->kind = probes[i].kind;
-        use_check_defaults(s, key);
+        use_check_defaults(s, i);
         if (check_probe_job(d, node, key, probes[i].server) < 0)
             return -EINVAL;
+        if (s->dns_check && !is_given(s->dns_check->query_name))
+            return decoder_fail(d, yaml_get(node, key), "query_name must be set for dns_check");
     }
     return 0;
 }
@@ -413,6 +421,7 @@ static const struct field scrape_fields[] = {
     BLOCK_PTR("http_check", struct config_scrape, http_check, &http_check_block),
     BLOCK_PTR("tcp_check", struct config_scrape, tcp_check, &tcp_check_block),
     BLOCK_PTR("tls_check", struct config_scrape, tcp_check, &tls_check_block),
+    BLOCK_PTR("dns_check", struct config_scrape, dns_check, &dns_check_block),
     READ_MANY("probe_allow", struct config_scrape, probe_allow, struct config_allow *,
               read_probe_allow),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,

@@ -129,7 +129,8 @@ struct config_eureka_sd {
     struct http_options http;
 };
 
-enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK, JOB_TCP_CHECK };
+enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK, JOB_TCP_CHECK, JOB_DNS_CHECK };
+#define JOB_KINDS (JOB_DNS_CHECK + 1)
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -267,11 +268,36 @@ struct config_query_response {
  * which has TLS always. */
 struct config_tcp_check {
     struct config_ip_choice ip;
+    const char *source_ip_address; /* NULL: the kernel's choice */
     struct tls_options tls;
     struct config_query_response *query_response;
     size_t n_query_response;
 };
 extern const struct config_tcp_check config_tcp_check_defaults, config_tls_check_defaults;
+
+/* What records of one section of an answer have to look like; patterns are found anywhere in the line. */
+struct config_record_rules {
+    struct regex **matches;      /* a record matches one: failed */
+    struct regex **all_match;    /* a record does not match one: failed */
+    struct regex **not_matches;  /* the same, or there are no records: failed */
+    struct regex **none_matches; /* no record matches any: failed */
+    size_t n_matches, n_all_match, n_not_matches, n_none_matches;
+};
+
+/* The `dns_check:` block: the keys of a blackbox_exporter's dns module. */
+struct config_dns_check {
+    struct config_ip_choice ip;
+    const char *source_ip_address; /* NULL: the kernel's choice */
+    bool tcp;
+    struct tls_options tls; /* of tcp */
+    const char *query_name;
+    int query_type, query_class; /* ANY, IN */
+    bool recursion_desired;      /* true */
+    uint64_t *valid_rcodes;      /* none: NOERROR */
+    size_t n_valid_rcodes;
+    struct config_record_rules answer, authority, additional;
+};
+extern const struct config_dns_check config_dns_check_defaults;
 
 /* What /probe may ask besides a job's targets: a host or a network, and ports. */
 struct config_allow {
@@ -306,6 +332,7 @@ struct config_scrape {
     struct config_mysql mysql;                  /* of JOB_MYSQL */
     const struct config_http_check *http_check; /* of JOB_HTTP_CHECK, else NULL */
     const struct config_tcp_check *tcp_check;   /* of JOB_TCP_CHECK, else NULL */
+    const struct config_dns_check *dns_check;   /* of JOB_DNS_CHECK, else NULL */
     struct config_allow *probe_allow;
     size_t n_probe_allow;
     struct config_static_group *static_groups;

@@ -14,23 +14,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <event2/event.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/crypto.h"
+#include "net/dns_exchange.h"
 #include "net/dns_message_priv.h"
-#include "net/loop_priv.h"
-#include "net/stream.h"
+#include "net/sockaddr_priv.h"
 
 #define RESOLV_CONF_MAX (1 << 20) /* bytes */
 #define DNS_PORT        53
 #define SERVERS_MAX     8
-#define SEARCH_MAX      32   /* domains; Kubernetes allows as many */
-#define UDP_MAX         4096 /* bytes; 512 are usual, what is cut off is a broken answer */
+#define SEARCH_MAX      32 /* domains; Kubernetes allows as many */
 #define TIMEOUT_MAX_S   30
 
 const char *dns_resolv_conf = "/etc/resolv.conf";
@@ -38,8 +33,6 @@ const char *dns_resolv_conf = "/etc/resolv.conf";
 struct server {
     char host[INET6_ADDRSTRLEN];
     int port;
-    struct sockaddr_storage address;
-    socklen_t address_len;
 };
 
 struct dns_query {
@@ -62,9 +55,8 @@ struct dns_query {
 
     uint16_t id;
     struct buf question;
-    int fd; /* UDP, -1: none */
-    struct event *readable;
-    struct stream *stream; /* TCP */
+    bool by_tcp;
+    struct dns_exchange *exchange;
     struct loop_timer *timer;
 };
 
@@ -85,30 +77,11 @@ static bool read_number(struct str text, int most, int *ret)
     return true;
 }
 
-static bool set_address(struct server *s)
-{
-    struct sockaddr_in *four = (struct sockaddr_in *)&s->address;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&s->address;
-
-    if (inet_pton(AF_INET, s->host, &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-        four->sin_port = htons((uint16_t)s->port);
-        s->address_len = sizeof *four;
-        return true;
-    }
-    if (inet_pton(AF_INET6, s->host, &six->sin6_addr) == 1) {
-        six->sin6_family = AF_INET6;
-        six->sin6_port = htons((uint16_t)s->port);
-        s->address_len = sizeof *six;
-        return true;
-    }
-    return false;
-}
-
 /* address, address:port, [address]:port; others are not taken. */
 static bool add_server(struct dns_query *q, struct str text)
 {
     struct server *s = &q->servers[q->n_servers];
+    struct socket_address parsed;
     struct str host = text, port = STR_NONE;
     size_t colon = str_find(text, STR(":"));
 
@@ -131,7 +104,7 @@ static bool add_server(struct dns_query *q, struct str text)
     if (host.len >= sizeof s->host || (port.p && !read_number(port, 65535, &s->port)))
         return false;
     memcpy(s->host, host.p, host.len);
-    if (!set_address(s))
+    if (!socket_address_set(&parsed, s->host, s->port))
         return false;
     q->n_servers++;
     return true;
@@ -255,12 +228,7 @@ static int prepare(struct dns_query *q, const char *name, const char *const *ser
 static void hang_up(struct dns_query *q)
 {
     loop_timer_cancel(q->timer);
-    if (q->readable)
-        event_free(TAKE(q->readable));
-    if (q->fd >= 0)
-        close(q->fd);
-    q->fd = -1;
-    stream_free(TAKE(q->stream));
+    dns_exchange_free(TAKE(q->exchange));
 }
 
 static void free_query(struct dns_query *q)
@@ -333,24 +301,25 @@ static void on_late(void *arg)
         finish(q, NULL, 0, &q->failure);
         return;
     }
-    if (q->failure.code == 0 || q->fd >= 0 || q->stream)
+    if (q->failure.code == 0 || q->exchange)
         note_failure(q, -ETIMEDOUT, "no answer in time");
     try_next_server(q);
 }
 
-static void ask_by_tcp(struct dns_query *q);
+static void ask(struct dns_query *q);
 
-/* False: it is not the answer that is waited for. */
-static bool take_answer(struct dns_query *q, struct str message, bool by_tcp)
+static void on_message(struct str message, void *arg)
 {
+    struct dns_query *q = arg;
     struct dns_answer a = {0};
     struct err why = {0};
     int r = dns_answer_read(message, q->id, q->names[q->name], q->type, &a, &why);
 
-    if (r == -EBADMSG)
-        return false;
-    if (r == 0 && a.is_cut && !by_tcp) {
-        ask_by_tcp(q);
+    if (r == -EBADMSG && !q->by_tcp)
+        return; /* a stray one leaves us waiting */
+    if (r == 0 && a.is_cut && !q->by_tcp) {
+        q->by_tcp = true;
+        ask(q);
     } else if (r < 0 || a.is_cut) {
         note_failure(q, -EPROTO, r < 0 ? why.msg : "a cut answer");
         try_next_server(q);
@@ -367,104 +336,43 @@ static bool take_answer(struct dns_query *q, struct str message, bool by_tcp)
         try_next_server(q);
     }
     dns_answer_deinit(&a);
-    return true;
 }
 
-/* ---- TCP: the message with its length before it -------------------------------------------- */
-
-static void on_tcp_open(struct stream *s, void *arg)
+static void on_failed(const struct err *err, void *arg)
 {
-    const struct dns_query *q = arg;
-    const char length[2] = {(char)(q->question.len >> 8), (char)q->question.len};
-
-    stream_write(s, str_n(length, 2));
-    stream_write(s, buf_str(&q->question));
-}
-
-static void on_tcp_data(struct stream *s, void *arg)
-{
-    struct str in = stream_input(s);
-    size_t len = in.len < 2 ? 0 : (size_t)((uint8_t)in.p[0] << 8 | (uint8_t)in.p[1]);
-
-    if (in.len < 2 || in.len - 2 < len)
-        return;
-    if (!take_answer(arg, str_n(in.p + 2, len), true)) {
-        note_failure(arg, -EPROTO, "an answer to another question");
-        try_next_server(arg);
-    }
-}
-
-static void on_tcp_closed(struct stream *s, const struct err *err, void *arg)
-{
-    note_failure(arg, err->code ? err->code : -EPROTO,
-                 err->code ? err->msg : "closed by the server");
+    note_failure(arg, err->code, err->msg);
     try_next_server(arg);
 }
 
-static void ask_by_tcp(struct dns_query *q)
-{
-    static const struct stream_events events = {
-        .on_open = on_tcp_open, .on_data = on_tcp_data, .on_closed = on_tcp_closed};
-    const struct server *s = &q->servers[q->server];
-
-    hang_up(q);
-    q->stream = stream_open(
-        q->loop,
-        &(struct stream_options){.host = s->host, .port = s->port, .connect_timeout = q->timeout},
-        &events, q);
-    loop_timer_after(q->timer, q->timeout);
-}
-
-/* ---- UDP ----------------------------------------------------------------------------------- */
-
-static void on_udp_data(evutil_socket_t fd, short what, void *arg)
-{
-    char bytes[UDP_MAX];
-    struct dns_query *q = arg;
-    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n >= 0) {
-        take_answer(q, str_n(bytes, (size_t)n), false); /* a stray one leaves us waiting */
-        return;
-    }
-    note_failure(q, -errno, strerrordesc_np(errno));
-    try_next_server(q);
-}
-
-/* A connected socket takes datagrams from nobody else; the kernel chooses a port at random, and the
- * number of the question is random, too. */
-static int ask_by_udp(struct dns_query *q)
-{
-    const struct server *s = &q->servers[q->server];
-
-    q->fd = socket(s->address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (q->fd < 0 || connect(q->fd, (const struct sockaddr *)&s->address, s->address_len) < 0 ||
-        send(q->fd, q->question.p, q->question.len, MSG_NOSIGNAL) < 0)
-        return -errno;
-    must(
-        (q->readable = event_new(loop_base(q->loop), q->fd, EV_READ | EV_PERSIST, on_udp_data, q)));
-    must(event_add(q->readable, NULL) == 0);
-    return 0;
-}
-
 /* What fails at once is told by the timer, so that no callback comes from within dns_ask(). */
-static void try(struct dns_query *q)
+static void ask(struct dns_query *q)
 {
+    static const struct dns_exchange_events events = {NULL, on_message, on_failed};
+    const struct server *s = &q->servers[q->server];
+    const struct dns_exchange_options o = {
+        .address = s->host, .port = s->port, .tcp = q->by_tcp, .connect_timeout = q->timeout};
     struct err why = {0};
     int r;
 
+    hang_up(q);
     crypto_random(&q->id, sizeof q->id);
     buf_reset(&q->question);
-    r = dns_question(&q->question, q->id, q->names[q->name], q->type, &why);
+    r = dns_question_add(
+        &q->question, q->id,
+        &(struct dns_question){
+            .name = q->names[q->name], .type = q->type, .class = DNS_IN, .recurse = true},
+        &why);
     if (r == 0)
-        r = ask_by_udp(q);
-    if (r < 0) {
-        note_failure(q, r, why.code ? why.msg : strerrordesc_np(-r));
-        hang_up(q);
-    }
+        r = dns_exchange_start(q->loop, &o, buf_str(&q->question), &events, q, &q->exchange, &why);
+    if (r < 0)
+        note_failure(q, r, why.msg);
     loop_timer_after(q->timer, r < 0 ? 0 : q->timeout);
+}
+
+static void try(struct dns_query *q)
+{
+    q->by_tcp = false;
+    ask(q);
 }
 
 struct dns_query *dns_ask(struct loop *l, const char *name, enum dns_type type,
@@ -473,13 +381,8 @@ struct dns_query *dns_ask(struct loop *l, const char *name, enum dns_type type,
     struct dns_query *q = mem_zalloc(sizeof *q);
 
     MUST_BE_ON(l);
-    *q = (struct dns_query){.loop = l,
-                            .type = type,
-                            .done = done,
-                            .arg = arg,
-                            .timeout = 5000,
-                            .attempts = 2,
-                            .fd = -1};
+    *q = (struct dns_query){
+        .loop = l, .type = type, .done = done, .arg = arg, .timeout = 5000, .attempts = 2};
     q->timer = loop_timer_new(l, on_late, q);
     if (prepare(q, name, servers, n_servers, &q->failure) == 0)
         try(q);

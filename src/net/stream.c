@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "net/loop_priv.h"
 #include "net/resolve_priv.h"
+#include "net/sockaddr_priv.h"
 #include "net/tls_priv.h"
 
 #define ADDRESSES_MAX    8                   /* of a name; more are not tried */
@@ -27,11 +28,6 @@
 #define OUTPUT_MAX       ((size_t)64 << 20)  /* bytes that the peer has not taken */
 #define ADDRESS_TEXT_MAX 80 /* bytes of an address in digits, with the name of an interface */
 #define MOVED_LEAST      ((size_t)65536) /* consumed bytes before the rest is moved to the front */
-
-struct address {
-    struct sockaddr_storage sa;
-    socklen_t len;
-};
 
 struct stream {
     struct loop *loop;
@@ -41,8 +37,9 @@ struct stream {
 
     char *host; /* NULL: a unix socket */
     int port;
-    struct address addresses[ADDRESSES_MAX]; /* those of the host; of a unix socket one */
+    struct socket_address addresses[ADDRESSES_MAX]; /* those of the host; of a unix socket one */
     size_t n_addresses, next_address;
+    struct socket_address source;      /* len 0: the kernel's choice */
     char peer[256 + ADDRESS_TEXT_MAX]; /* of the attempt; a longer name is cut */
 
     struct loop_timer *timer; /* START and failed: at once; until OPEN: the end of a step */
@@ -195,7 +192,7 @@ static void take_connection(struct stream *s)
 
 /* ---- connecting ---------------------------------------------------------------------------- */
 
-static void name_peer(struct stream *s, const struct address *a)
+static void name_peer(struct stream *s, const struct socket_address *a)
 {
     char digits[ADDRESS_TEXT_MAX];
 
@@ -246,7 +243,7 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
  */
 static void connect_next(struct stream *s)
 {
-    const struct address *a = &s->addresses[s->next_address];
+    const struct socket_address *a = &s->addresses[s->next_address];
     int64_t share = (s->deadline - clock_mono_ns()) / (int64_t)(s->n_addresses - s->next_address);
     struct err err = {0};
 
@@ -254,7 +251,9 @@ static void connect_next(struct stream *s)
     s->next_address++;
     name_peer(s, a);
     loop_timer_after_ns(s->timer, share);
-    s->fd = socket(a->sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    s->fd = socket_open(a, SOCK_STREAM, &s->source);
+    if (s->fd < 0)
+        errno = -s->fd;
     if (s->fd >= 0 && s->host)
         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (s->fd >= 0 && connect(s->fd, (const struct sockaddr *)&a->sa, a->len) == 0) {
@@ -278,7 +277,7 @@ static void on_resolved(const struct addrinfo *list, const struct err *err, void
         return;
     }
     for (; list && s->n_addresses < ADDRESSES_MAX; list = list->ai_next) {
-        struct address *a = &s->addresses[s->n_addresses++];
+        struct socket_address *a = &s->addresses[s->n_addresses++];
 
         memcpy(&a->sa, list->ai_addr, list->ai_addrlen);
         a->len = list->ai_addrlen;
@@ -356,6 +355,8 @@ static int prepare(struct stream *s, const struct stream_options *o, struct err 
         r = set_unix_address(s, o->unix_path, err);
     else
         s->host = mem_strdup(o->host);
+    if (r == 0 && o->source && !socket_address_set(&s->source, o->source, 0))
+        r = err_set(err, -EINVAL, "source \"%.60s\" is no address in digits", o->source);
     return r == 0 && s->tls ? make_session(s, &o->tls, o->facts, err) : r;
 }
 

@@ -20,6 +20,7 @@ struct tls_facts;
 struct stream_options {
     const char *host; /* name or address; resolved without blocking the loop */
     int port;
+    const char *source;    /* an address of this machine, in digits; NULL: the kernel's choice */
     const char *unix_path; /* instead of host and port */
     struct tls_options tls;
     struct tls_facts

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/must.h"
+#include "base/num.h"
 
 void check_gauge(struct check *c, const char *name, double value)
 {
@@ -47,6 +48,19 @@ void check_fail(struct check *c, const char *step, const struct err *why)
     end(c);
 }
 
+void check_failf(struct check *c, const char *step, int code, const char *fmt, ...)
+{
+    CLEANUP(buf_free) struct buf words = {0};
+    struct err err = {0};
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_vaddf(&words, fmt, ap);
+    va_end(ap);
+    err_set(&err, code, "%s", words.p);
+    check_fail(c, step, &err);
+}
+
 static void deliver(struct check *c)
 {
     CLEANUP(buf_free) struct buf text = {0};
@@ -63,6 +77,54 @@ static void deliver(struct check *c)
     metric_page_write(&c->page, &text);
     metric_page_deinit(&c->page);
     done(buf_str(&text), EXPOSITION_TEXT, NULL, c->arg);
+}
+
+/* ---- addresses ----------------------------------------------------------------------------- */
+
+/* Cuts the host off; what is left is ":port" or nothing. An address of IPv6 without brackets has no
+ * port. */
+static struct str cut_host(struct str *address)
+{
+    size_t colon = str_find(*address, STR(":"));
+    struct str host = *address, rest;
+
+    if (str_has_prefix(*address, STR("["))) {
+        if (str_find(*address, STR("]")) == address->len)
+            return STR("");
+        str_cut(address, '[');
+        return str_cut(address, ']');
+    }
+    rest = str_n(address->p + colon, address->len - colon);
+    if (rest.len && str_find(str_n(rest.p + 1, rest.len - 1), STR(":")) < rest.len - 1)
+        rest = str_n(address->p + address->len, 0);
+    host.len -= rest.len;
+    *address = rest;
+    return host;
+}
+
+bool check_address(struct str address, int usual_port, char **ret_host, int *ret_port)
+{
+    struct str host = cut_host(&address);
+    uint64_t port = (uint64_t)usual_port;
+
+    free(*ret_host);
+    *ret_host = str_dup(host);
+    if (address.len &&
+        (address.p[0] != ':' || !num_parse_u64(str_n(address.p + 1, address.len - 1), &port)))
+        return false;
+    if (host.len == 0 || port == 0 || port > CHECK_PORT_MAX)
+        return false;
+    *ret_port = (int)port;
+    return true;
+}
+
+struct tls_options check_tls_options(const struct tls_options *o, const char *host)
+{
+    struct tls_options tls = *o;
+
+    if (!tls.server_name || !tls.server_name[0])
+        tls.server_name = host;
+    return tls;
 }
 
 /* ---- names --------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include "probes/page_priv.h"
 #include "targets/targets.h"
 
+#define CHECK_PORT_MAX   65535
 #define CHECK_MEMORY_MAX (4u << 20) /* bytes of one page in the making */
 
 struct check;
@@ -62,6 +63,13 @@ void check_failure(const void *session, struct buf *out);
         .failure = check_failure                                                                   \
     }
 
+/* host:port, [v6]:port; with a usual port also without one. False: it is no address. *ret_host is
+ * replaced, the caller frees it. */
+bool check_address(struct str address, int usual_port, char **ret_host, int *ret_port);
+
+/* TLS to an address whose certificate has to be for `host`, unless the options name somebody else. */
+struct tls_options check_tls_options(const struct tls_options *o, const char *host);
+
 /* Looks a host up, notes probe_dns_lookup_time_seconds, probe_ip_protocol and probe_ip_addr_hash,
  * and goes on with `next`; or fails. */
 void check_resolve(struct check *c, const char *host, const struct config_ip_choice *ip,
@@ -72,6 +80,8 @@ void check_await(struct check *c, const char *step, const char *awaited);
 
 void check_pass(struct check *c);
 void check_fail(struct check *c, const char *step, const struct err *why);
+void check_failf(struct check *c, const char *step, int code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 
 void check_gauge(struct check *c, const char *name, double value);
 dur_ms check_time_left(const struct check *c); /* at least 1 */

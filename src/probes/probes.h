@@ -30,6 +30,10 @@ extern const struct page_source probe_http_check_source;
 /* Addresses: host:port. The series of blackbox_exporter's tcp prober. */
 extern const struct page_source probe_tcp_check_source;
 
+/* Addresses: host, host:port, [v6]:port of a name server. The series of blackbox_exporter's dns
+ * prober. */
+extern const struct page_source probe_dns_check_source;
+
 /* ---- one question, outside of the clock ------------------------------------------------------- */
 
 /* Probes by the name that a user gives: `tocsin probe redis`, /probe/redis. */

@@ -10,14 +10,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/regex.h"
 #include "net/stream.h"
 #include "probes/check_priv.h"
 #include "probes/http_check_priv.h"
 
 #define LINE_MAX_BYTES 65536 /* of a line that a peer sends */
-#define PORT_MAX       65535
 
 struct tcp_check {
     struct check check; /* first */
@@ -38,21 +36,6 @@ struct tcp_check {
 static struct tcp_check *of(struct check *c)
 {
     return (struct tcp_check *)c;
-}
-
-static void fail(struct tcp_check *t, const char *step, int code, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-static void fail(struct tcp_check *t, const char *step, int code, const char *fmt, ...)
-{
-    CLEANUP(buf_free) struct buf words = {0};
-    struct err err = {0};
-    va_list ap;
-
-    va_start(ap, fmt);
-    buf_vaddf(&words, fmt, ap);
-    va_end(ap);
-    err_set(&err, code, "%s", words.p);
-    check_fail(&t->check, step, &err);
 }
 
 /* ---- query_response ------------------------------------------------------------------------ */
@@ -104,7 +87,8 @@ static int take_line(struct tcp_check *t, const struct config_query_response *q)
     }
     if (in.len <= LINE_MAX_BYTES)
         return 0;
-    fail(t, "expect", -E2BIG, "the peer sends a line of more than %d bytes", LINE_MAX_BYTES);
+    check_failf(&t->check, "expect", -E2BIG, "the peer sends a line of more than %d bytes",
+                LINE_MAX_BYTES);
     return -E2BIG;
 }
 
@@ -116,7 +100,7 @@ static int take_bytes(struct tcp_check *t, const struct config_query_response *q
         return 0;
     if (!str_has_prefix(in, want)) {
         t->failed_by_bytes = true;
-        fail(t, "expect", -EPROTO, "the peer sends other bytes than expect_bytes");
+        check_failf(&t->check, "expect", -EPROTO, "the peer sends other bytes than expect_bytes");
         return -EPROTO;
     }
     stream_consume(t->stream, want.len);
@@ -127,16 +111,6 @@ static void send_line(struct tcp_check *t, const char *text)
 {
     stream_write(t->stream, expand(t, text));
     stream_write(t->stream, STR("\n"));
-}
-
-/* The connection is to an address, its certificate has to be for the name. */
-static struct tls_options tls_options_of(const struct tcp_check *t)
-{
-    struct tls_options o = t->config->tls;
-
-    if (!o.server_name || !o.server_name[0])
-        o.server_name = t->host;
-    return o;
 }
 
 static void trace_expected(const struct tcp_check *t, const struct config_query_response *q)
@@ -170,7 +144,7 @@ static void advance(struct tcp_check *t)
             continue;
         t->step++;
         check_await(&t->check, "tls", "TLS handshake");
-        options = tls_options_of(t);
+        options = check_tls_options(&c->tls, t->host);
         if (stream_start_tls(t->stream, &options, &t->tls, check_time_left(&t->check), &err) < 0)
             check_fail(&t->check, "tls", &err);
         return;
@@ -210,8 +184,9 @@ static void on_closed(struct stream *s, const struct err *err, void *arg)
         return;
     if (err->code == 0 && t->opened) {
         t->failed_by_pattern = true;
-        fail(t, "expect", -EPROTO,
-             "the peer closed the connection before step %zu of query_response", t->step + 1);
+        check_failf(&t->check, "expect", -EPROTO,
+                    "the peer closed the connection before step %zu of query_response",
+                    t->step + 1);
     } else {
         check_fail(&t->check, str_has_prefix(str_c(err->msg), STR("TLS")) ? "tls" : "connect", err);
     }
@@ -224,7 +199,8 @@ static void on_address(struct check *c, const struct ip_address *a)
     struct stream_options o = {
         .host = a->text,
         .port = t->port,
-        .tls = tls_options_of(t),
+        .source = t->config->source_ip_address,
+        .tls = check_tls_options(&t->config->tls, t->host),
         .facts = &t->tls,
         .connect_timeout = check_time_left(c),
     };
@@ -234,29 +210,6 @@ static void on_address(struct check *c, const struct ip_address *a)
 
 /* ---- a fetch ------------------------------------------------------------------------------- */
 
-/* host:port or [v6]:port */
-static bool read_address(struct tcp_check *t, struct str address)
-{
-    struct str host;
-    uint64_t port;
-
-    if (address.len && address.p[0] == '[') {
-        address = str_n(address.p + 1, address.len - 1);
-        host = str_cut(&address, ']');
-        if (!str_has_prefix(address, STR(":")))
-            return false;
-        address = str_n(address.p + 1, address.len - 1);
-    } else {
-        host = str_cut(&address, ':');
-    }
-    free(t->host);
-    t->host = str_dup(host);
-    if (host.len == 0 || !num_parse_u64(address, &port) || port == 0 || port > PORT_MAX)
-        return false;
-    t->port = (int)port;
-    return true;
-}
-
 static void begin(struct check *c)
 {
     struct tcp_check *t = of(c);
@@ -265,11 +218,11 @@ static void begin(struct check *c)
     t->opened = t->failed_by_pattern = t->failed_by_bytes = false;
     t->step = 0;
     t->matched = NULL;
-    if (read_address(t, str_c(c->target->address)))
+    if (check_address(str_c(c->target->address), 0, &t->host, &t->port))
         check_resolve(c, t->host, &t->config->ip, on_address);
     else
-        fail(t, "address", -EINVAL, "\"%.200s\" is no address, expected HOST:PORT",
-             c->target->address);
+        check_failf(&t->check, "address", -EINVAL, "\"%.200s\" is no address, expected HOST:PORT",
+                    c->target->address);
 }
 
 static void drop(struct check *c)

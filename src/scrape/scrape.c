@@ -118,14 +118,7 @@ static void show(struct scrape *s, struct watch *w, const struct target *t,
 
 static const struct page_source *source_of(const struct scrape *s, enum job_kind kind)
 {
-    switch (kind) {
-    case JOB_REDIS: return s->options.redis;
-    case JOB_MYSQL: return s->options.mysql;
-    case JOB_HTTP_CHECK: return s->options.http_check;
-    case JOB_TCP_CHECK: return s->options.tcp_check;
-    case JOB_HTTP: break;
-    }
-    return &http_source;
+    return kind == JOB_HTTP ? &http_source : s->options.sources[kind];
 }
 
 static struct watch *begin(struct scrape *s, const struct target *t, const struct config *config)

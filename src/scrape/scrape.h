@@ -53,9 +53,8 @@ struct scrape;
 struct scrape_options {
     int threads;
     struct sample_sink sink;
-    /* of JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK, JOB_TCP_CHECK; JOB_HTTP is our own */
-    const struct page_source *redis, *mysql, *http_check, *tcp_check;
-    const char *user_agent; /* "tocsin/0.1.0" */
+    const struct page_source *sources[JOB_KINDS]; /* of JOB_HTTP it is our own */
+    const char *user_agent;                       /* "tocsin/0.1.0" */
 };
 
 struct scrape *scrape_new(const struct scrape_options *o);

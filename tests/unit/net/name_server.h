@@ -22,10 +22,18 @@
 #include "net/dns.h"
 #include "tests/unit/net/peer.h"
 
+/* What stands behind the question, byte by byte. */
+struct raw_records {
+    unsigned flags, counts[3]; /* of the header */
+    const char *bytes;
+    size_t len;
+};
+
 struct known_name {
     const char *name; /* with a dot behind */
     enum dns_type type;
     const char *says;
+    const struct raw_records *raw; /* instead of says, when that is NULL */
 };
 
 struct name_server {
@@ -101,14 +109,27 @@ static inline size_t get_name(const char *p, char *ret)
     return at + 1;
 }
 
-static inline const char *what_it_says(struct name_server *s, const char *name, unsigned type)
+static inline struct known_name what_it_knows(struct name_server *s, const char *name,
+                                              unsigned type)
 {
     WITH_LOCK(&s->lock);
 
     for (const struct known_name *k = s->names; k->name; k++)
         if (strcasecmp(k->name, name) == 0 && k->type == type)
-            return k->says;
-    return "!3";
+            return *k;
+    return (struct known_name){.says = "!3"};
+}
+
+static inline void write_raw(struct buf *out, const char *question, size_t len,
+                             const struct raw_records *raw)
+{
+    buf_add(out, question, 2);
+    put_16(out, raw->flags);
+    put_16(out, 1);
+    for (int i = 0; i < 3; i++)
+        put_16(out, raw->counts[i]);
+    buf_add(out, question + 12, len - 12);
+    buf_add(out, raw->bytes, raw->len);
 }
 
 static inline void write_answer(struct buf *out, const char *question, size_t len, const char *says,
@@ -139,9 +160,14 @@ static inline bool answer_question(struct name_server *s, const char *question, 
 {
     char name[256];
     size_t at = get_name(question, name);
-    const char *says = what_it_says(s, name, (uint8_t)question[at + 1]);
+    struct known_name known = what_it_knows(s, name, (uint8_t)question[at + 1]);
+    const char *says = known.says;
 
     atomic_fetch_add(by_tcp ? &s->asked_tcp : &s->asked, 1);
+    if (!says) {
+        write_raw(out, question, len, known.raw);
+        return true;
+    }
     if (says[0] == '~')
         return false;
     write_answer(out, question, len, says, by_tcp);

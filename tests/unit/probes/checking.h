@@ -132,4 +132,17 @@ static inline void assert_same_lines(struct str all, struct str in, const char *
     }
 }
 
+/* The page has what the recording has, and nothing else but what the failure adds. */
+static inline void assert_as_recorded(const char *name)
+{
+    CLEANUP(buf_free) struct buf path = {0}, recorded = {0};
+
+    buf_addf(&path, "exporters/blackbox-0.28/%s.prom", name);
+    buf_add_c(&recorded, "\n");
+    if (!conformance_read(path.p, &recorded))
+        return;
+    assert_same_lines(buf_str(&recorded), buf_str(&page), name);
+    assert_same_lines(buf_str(&page), buf_str(&recorded), name);
+}
+
 #endif

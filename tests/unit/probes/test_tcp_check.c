@@ -37,18 +37,6 @@ static struct regex *pattern(const char *text)
     return r;
 }
 
-static void assert_as_recorded(const char *name)
-{
-    CLEANUP(buf_free) struct buf path = {0}, recorded = {0};
-
-    buf_addf(&path, "exporters/blackbox-0.28/%s.prom", name);
-    buf_add_c(&recorded, "\n");
-    if (!conformance_read(path.p, &recorded))
-        return;
-    assert_same_lines(buf_str(&recorded), buf_str(&page), name);
-    assert_same_lines(buf_str(&page), buf_str(&recorded), name);
-}
-
 /* ---- servers ------------------------------------------------------------------------------- */
 
 /* Reads a line; false when the peer is gone. */

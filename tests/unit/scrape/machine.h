@@ -178,7 +178,7 @@ static inline void test_begin(int threads)
     world.scrape = scrape_new(&(struct scrape_options){
         .threads = threads,
         .sink = {.self = &world.sink, .series = ask_locked, .commit = commit_locked},
-        .redis = &scripted,
+        .sources = {[JOB_REDIS] = &scripted},
         .user_agent = "tocsin/test"});
 }
 
