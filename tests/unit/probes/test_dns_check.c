@@ -285,7 +285,7 @@ static void an_address_may_lack_its_port(void **state)
         bool good;
     } cases[] = {
         {"", false},         {"a:0", false},    {":53", false}, {"127.0.0.1:x", false},
-        {"[::1", false},      {"[::1]x", false}, {"::1", true},  {"[::1]:1", true},
+        {"[::1", false},     {"[::1]x", false}, {"::1", true},  {"[::1]:1", true},
         {"127.0.0.1", true},
     };
     struct config_dns_check c = asking("www.example.test", DNS_A);
