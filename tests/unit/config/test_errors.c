@@ -116,7 +116,7 @@ static const struct {
      "f:1:45: \"enable_http3\" is known to blackbox_exporter but not carried out by this version"},
     {JOB("tcp_check: {source_ip_address: localhost}"),
      "f:1:63: scrape_configs[0].tcp_check.source_ip_address: found \"localhost\", expected an IP address in digits"},
-    {JOB("dns_check: "), "f:1:32: query_name must be set for dns_check"},
+    {JOB("dns_check: "), "f:1:43: query_name must be set for dns_check"},
     {JOB("dns_check: {query_type: A}"), "f:1:43: query_name must be set for dns_check"},
     {JOB("dns_check: {query_name: a, query_type: AB}"),
      "f:1:71: scrape_configs[0].dns_check.query_type: found \"AB\", expected a type of records: A, AAAA, SOA, MX, TXT ..."},
