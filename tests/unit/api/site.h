@@ -257,13 +257,14 @@ unused_here static struct site *site_open(const char *config_yaml, const char *r
     if (rules_yaml)
         site_write(s, "rules.yml", rules_yaml);
     site_start_storage(s);
-    s->scrape = scrape_new(&(struct scrape_options){.threads = 1,
-                                                    .sink = *storage_sink(s->storage),
-                                                    .redis = &probe_redis_source,
-                                                    .mysql = &probe_mysql_source,
-                                                    .http_check = &probe_http_check_source,
-                                                    .tcp_check = &probe_tcp_check_source,
-                                                    .user_agent = "tocsin/test"});
+    s->scrape = scrape_new(
+        &(struct scrape_options){.threads = 1,
+                                 .sink = *storage_sink(s->storage),
+                                 .sources = {[JOB_REDIS] = &probe_redis_source,
+                                             [JOB_MYSQL] = &probe_mysql_source,
+                                             [JOB_HTTP_CHECK] = &probe_http_check_source,
+                                             [JOB_TCP_CHECK] = &probe_tcp_check_source},
+                                 .user_agent = "tocsin/test"});
     site_watch(s, config_yaml);
     site_start_rules(s);
     site_start_notify(s);
