@@ -306,5 +306,4 @@ static void *open_check(struct loop *l, const struct target *target)
     return d;
 }
 
-const struct page_source probe_dns_check_source = {
-    .open = open_check, .fetch = check_fetch, .close = check_close};
+const struct page_source probe_dns_check_source = CHECK_SOURCE(open_check);
