@@ -65,14 +65,17 @@ static const struct flag export_flags[] = {
 static const struct flag_set tsdb_set = {
     .usage_en =
         "tocsin tsdb import [flags] SOURCE...\ntocsin tsdb export [flags] --output=FOLDER\n"
-        "tocsin tsdb verify DIR\ntocsin tsdb repair [--dry-run] DIR\n\n"
+        "tocsin tsdb inspect [flags] DIR|FILE\ntocsin tsdb verify DIR\n"
+        "tocsin tsdb repair [--dry-run] DIR\n\n"
         "Takes over samples from Prometheus, and hands samples over to it, as blocks of its\n"
-        "database; looks for damage, repairs it. tocsin must not run on the data directory meanwhile.\n"
+        "database; tells what is stored; looks for damage, repairs it. tocsin must not run on the data\n"
+        "directory meanwhile, but for inspect.\n"
         "`tocsin tsdb import --help` and so on say more.",
     .usage_zh = "tocsin tsdb import [参数] 来源...\ntocsin tsdb export [参数] --output=目录\n"
-                "tocsin tsdb verify 目录\ntocsin tsdb repair [--dry-run] 目录\n\n"
-                "以 Prometheus 数据块的形式导入或导出样本；检查并修复损坏。\n"
-                "期间 tocsin 不得在该数据目录上运行。\n"
+                "tocsin tsdb inspect [参数] 目录|文件\ntocsin tsdb verify 目录\n"
+                "tocsin tsdb repair [--dry-run] 目录\n\n"
+                "以 Prometheus 数据块的形式导入或导出样本；说明存储了什么；检查并修复损坏。\n"
+                "除 inspect 外，期间 tocsin 不得在该数据目录上运行。\n"
                 "详见 `tocsin tsdb import --help` 等。",
     .tail_en = EXIT_CODES_EN,
     .tail_zh = EXIT_CODES_ZH,
@@ -475,6 +478,7 @@ static const struct {
 } commands[] = {
     {"import", import},
     {"export", export},
+    {"inspect", command_tsdb_inspect},
     {"verify", command_tsdb_verify},
     {"repair", command_tsdb_repair},
 };
@@ -489,8 +493,8 @@ int command_tsdb(int argc, char **argv)
     if (command_flags(&tsdb_set, argc, argv, NULL, &code) < 0)
         return code;
     fputs(
-        say("tocsin: expected `tsdb import|export|verify|repair`; `tocsin tsdb --help` says more\n",
-            "tocsin：用法是 `tsdb import|export|verify|repair`，详见 `tocsin tsdb --help`\n"),
+        say("tocsin: expected `tsdb import|export|inspect|verify|repair`; `tocsin tsdb --help` says more\n",
+            "tocsin：用法是 `tsdb import|export|inspect|verify|repair`，详见 `tocsin tsdb --help`\n"),
         stderr);
     return EXIT_USAGE;
 }

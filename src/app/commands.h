@@ -30,6 +30,7 @@ int command_tsdb(int argc, char **argv);
 int command_version(int argc, char **argv);
 
 /* Below `tsdb`, each in a file of its own. */
+int command_tsdb_inspect(int argc, char **argv);
 int command_tsdb_repair(int argc, char **argv);
 int command_tsdb_verify(int argc, char **argv);
 

@@ -8,7 +8,6 @@
 #include "storage/pack_priv.h"
 
 enum times_kind { TIMES_REGULAR, TIMES_LINEAR, TIMES_DELTA };
-enum values_kind { VALUES_CONSTANT, VALUES_PLAIN, VALUES_DELTA, VALUES_XOR };
 
 #define VALUES_SPECIAL                                                                             \
     8 /* flag beside the kind: a list of values that the column does not hold   \
@@ -620,7 +619,7 @@ static bool get_decimals(struct wire *w, enum values_kind kind, unsigned e, size
 
 bool column_get_values(struct wire *w, size_t n, double *out)
 {
-    unsigned head = wire_u8(w), kind = head & 7, e = head >> 4;
+    unsigned head = wire_u8(w), kind = column_values_kind((uint8_t)head), e = head >> 4;
 
     if (w->bad || n == 0 || kind > VALUES_XOR)
         return false;

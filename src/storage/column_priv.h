@@ -22,6 +22,14 @@
 #define TIME_ABS_MAX (INT64_C(1) << 52) /* ms: differences of any two times fit in 64 bits */
 #define DECIMALS_MAX 15
 
+/* How the values of a column are kept. */
+enum values_kind { VALUES_CONSTANT, VALUES_PLAIN, VALUES_DELTA, VALUES_XOR };
+
+static inline unsigned column_values_kind(uint8_t first_byte)
+{
+    return first_byte & 7; /* one of enum values_kind in a good column */
+}
+
 /* v as a whole number of 10^-e, when that gives v back bit by bit. */
 bool decimal_of(double v, unsigned e, int64_t *ret);
 

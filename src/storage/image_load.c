@@ -5,10 +5,8 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "model/sample.h"
-#include "storage/column_priv.h"
-#include "storage/histogram_chunk_priv.h"
-#include "storage/image_priv.h"
-#include "storage/section_file_priv.h"
+#include "storage/histogram_code_priv.h"
+#include "storage/image_walk_priv.h"
 
 struct image {
     struct section_file file;
@@ -22,20 +20,11 @@ static struct wire section(const struct image *m, enum image_section i)
     return wire_of(section_at(&m->file, i), section_len(&m->file, i));
 }
 
-static uint32_t sections_of(const struct image *m)
-{
-    switch (m->file.frame.version) {
-    case 1: return IMAGE_STONES;
-    case 2: return IMAGE_EXTRAS;
-    default: return IMAGE_SECTIONS;
-    }
-}
-
 static void check_sections(struct image *m, struct replay *r)
 {
     struct section_damage d = {0};
 
-    for (unsigned i = 0; i < sections_of(m); i++)
+    for (unsigned i = 0; i < image_sections_of(m->file.frame.version); i++)
         section_check(&m->file, i, &d);
     if (d.restored > 0)
         replay_report(r, "image of the head: %zu damaged pages were restored from parity",
@@ -92,127 +81,66 @@ static bool load_labels(const struct image *m, struct wire *w, size_t n, pair_no
     return good && n > 0;
 }
 
-static bool chunk_is_good(const struct sealed *s)
+static bool chunk_is_good(const struct image_chunk *c)
 {
     unix_ms times[OPEN_SAMPLES_MAX];
     double values[OPEN_SAMPLES_MAX];
-    struct histogram histograms[OPEN_SAMPLES_MAX];
-    struct wire w = wire_of(s->bytes, s->len);
-    struct arena a;
-    bool good;
 
-    if (s->n == 0 || s->n > OPEN_SAMPLES_MAX)
-        return false;
-    if (!(s->class & SEALED_HISTOGRAMS))
-        return column_get_times(&w, s->first_t, s->n, times) && column_get_values(&w, s->n, values);
-    arena_init(&a, 0);
-    good = histogram_chunk_read(s->bytes, s->len, s->n, times, histograms, &a);
-    arena_deinit(&a);
-    return good;
+    return image_chunk_read(c, times, values);
 }
 
-static bool open_is_good(const struct tip *tip, const uint8_t *bytes)
-{
-    unix_ms times[OPEN_SAMPLES_MAX];
-    double values[OPEN_SAMPLES_MAX];
-    struct histogram histograms[OPEN_SAMPLES_MAX];
-    struct arena a;
-    size_t n;
-    bool good;
-
-    if (tip->n > OPEN_SAMPLES_MAX || tip->decimals > DECIMALS_MAX)
-        return false;
-    if (!(tip->state & SERIES_HISTOGRAMS))
-        return open_chunk_read(bytes, tip->len, tip->n, INT64_MIN, times, values, &n);
-    arena_init(&a, 0);
-    good = histogram_chunk_read(bytes, tip->len, tip->n, times, histograms, &a);
-    arena_deinit(&a);
-    return good;
-}
-
-/* Chunks of one series; `w` ends with them. */
-static bool load_chunks(const struct image *m, struct head *h, struct series *s, struct wire w,
-                        uint32_t sealed)
+/* Chunks of one series. */
+static bool load_chunks(const struct image *m, struct head *h, struct series *s,
+                        const struct image_series *e)
 {
     union {
         struct sealed chunk;
         uint8_t room[POOL_PIECE_MAX];
     } u;
+    struct wire w = e->chunks;
+    struct image_chunk c;
 
-    for (uint32_t i = 0; i < sealed; i++) {
-        const uint8_t *bytes;
-
-        u.chunk.len = wire_u16(&w);
-        u.chunk.n = wire_u8(&w);
-        u.chunk.class = wire_u8(&w);
-        u.chunk.first_t = (unix_ms)wire_u64(&w);
-        u.chunk.last_t = (unix_ms)wire_u64(&w);
-        bytes = wire_bytes(&w, u.chunk.len);
-        if (!bytes || sizeof u.chunk + u.chunk.len > sizeof u.room)
+    for (uint32_t i = 0; i < e->sealed; i++) {
+        if (!image_sealed_get(&w, &c) || sizeof u.chunk + c.len > sizeof u.room ||
+            (m->lossy && !chunk_is_good(&c)))
             return false;
-        memcpy(u.chunk.bytes, bytes, u.chunk.len);
-        if (m->lossy && !chunk_is_good(&u.chunk))
-            return false;
+        u.chunk = (struct sealed){.len = (uint16_t)c.len,
+                                  .n = (uint8_t)c.n,
+                                  .class = c.histograms ? SEALED_HISTOGRAMS : 0,
+                                  .first_t = c.first_t,
+                                  .last_t = c.last_t};
+        memcpy(u.chunk.bytes, c.bytes, c.len);
         head_add_sealed(h, s, &u.chunk);
-        h->n_samples += u.chunk.n;
+        h->n_samples += c.n;
     }
-    if (s->tip.n > 0) {
-        if (wire_left(&w) != s->tip.len || (m->lossy && !open_is_good(&s->tip, w.p)))
+    if (e->tip.n > 0) {
+        if (!image_open_get(e, w, &c) || (m->lossy && !chunk_is_good(&c)))
             return false;
-        head_add_open(h, s, w.p);
+        head_add_open(h, s, c.bytes);
     }
     return true;
 }
 
-/* The head of a series, as its bytes say. */
-static void read_series(struct wire *w, struct tip *tip, size_t *n_labels, uint64_t *hash,
-                        uint32_t *sealed, uint32_t *chunk_bytes)
+static bool load_series(const struct image *m, struct head *h, uint32_t place)
 {
-    *n_labels = wire_u16(w);
-    *tip = (struct tip){0};
-    tip->state = wire_u8(w);
-    tip->n = wire_u8(w);
-    tip->decimals = wire_u8(w);
-    tip->flags = wire_u8(w);
-    tip->len = wire_u16(w);
-    tip->step = wire_u32(w);
-    *hash = wire_u64(w);
-    tip->last_t = (unix_ms)wire_u64(w);
-    tip->last_bits = wire_u64(w);
-    *sealed = wire_u32(w);
-    *chunk_bytes = wire_u32(w);
-}
-
-static bool load_series(const struct image *m, struct head *h, uint64_t place)
-{
-    struct wire w = section(m, IMAGE_SERIES);
     pair_no pairs[LABEL_COUNT_MAX];
-    const uint8_t *chunks;
-    uint32_t sealed, bytes;
+    struct image_series e;
     struct series *s;
-    struct tip tip;
-    series_id id;
-    uint64_t hash;
-    size_t n;
 
-    if (!wire_bytes(&w, place <= SIZE_MAX / SERIES_ALIGN ? (size_t)place * SERIES_ALIGN : SIZE_MAX))
+    if (!image_series_get(section(m, IMAGE_SERIES), place, &e) ||
+        !load_labels(m, &e.labels, e.n_labels, pairs))
         return false;
-    id = wire_u32(&w);
-    read_series(&w, &tip, &n, &hash, &sealed, &bytes);
-    if (w.bad || n > LABEL_COUNT_MAX || !load_labels(m, &w, n, pairs))
+    if (e.id < h->next_id || e.id > SERIES_ID_MAX) /* numbers ascend */
         return false;
-    chunks = wire_bytes(&w, bytes);
-    if (!chunks || id < h->next_id || id > SERIES_ID_MAX) /* numbers ascend */
-        return false;
-    s = head_series(h, head_add_pairs(h, id, pairs, n, hash));
-    tip.state = (uint8_t)(tip.state | SERIES_LOGGED);
-    s->tip = tip;
-    if (!load_chunks(m, h, s, wire_of(chunks, bytes), sealed)) {
+    s = head_series(h, head_add_pairs(h, e.id, pairs, e.n_labels, e.hash));
+    e.tip.state = (uint8_t)(e.tip.state | SERIES_LOGGED);
+    s->tip = e.tip;
+    if (!load_chunks(m, h, s, &e)) {
         s->tip.n = 0;
         s->tip.len = 0;
         return false;
     }
-    head_restored(h, id, s);
+    head_restored(h, e.id, s);
     return true;
 }
 
@@ -343,20 +271,13 @@ static void load_stones(const struct image *m, struct replay *r)
         replay_report(r, "image of the head: what was deleted is not readable");
 }
 
-static bool meta_makes_sense(const struct image *m)
-{
-    return m->file.frame.n_sections == sections_of(m) &&
-           section_len(&m->file, IMAGE_PLACES) == (size_t)m->meta.series * 4 &&
-           section_len(&m->file, IMAGE_PAIRS) == (size_t)m->meta.pairs * 8 &&
-           section_len(&m->file, IMAGE_SYMBOLS) / 4 >= m->meta.symbols;
-}
-
 static void load_extras(const struct image *m, struct replay *r)
 {
     const struct log_visitor v = replay_extras(r);
 
-    if (sections_of(m) > IMAGE_EXTRAS && !log_record_visit(section_at(&m->file, IMAGE_EXTRAS),
-                                                           section_len(&m->file, IMAGE_EXTRAS), &v))
+    if (image_sections_of(m->file.frame.version) > IMAGE_EXTRAS &&
+        !log_record_visit(section_at(&m->file, IMAGE_EXTRAS), section_len(&m->file, IMAGE_EXTRAS),
+                          &v))
         replay_report(r,
                       "image of the head: exemplars and metadata make no sense from some place on");
 }
@@ -371,7 +292,7 @@ int image_load(struct replay *r, const char *path, uint64_t *ret_segment, struct
     if (k < 0)
         return k;
     m.meta = image_meta_get(m.file.frame.meta);
-    if (!meta_makes_sense(&m)) {
+    if (!image_meta_makes_sense(&m.file, &m.meta)) {
         section_file_close(&m.file);
         return err_set(err, -EBADMSG, "its frame makes no sense");
     }

@@ -105,7 +105,7 @@ static bool load_block(struct storage *st, struct wire *w)
     return good;
 }
 
-bool stones_bytes_are_good(const uint8_t *p, size_t len)
+bool stones_bytes_count(const uint8_t *p, size_t len, uint64_t *count_sum)
 {
     struct wire w = wire_of(p, len);
     struct stone *stones = NULL;
@@ -117,8 +117,16 @@ bool stones_bytes_are_good(const uint8_t *p, size_t len)
 
         good = number > 0 && stones_get(&w, count, &stones, &n, &cap);
     }
+    *count_sum += n;
     free(stones);
     return good;
+}
+
+bool stones_bytes_are_good(const uint8_t *p, size_t len)
+{
+    uint64_t count = 0;
+
+    return stones_bytes_count(p, len, &count);
 }
 
 static int load_file(struct storage *st, const char *path, struct err *err)

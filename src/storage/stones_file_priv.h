@@ -15,5 +15,7 @@
 
 /* Whether the bytes of its section make sense to their end. */
 bool stones_bytes_are_good(const uint8_t *p, size_t len);
+/* The same; adds how many tombstones there are. */
+bool stones_bytes_count(const uint8_t *p, size_t len, uint64_t *count_sum);
 
 #endif

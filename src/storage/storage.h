@@ -279,6 +279,105 @@ struct storage_repair {
 int storage_repair(const char *dir, const struct storage_repair *o, struct storage_verified *ret,
                    struct storage_verified *ret_after, struct buf *ret_kept, struct err *err);
 
+/* ---- what the files hold ------------------------------------------------------------------- */
+
+enum storage_file_kind {
+    STORAGE_FILE_BLOCK,
+    STORAGE_FILE_IMAGE,
+    STORAGE_FILE_LOG,
+    STORAGE_FILE_TOMBSTONES,
+    STORAGE_FILE_OTHER, /* the lock, the list of what was imported, what is not the storage's */
+    STORAGE_FILE_KINDS,
+};
+
+/* How the values of a chunk are kept. */
+enum storage_codec {
+    STORAGE_CODEC_CONSTANT,
+    STORAGE_CODEC_PLAIN,       /* decimals, as differences to the first */
+    STORAGE_CODEC_DIFFERENCES, /* decimals, as differences to the one before */
+    STORAGE_CODEC_XOR,         /* bits that changed */
+    STORAGE_CODEC_HISTOGRAM,
+    STORAGE_CODEC_OPEN, /* image: tokens, not packed yet */
+    STORAGE_CODEC_NONE, /* damaged */
+    STORAGE_CODECS,
+};
+
+const char *storage_codec_name(enum storage_codec codec);
+const char *storage_file_kind_name(enum storage_file_kind kind);
+
+struct storage_amount {
+    uint64_t chunks, samples, bytes; /* bytes of chunks, without times that several share */
+};
+
+struct storage_metric {
+    char *name; /* "" for series without one */
+    uint64_t series;
+    struct storage_amount of;
+};
+
+struct storage_chunk {
+    const struct label_set *series;
+    enum storage_codec codec;
+    unix_ms from, to;
+    uint64_t samples; /* 0 when it is damaged */
+    uint64_t at, len; /* its bytes in the file */
+};
+
+struct storage_section {
+    const char *name;
+    uint64_t at, len;
+    uint64_t damaged; /* pages of it, of its parity, or checksums */
+};
+
+struct storage_file {
+    const char *file; /* below the folder of the storage, or the path that was asked for */
+    enum storage_file_kind kind;
+    const char *problem; /* why it cannot be looked into; or "" */
+    bool being_written;  /* by the process that has it open: not looked into */
+    bool frame_damaged;  /* one of the two */
+    uint32_t version;    /* of its format; 0: it has none */
+    uint64_t bytes;
+    unix_ms from, to; /* of its samples; INT64_MAX, INT64_MIN when there are none */
+    uint64_t series, samples;
+    struct storage_amount chunks; /* of all codecs */
+    uint64_t damaged;             /* series, chunks or commits that are not readable */
+
+    uint32_t level; /* block */
+    bool late;      /* block: overlaps others */
+    const uint64_t *parents;
+    uint32_t n_parents;
+    unix_ms cut; /* image: samples in order before this are in blocks too; INT64_MIN: none are */
+    uint64_t segment;             /* image: the log is needed from this one on */
+    uint64_t commits;             /* log */
+    uint64_t late_samples;        /* log and image: of `samples` */
+    uint64_t deletes;             /* log, image, tombstones */
+    uint64_t exemplars, families; /* log, image */
+
+    const struct storage_section *sections;
+    size_t n_sections;
+    struct storage_amount codecs[STORAGE_CODECS];      /* block, image */
+    const struct storage_metric *by_series, *by_bytes; /* block, image; descending */
+    size_t n_by_series, n_by_bytes;
+    const struct storage_chunk *found; /* block, image: chunks of the series asked for */
+    size_t n_found;
+};
+
+struct storage_inspect {
+    size_t top;                            /* how many metrics at most */
+    const struct matcher *const *matchers; /* of the series whose chunks are listed */
+    size_t n_matchers;                     /* 0: none are */
+    void (*file)(void *arg, const struct storage_file *f); /* what f has goes when it returns */
+    void *arg;
+};
+
+/*
+ * Tells what is in the folder of a storage, or in one of its files, file by file; changes nothing.
+ * When a process has the folder open (*ret_in_use), the segment of the log that it writes is left
+ * out. -ENOENT when there is none; a file that cannot be read is told as such and no error.
+ */
+int storage_inspect(const char *path, const struct storage_inspect *o, bool *ret_in_use,
+                    struct err *err);
+
 /* ---- interchange with Prometheus ------------------------------------------------------------- */
 
 /* Byte tables: docs/formats/prometheus-blocks.md. */

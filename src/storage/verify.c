@@ -313,9 +313,7 @@ static int check_others(struct verify *v, struct err *err)
     return 0;
 }
 
-/* Keeps others from opening the storage while it is looked at. A copy without a lock file, or one on
- * a medium that cannot be written, is in nobody's use. */
-static int share_lock(const char *dir, int *ret_fd, struct err *err)
+int verify_share_lock(const char *dir, int *ret_fd, struct err *err)
 {
     CLEANUP(buf_free) struct buf path = {0};
     int fd;
@@ -361,7 +359,7 @@ int storage_verify(const char *dir, void (*found)(void *arg, const struct storag
     int fd = -1, r;
 
     *ret = (struct storage_verified){0};
-    r = share_lock(dir, &fd, err);
+    r = verify_share_lock(dir, &fd, err);
     if (r < 0)
         return r;
     r = check_all(&v, err);

@@ -30,4 +30,8 @@ void verify_block(struct verify *v, const char *file, uint64_t number);
 void verify_image(struct verify *v, const char *file, uint64_t *ret_segment);
 void verify_stones(struct verify *v, const char *file);
 
+/* Keeps others from opening the storage while it is looked at, until *ret_fd (or -1) is closed. A
+ * copy without a lock file, or one on a medium that cannot be written, is in nobody's use. -EBUSY. */
+int verify_share_lock(const char *dir, int *ret_fd, struct err *err);
+
 #endif

@@ -76,6 +76,51 @@ def test_a_running_server_keeps_its_directory(world):
     assert "in use by another process" in tsdb(world, "import", world.folder, code=1)
 
 
+TIMES = range(1760000000, 1760000000 + 480 * 15, 15)
+SERIES = ("# TYPE steps counter\n" + "".join(f'steps_total{{of="{of}"}} {(t - TIMES[0]) * (of + 1)} {t}\n' for of in range(3) for t in TIMES)
+          + "# TYPE flag gauge\n" + "".join(f"flag 1 {t}\n" for t in TIMES) + "# EOF\n")
+
+
+def in_chinese(world, *arguments):
+    return subprocess.run([world.binary, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False,
+                          env=dict(os.environ, LC_ALL="zh_CN.UTF-8"))
+
+
+def test_inspect_tells_what_is_stored_of_a_stopped_and_of_a_running_tocsin(world):
+    tsdb(world, "import", world.write("series.om", SERIES))
+    told = json.loads(world.run("tsdb", "inspect", "--json", "--top=1", '--series=steps_total{of="2"}', data(world)).stdout)
+    assert not told["in_use"] and told["damaged_files"] == 0 and told["samples"] == 4 * 480, told
+    block, = [f for f in told["files"] if f["kind"] == "block"]
+    assert (block["from"], block["to"]) == (TIMES[0] * 1000, TIMES[-1] * 1000), block
+    assert block["version"] == 1 and block["series"] == 4 and block["samples"] == 4 * 480 and block["late"], block
+    assert [s["name"] for s in block["sections"]] == ["times", "symbols", "pairs", "postings", "places", "series"], block
+    assert all(s["good"] for s in block["sections"]) and block["damaged"] == 0, block
+    assert {c["codec"]: c["samples"] for c in block["codecs"]} == {"constant": 480, "differences": 1440}, block
+    assert [(m["metric"], m["series"]) for m in block["top_by_series"]] == [("steps_total", 3)], block
+    chunks = block["chunks_of_series"]
+    assert sum(c["samples"] for c in chunks) == 480 and {c["labels"]["of"] for c in chunks} == {"2"}, chunks
+    assert all(c["codec"] == "differences" for c in chunks), chunks
+    path = os.path.join(data(world), "tsdb", block["file"])
+    alone = world.run("tsdb", "inspect", path)
+    assert alone.returncode == 0 and "checksums good" in alone.stdout and "codec differences" in alone.stdout, alone
+    chinese = in_chinese(world, "tsdb", "inspect", path)
+    assert "校验和正确" in chinese.stdout and "序列最多的指标" in chinese.stdout, chinese
+    world.write("tocsin.yml", CONFIG)
+    world.start()
+    running = world.run("tsdb", "inspect", data(world))
+    assert running.returncode == 0 and "in use by a running tocsin" in running.stdout, running
+    assert "1920 samples" in running.stdout, running
+
+
+def test_inspect_says_what_it_cannot_do(world):
+    absent = world.run("tsdb", "inspect", os.path.join(world.folder, "absent"))
+    assert absent.returncode == 1 and "No such file" in absent.stderr, absent
+    assert world.run("tsdb", "inspect").returncode == 2
+    assert "--series" in world.run("tsdb", "inspect", "--series={", world.folder).stderr
+    other = world.run("tsdb", "inspect", world.folder)
+    assert other.returncode == 1 and "no data directory" in other.stderr, other
+
+
 def test_what_comes_out_is_what_went_in(world):
     if skipped("promtool", BLOCKS % "demo"):
         return
