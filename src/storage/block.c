@@ -101,11 +101,17 @@ void block_prepare(struct block *b)
 
 /* ---- symbols and pairs --------------------------------------------------------------------- */
 
-static bool symbol(const struct block *b, uint32_t no, struct str *ret)
+uint32_t block_symbol_count(const struct block *b)
+{
+    return section_len(&b->file, BLOCK_SYMBOLS) >= 4 ? get_u32(section_at(&b->file, BLOCK_SYMBOLS))
+                                                     : 0;
+}
+
+bool block_symbol(const struct block *b, uint32_t no, struct str *ret)
 {
     const uint8_t *s = section_at(&b->file, BLOCK_SYMBOLS);
     size_t len = section_len(&b->file, BLOCK_SYMBOLS), texts;
-    uint32_t n = len >= 4 ? get_u32(s) : 0, from, to;
+    uint32_t n = block_symbol_count(b), from, to;
 
     texts = 4 + 4 * (size_t)n;
     if (no >= n || texts > len)
@@ -130,8 +136,8 @@ static const uint8_t *pair_entry(const struct block *b, pair_no no)
 
 bool block_pair(const struct block *b, pair_no no, struct label *ret)
 {
-    return no < block_pair_count(b) && symbol(b, get_u32(pair_entry(b, no)), &ret->name) &&
-           symbol(b, get_u32(pair_entry(b, no) + 4), &ret->value);
+    return no < block_pair_count(b) && block_symbol(b, get_u32(pair_entry(b, no)), &ret->name) &&
+           block_symbol(b, get_u32(pair_entry(b, no) + 4), &ret->value);
 }
 
 /* The first pair not before (name, value). */
@@ -201,17 +207,25 @@ static size_t face_pair_size(const void *self, pair_no pair)
     return get_u32(pair_entry(self, pair) + 8);
 }
 
+struct block_postings block_pair_postings(const struct block *b, pair_no pair)
+{
+    struct block_postings p = {.count = get_u32(pair_entry(b, pair) + 8),
+                               .from = get_u32(pair_entry(b, pair) + 12),
+                               .to = section_len(&b->file, BLOCK_POSTINGS)};
+
+    if (pair + 1 < block_pair_count(b))
+        p.to = get_u32(pair_entry(b, pair + 1) + 12);
+    return p;
+}
+
 static void face_pair_ids(const void *self, pair_no pair, struct ids *out)
 {
     const struct block *b = self;
-    size_t len = section_len(&b->file, BLOCK_POSTINGS), from = get_u32(pair_entry(b, pair) + 12),
-           to = len;
+    struct block_postings p = block_pair_postings(b, pair);
 
-    if (pair + 1 < block_pair_count(b))
-        to = get_u32(pair_entry(b, pair + 1) + 12);
-    if (from > to || to > len ||
-        !ids_read_deltas(out, section_at(&b->file, BLOCK_POSTINGS) + from, to - from,
-                         face_pair_size(b, pair), b->info.series))
+    if (p.from > p.to || p.to > section_len(&b->file, BLOCK_POSTINGS) ||
+        !ids_read_deltas(out, section_at(&b->file, BLOCK_POSTINGS) + p.from,
+                         (size_t)(p.to - p.from), p.count, b->info.series))
         tell(b, "the list of series of one label is not readable");
 }
 
@@ -229,6 +243,11 @@ static size_t face_all_count(const void *self)
 }
 
 /* ---- series -------------------------------------------------------------------------------- */
+
+uint32_t block_entry_begin(const struct block *b, uint32_t ordinal)
+{
+    return get_u32(section_at(&b->file, BLOCK_PLACES) + 4 * (size_t)ordinal);
+}
 
 bool block_entry(const struct block *b, uint32_t ordinal, struct block_entry *ret)
 {

@@ -70,10 +70,22 @@ struct block_entry {
     uint64_t n_chunks;
 };
 bool block_entry(const struct block *b, uint32_t ordinal, struct block_entry *ret);
+/* Where its entry begins in the section of series; the ordinal is one of the section of places. */
+uint32_t block_entry_begin(const struct block *b, uint32_t ordinal);
 
 /* A pair by its number; false when there is none. */
 bool block_pair(const struct block *b, pair_no no, struct label *ret);
 size_t block_pair_count(const struct block *b);
+
+uint32_t block_symbol_count(const struct block *b);
+bool block_symbol(const struct block *b, uint32_t no, struct str *ret);
+
+/* The list of series of a pair: bytes [from, to) of the section of postings, as the pairs say. */
+struct block_postings {
+    uint32_t count;
+    uint64_t from, to;
+};
+struct block_postings block_pair_postings(const struct block *b, pair_no pair);
 
 bool block_has_samples(const struct block *b, uint32_t ordinal, unix_ms from, unix_ms to);
 

@@ -43,51 +43,17 @@ static void tell(struct verify *v, const char *file, enum storage_part part, uin
 
 /* ---- the log ------------------------------------------------------------------------------- */
 
-static void any_series(void *self, uint32_t id, const struct label *labels, size_t n)
-{
-}
-
-static void any_sample(void *self, bool late, uint32_t id, unix_ms t, double v)
-{
-}
-
-static void any_histogram(void *self, bool late, uint32_t id, unix_ms t, const struct histogram *h)
-{
-}
-
-static void any_deleted(void *self, uint32_t id, unix_ms from, unix_ms to)
-{
-}
-
-static void any_exemplar(void *self, const struct logged_exemplar *e)
-{
-}
-
-static void any_metadata(void *self, const struct metric_metadata *m)
-{
-}
-
-/* Its sections are read to their ends, though nobody wants what they say. */
-static bool record_makes_sense(const uint8_t *p, size_t len)
-{
-    static const struct log_visitor v = {.series = any_series,
-                                         .sample = any_sample,
-                                         .histogram = any_histogram,
-                                         .deleted = any_deleted,
-                                         .exemplar = any_exemplar,
-                                         .metadata = any_metadata};
-
-    return log_record_visit(p, len, &v);
-}
-
 static void check_record(struct verify *v, const char *file, const uint8_t *bytes,
                          const struct log_extent *e, size_t end)
 {
+    const char *why = verify_record_sense(bytes + e->at, e->len, &v->known);
     size_t filling = e->at + e->len;
 
     v->counts->records++;
-    if (!record_makes_sense(bytes + e->at, e->len))
-        tell(v, file, PART_SENSE, e->at, e->len, "");
+    if (why) {
+        tell(v, file, PART_SENSE, e->at, e->len, why);
+        v->known.uncertain = true; /* it may have told of series */
+    }
     for (size_t i = filling; i < end; i++)
         if (bytes[i] != 0) {
             tell(v, file, PART_FILLING, filling, end - filling, "");
@@ -112,16 +78,22 @@ static void check_segment_bytes(struct verify *v, const char *file, uint64_t num
     for (size_t i = 0; i < scan.n; i++) {
         size_t begin = scan.records[i].at - LOG_RECORD_HEAD;
 
-        if (begin > at)
+        if (begin > at) {
+            v->known.uncertain = true;
             tell(v, file, PART_RECORDS, at, begin - at, "");
+        }
         at = record_end(&scan.records[i]);
         check_record(v, file, p, &scan.records[i], at);
     }
-    if (len > at)
+    if (len > at) {
+        v->known.uncertain = true;
         tell(v, file, PART_TAIL, at, len - at, "");
+    }
     log_scan_deinit(&scan);
 }
 
+/* Which series the log may use is known from the first segment on that is needed, as long as nothing
+ * of it is lost. */
 static void verify_segment(struct verify *v, const char *file, uint64_t number)
 {
     CLEANUP(buf_free) struct buf path = {0};
@@ -129,10 +101,17 @@ static void verify_segment(struct verify *v, const char *file, uint64_t number)
     struct err err = {0};
 
     buf_addf(&path, "%s/%s", v->dir, file);
-    if (file_read(path.p, SEGMENT_BYTES_MAX, &bytes, &err) < 0)
+    if (number <= v->first)
+        v->known.uncertain = number < v->first; /* of what the image has nothing is needed */
+    else if (number != v->next)
+        v->known.uncertain = true;
+    v->next = number + 1;
+    if (file_read(path.p, SEGMENT_BYTES_MAX, &bytes, &err) < 0) {
+        v->known.uncertain = true;
         tell(v, file, PART_FILE, 0, 0, err.msg);
-    else
-        check_segment_bytes(v, file, number, (const uint8_t *)bytes.p, bytes.len);
+        return;
+    }
+    check_segment_bytes(v, file, number, (const uint8_t *)bytes.p, bytes.len);
 }
 
 /* ---- folders ------------------------------------------------------------------------------- */
@@ -264,8 +243,11 @@ static void tell_missing(struct verify *v, uint64_t number, const char *detail)
 static int check_log(struct verify *v, uint64_t first, struct err *err)
 {
     struct numbers numbers = {0};
-    int r = each_file(v, STORAGE_FOLDER_LOG, &numbers, verify_segment, err);
     uint64_t next = first > 0 ? first : 1;
+    int r;
+
+    v->first = v->next = next;
+    r = each_file(v, STORAGE_FOLDER_LOG, &numbers, verify_segment, err);
 
     for (size_t i = 0; i < numbers.n && r == 0; i++) {
         if (numbers.v[i] < first)
@@ -363,6 +345,7 @@ int storage_verify(const char *dir, void (*found)(void *arg, const struct storag
     if (r < 0)
         return r;
     r = check_all(&v, err);
+    map_deinit(&v.known.told);
     if (fd >= 0)
         close(fd);
     return r;

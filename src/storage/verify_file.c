@@ -11,17 +11,11 @@
 
 #include "base/mem.h"
 #include "storage/block_priv.h"
-#include "storage/image_priv.h"
+#include "storage/image_walk_priv.h"
 #include "storage/samples_priv.h"
 #include "storage/stones_file_priv.h"
 
 #define ALIGN 8
-
-struct file_check {
-    struct verify *v;
-    const char *name;
-    const struct section_file *file;
-};
 
 static void tell(const struct file_check *c, enum storage_part part, uint64_t at, uint64_t len,
                  const char *detail)
@@ -114,7 +108,8 @@ struct block_check {
     struct extent *extents;
     size_t n, cap;
     uint64_t samples;
-    bool lossy; /* a chunk was damaged: its samples are not counted */
+    unix_ms min, max; /* of all chunks */
+    bool lossy;       /* a chunk was damaged: its samples are not counted */
     struct columns columns;
 };
 
@@ -146,9 +141,28 @@ static bool labels_are_good(const struct block *b, uint32_t ordinal)
     return good;
 }
 
+/* The chunk's samples are in k->columns; the series has others up to `before`. */
+static void check_times(struct block_check *k, const struct block_chunk *e, unix_ms before)
+{
+    const unix_ms *t = k->columns.times;
+    size_t n = k->columns.n;
+    const char *why = t[0] != e->min || t[n - 1] != e->max
+                          ? "the times of a chunk are not what its entry says"
+                      : t[0] <= before ? "the chunks of a series overlap in time"
+                                       : NULL;
+
+    for (size_t i = 1; i < n && !why; i++)
+        if (t[i - 1] >= t[i])
+            why = "the samples of a chunk are not in order";
+    if (why)
+        tell(&k->c, PART_INDEX, e->at, e->len, why);
+    k->samples += n;
+}
+
 static void check_series(struct block_check *k, uint32_t ordinal)
 {
     struct block_chunk chunk = {0};
+    unix_ms before = INT64_MIN;
     struct block_entry e;
     uint64_t i = 0;
 
@@ -160,12 +174,15 @@ static void check_series(struct block_check *k, uint32_t ordinal)
         *VEC_PUSH(k->extents, k->n, k->cap) = (struct extent){chunk.at, chunk.len};
         samples_begin(&k->columns);
         k->c.v->counts->chunks++;
+        k->min = chunk.min < k->min ? chunk.min : k->min;
+        k->max = chunk.max > k->max ? chunk.max : k->max;
         if (block_add_chunk(k->b, &chunk, INT64_MIN, INT64_MAX, &k->columns)) {
-            k->samples += k->columns.n;
+            check_times(k, &chunk, before);
         } else {
             k->lossy = true;
             tell_chunk(k, ordinal, &chunk);
         }
+        before = chunk.max;
     }
     if (i < e.n_chunks)
         tell(&k->c, PART_INDEX, 0, 0, "the chunks of a series are not readable");
@@ -206,6 +223,11 @@ static void check_counts(const struct block_check *k)
     if (section_len(&k->b->file, BLOCK_PLACES) != 4 * info->series || info->chunks != k->n ||
         (!k->lossy && info->samples != k->samples))
         tell(&k->c, PART_COUNTS, 0, FRAME_BYTES, "");
+    else if (k->n > 0 && (info->min_time != k->min || info->max_time != k->max))
+        tell(&k->c, PART_COUNTS, 0, FRAME_BYTES, "times");
+    for (uint32_t i = 0; i < info->n_parents; i++)
+        if (info->parents[i] == 0 || info->parents[i] >= k->b->number)
+            tell(&k->c, PART_INDEX, 0, FRAME_BYTES, "a block that cannot be its parent");
 }
 
 /* Those that both the frame and the index know of. */
@@ -225,7 +247,7 @@ void verify_block(struct verify *v, const char *name, uint64_t number)
 {
     static const struct damage_face quiet = {NULL, told};
     CLEANUP(buf_free) struct buf path = {0};
-    struct block_check k = {.c = {.v = v, .name = name}};
+    struct block_check k = {.c = {.v = v, .name = name}, .min = INT64_MAX, .max = INT64_MIN};
     struct err err = {0};
 
     add_path(v, name, &path);
@@ -237,6 +259,8 @@ void verify_block(struct verify *v, const char *name, uint64_t number)
     check_frames(&k.c);
     check_sections(&k.c);
     block_prepare(k.b); /* restores, in memory, what parity can */
+    if (!k.b->index_lost)
+        verify_block_index(&k.c, k.b);
     for (uint32_t i = 0; i < series_of(k.b); i++)
         check_series(&k, i);
     check_tiles(&k);
@@ -272,11 +296,25 @@ static bool open_file(struct verify *v, const char *name, char kind, uint32_t ve
 void verify_image(struct verify *v, const char *name, uint64_t *ret_segment)
 {
     struct section_file file;
+    struct section_damage d = {0};
+    struct file_check c = {v, name, &file};
+    struct image_meta meta;
 
     if (!open_file(v, name, IMAGE_KIND, IMAGE_VERSION, &file))
         return;
-    check_plain(&(struct file_check){v, name, &file});
-    *ret_segment = image_meta_get(file.frame.meta).segment;
+    meta = image_meta_get(file.frame.meta);
+    if (!image_meta_makes_sense(&file, &meta)) {
+        tell(&c, PART_FILE, 0, 0, "its frame makes no sense");
+        section_file_close(&file);
+        return;
+    }
+    check_plain(&c);
+    for (uint32_t i = 0; i < file.frame.n_sections; i++)
+        section_check(&file, i, &d);
+    if (d.lost == 0)
+        verify_image_sense(&c, &meta);
+    *ret_segment = meta.segment;
+    v->known.below = meta.next_id;
     section_file_close(&file);
 }
 
