@@ -129,8 +129,16 @@ struct config_eureka_sd {
     struct http_options http;
 };
 
-enum job_kind { JOB_HTTP, JOB_REDIS, JOB_MYSQL, JOB_HTTP_CHECK, JOB_TCP_CHECK, JOB_DNS_CHECK };
-#define JOB_KINDS (JOB_DNS_CHECK + 1)
+enum job_kind {
+    JOB_HTTP,
+    JOB_REDIS,
+    JOB_MYSQL,
+    JOB_HTTP_CHECK,
+    JOB_TCP_CHECK,
+    JOB_DNS_CHECK,
+    JOB_ICMP_CHECK
+};
+#define JOB_KINDS (JOB_ICMP_CHECK + 1)
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -299,6 +307,16 @@ struct config_dns_check {
 };
 extern const struct config_dns_check config_dns_check_defaults;
 
+/* The `icmp_check:` block: the keys of a blackbox_exporter's icmp module. */
+struct config_icmp_check {
+    struct config_ip_choice ip;
+    const char *source_ip_address; /* NULL: the kernel's choice */
+    bool dont_fragment;
+    uint64_t payload_size; /* bytes; 0: as many as blackbox_exporter sends */
+    uint64_t ttl;          /* 0: the kernel's */
+};
+extern const struct config_icmp_check config_icmp_check_defaults;
+
 /* What /probe may ask besides a job's targets: a host or a network, and ports. */
 struct config_allow {
     struct str host; /* "NAME", "*.NAME", "*"; of no version only */
@@ -333,6 +351,7 @@ struct config_scrape {
     const struct config_http_check *http_check; /* of JOB_HTTP_CHECK, else NULL */
     const struct config_tcp_check *tcp_check;   /* of JOB_TCP_CHECK, else NULL */
     const struct config_dns_check *dns_check;   /* of JOB_DNS_CHECK, else NULL */
+    const struct config_icmp_check *icmp_check; /* of JOB_ICMP_CHECK, else NULL */
     struct config_allow *probe_allow;
     size_t n_probe_allow;
     struct config_static_group *static_groups;

@@ -97,7 +97,6 @@ static const struct known_keys {
                            "vultr_sd_configs",
                            "scrape_failure_log_file",
                            NULL}},
-    {"scrape job", "tocsin", (const char *const[]){"icmp_check", NULL}},
     {"http_check", "blackbox_exporter",
      (const char *const[]){"fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel",
                            "enable_http3", NULL}},

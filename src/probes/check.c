@@ -13,6 +13,13 @@ void check_gauge(struct check *c, const char *name, double value)
     metric_page_gauge(&c->page, name, value, NO_LABELS);
 }
 
+void check_phases(struct check *c, const char *name, const struct check_phase *phases, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        metric_page_gauge(&c->page, name, phases[i].seconds,
+                          LABELS({STR("phase"), str_c(phases[i].name)}));
+}
+
 static double seconds_since(mono_ns t)
 {
     return (double)(clock_mono_ns() - t) / 1e9;

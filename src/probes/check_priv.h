@@ -84,6 +84,13 @@ void check_failf(struct check *c, const char *step, int code, const char *fmt, .
     PRINTF_LIKE(4, 5);
 
 void check_gauge(struct check *c, const char *name, double value);
+
+struct check_phase {
+    const char *name;
+    double seconds;
+};
+void check_phases(struct check *c, const char *name, const struct check_phase *phases, size_t n);
+
 dur_ms check_time_left(const struct check *c); /* at least 1 */
 
 #endif

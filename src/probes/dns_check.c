@@ -268,16 +268,11 @@ static void finish(struct check *c)
     static const char *const counts[DNS_SECTIONS] = {
         "probe_dns_answer_rrs", "probe_dns_authority_rrs", "probe_dns_additional_rrs"};
     struct dns_check *d = of(c);
-    const struct {
-        const char *phase;
-        double seconds;
-    } phases[] = {{"resolve", c->resolve_seconds},
-                  {"connect", d->connect_seconds},
-                  {"request", d->request_seconds}};
+    const struct check_phase phases[] = {{"resolve", c->resolve_seconds},
+                                         {"connect", d->connect_seconds},
+                                         {"request", d->request_seconds}};
 
-    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
-        metric_page_gauge(&c->page, "probe_dns_duration_seconds", phases[i].seconds,
-                          LABELS({STR("phase"), str_c(phases[i].phase)}));
+    check_phases(c, "probe_dns_duration_seconds", phases, ARRAY_LEN(phases));
     for (size_t i = 0; i < DNS_SECTIONS; i++)
         check_gauge(c, counts[i], (double)d->reply.n[i]);
     check_gauge(c, "probe_dns_query_succeeded", d->answered);

@@ -86,8 +86,6 @@ static const struct {
     {JOB("nomad_sd_configs: [{server: a}]"),
      "f:1:32: \"nomad_sd_configs\" is known to Prometheus but not carried out by "
      "this version"},
-    {JOB("icmp_check: {}"),
-     "f:1:32: \"icmp_check\" is known to tocsin but not carried out by this version"},
     {JOB("http_check: {fail_if_body_json_matches_cel: a}"),
      "f:1:45: \"fail_if_body_json_matches_cel\" is known to blackbox_exporter but not carried out "
      "by this version"},
@@ -128,6 +126,9 @@ static const struct {
      "f:1:79: scrape_configs[0].dns_check.transport_protocol: found \"tls\", expected udp or tcp"},
     {JOB("dns_check: {query_name: a, dns_over_tls: true}"),
      "f:1:73: dns_over_tls needs transport_protocol: tcp"},
+    {JOB("icmp_check: {payload_size: 65508}"),
+     "f:1:59: payload_size: at most 65507 bytes go into a packet"},
+    {JOB("icmp_check: {ttl: 256}"), "f:1:50: ttl: at most 255"},
     {JOB("tcp_check: {query_response: [{}]}"),
      "f:1:61: a step needs one of expect, expect_bytes, send, starttls"},
     {JOB("tcp_check: {query_response: [{send: a, labels: [{name: b}]}]}"),
