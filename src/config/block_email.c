@@ -48,8 +48,7 @@ static const char *canonical(struct decoder *d, struct str name)
     return decoder_text(d, buf_str(&out));
 }
 
-static void read_headers(struct decoder *d, const struct yaml_node *node, void *value,
-                         size_t *count)
+void read_header_texts(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
 {
     struct http_header *headers;
     size_t n = 0;
@@ -193,7 +192,8 @@ static const struct field email_fields[] = {
     SECRET("auth_secret", struct config_email, smtp.secret),
     PATH("auth_secret_file", struct config_email, smtp.secret_file),
     TEXT("auth_identity", struct config_email, smtp.identity),
-    READ_MANY("headers", struct config_email, headers, const struct http_header *, read_headers),
+    READ_MANY("headers", struct config_email, headers, const struct http_header *,
+              read_header_texts),
     TEXT("html", struct config_email, html),
     TEXT("text", struct config_email, text),
     READ("require_tls", struct config_email, smtp.no_tls_needed, bool, read_require_tls),

@@ -110,8 +110,7 @@ static const struct field header_fields[] = {
 };
 static const struct block header_block = {.name = "http header", FIELDS(header_fields)};
 
-/* Headers that the client itself is responsible for. */
-static bool is_reserved_header(struct str name)
+bool http_header_is_reserved(struct str name)
 {
     static const char *const reserved[] = {
         "Authorization",
@@ -168,7 +167,7 @@ static size_t read_header(struct decoder *d, const struct yaml_node *key,
 
     if (!is_header_name(key->text))
         decoder_wrong(d, key, "%s is no name of an HTTP header", shown(d, key->text));
-    if (is_reserved_header(key->text))
+    if (http_header_is_reserved(key->text))
         decoder_wrong(d, key, "setting header \"%s\" is not allowed", name);
     decode_block(d, &header_block, node, &v, NULL);
     for (size_t i = 0; i < v.n_values + v.n_secrets; i++) {

@@ -44,13 +44,25 @@ static void read_webhook_url(struct decoder *d, const struct yaml_node *node, vo
 {
     const struct field url = {.key = "url", .kind = FIELD_SECRET_URL};
 
-    if (node->kind == YAML_SCALAR && str_find(node->text, STR("{{")) < node->text.len)
-        decoder_wrong_bare(
-            d, node,
-            "a template in \"url\" is known to Alertmanager but not carried out by this "
-            "version");
-    else
+    /* Whether it is a URL shows when it is sent; whether a template, notify_check(). */
+    if (node->kind == YAML_SCALAR && str_find(node->text, STR("{{")) < node->text.len) {
+        decoder_secret(d, node);
+        *(const char **)value = decoder_text(d, node->text);
+    } else {
         decode_field(d, &url, node, value);
+    }
+}
+
+static void read_method(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
+{
+    static const char *const methods[] = {"POST", "PUT", "PATCH", "GET", "DELETE"};
+
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (node->kind == YAML_SCALAR && str_eq_c(node->text, methods[i])) {
+            *(const char **)value = methods[i];
+            return;
+        }
+    decoder_expected(d, node, "POST, PUT, PATCH, GET or DELETE");
 }
 
 static void read_format(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
@@ -62,6 +74,50 @@ static void read_format(struct decoder *d, const struct yaml_node *node, void *v
     else
         decoder_expected(d, node, "alertmanager or kubesphere");
 }
+
+/* One body, and headers that are not the client's own business. */
+static int check_request(struct decoder *d, const struct config_webhook *w,
+                         const struct yaml_node *node)
+{
+    static const char *const bodies[] = {"payload", "body", "format"};
+
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+        for (size_t k = i + 1; k < ARRAY_LEN(bodies); k++) {
+            int status = at_most_one(d, node, bodies[i], bodies[k]);
+
+            if (status < 0)
+                return status;
+        }
+    if (w->n_headers > WEBHOOK_HEADERS_MAX)
+        return decoder_fail(d, place_of(node, "headers"), "%zu headers are more than %d",
+                            w->n_headers, WEBHOOK_HEADERS_MAX);
+    for (size_t i = 0; i < w->n_headers; i++)
+        if (http_header_is_reserved(str_c(w->headers[i].name)))
+            return decoder_fail(d, place_of(node, "headers"),
+                                "setting header \"%s\" is not allowed", w->headers[i].name);
+    return 0;
+}
+
+static int check_sign(struct decoder *d, void *object, const struct yaml_node *node, void *parent)
+{
+    const struct config_webhook *w = object;
+    const char *const names[] = {w->sign_header, w->sign_timestamp_header};
+
+    if (!is_given(w->sign_secret) && !is_given(w->sign_secret_file))
+        return decoder_fail(d, node, "one of secret or secret_file must be configured");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strpbrk(names[i], " :\r\n") || http_header_is_reserved(str_c(names[i])))
+            return decoder_fail(d, node, "\"%s\" cannot be the name of a header here", names[i]);
+    return at_most_one(d, node, "secret", "secret_file");
+}
+
+static const struct field sign_fields[] = {
+    SECRET("secret", struct config_webhook, sign_secret),
+    PATH("secret_file", struct config_webhook, sign_secret_file),
+    TEXT("header", struct config_webhook, sign_header),
+    TEXT("timestamp_header", struct config_webhook, sign_timestamp_header),
+};
+static const struct block sign_block = {.name = "sign", FIELDS(sign_fields), .check = check_sign};
 
 static int check_webhook(struct decoder *d, void *object, const struct yaml_node *node,
                          void *parent)
@@ -78,7 +134,7 @@ static int check_webhook(struct decoder *d, void *object, const struct yaml_node
                             "\"cluster\" has a meaning only with \"format: "
                             "kubesphere\"");
     take_http(d, node, &w->http);
-    return 0;
+    return check_request(d, w, node);
 }
 
 static const struct field webhook_fields[] = {
@@ -90,11 +146,22 @@ static const struct field webhook_fields[] = {
     ONE("timeout", FIELD_GO_DURATION, struct config_webhook, timeout, dur_ms),
     READ("format", struct config_webhook, format, enum webhook_format, read_format),
     TEXT("cluster", struct config_webhook, cluster),
+    READ("payload", struct config_webhook, payload, const char *, read_any),
+    TEXT("body", struct config_webhook, body),
+    TEXT("content_type", struct config_webhook, content_type),
+    READ("method", struct config_webhook, method, const char *, read_method),
+    READ_MANY("headers", struct config_webhook, headers, const struct http_header *,
+              read_header_texts),
+    MORE_KEYS("sign", &sign_block),
 };
 static const struct config_webhook webhook_defaults = {
     .send_resolved = true,
     .format = WEBHOOK_ALERTMANAGER,
     .cluster = "default",
+    .method = "POST",
+    .content_type = "application/json",
+    .sign_header = "X-Signature-256",
+    .sign_timestamp_header = "",
     .http = {.follow_redirects = true},
 };
 static const struct block webhook_block = {

@@ -417,14 +417,27 @@ enum webhook_format {
     WEBHOOK_KUBESPHERE,   /* notification-manager's body */
 };
 
+#define WEBHOOK_HEADERS_MAX 12 /* of its own, besides those of http_config and a signature */
+
 struct config_webhook {
-    bool send_resolved; /* true */
-    const char *url, *url_file;
+    bool send_resolved;         /* true */
+    const char *url, *url_file; /* templates, where they have {{ */
     enum webhook_format format;
     const char
         *cluster; /* kubesphere: value of the label `cluster` where an alert has none; "default" */
     uint64_t max_alerts; /* 0: all */
     dur_ms timeout;      /* 0: NOTIFY's own limit */
+    const char *method;  /* "POST" */
+    /* At most one in the place of a body of `format`: any YAML as JSON text whose strings are templates, or
+     * one template. */
+    const char *payload, *body;
+    const char *content_type;          /* "application/json" */
+    const struct http_header *headers; /* values are templates */
+    size_t n_headers;
+    const char *sign_secret, *sign_secret_file; /* NULL: not signed */
+    const char *sign_header;                    /* gets sha256=HEX */
+    const char
+        *sign_timestamp_header; /* "": none; else it is signed too, with a dot before the body */
     struct http_options http;
     int line;
 };

@@ -35,9 +35,11 @@ extern const struct block root_route_block, inhibit_block, receiver_block, time_
 /* Both lists of jobs: scrape_configs, and those in the files that scrape_config_files names. */
 void decode_jobs(struct decoder *d, const struct yaml_node *root);
 
-field_reader read_labels; /* const struct label_set * */
-field_reader read_any;    /* const char *: any YAML, as JSON text */
-field_reader read_object; /* the same, of a mapping */
+field_reader read_labels;                      /* const struct label_set * */
+field_reader read_any;                         /* const char *: any YAML, as JSON text */
+field_reader read_object;                      /* the same, of a mapping */
+field_reader read_header_texts;                /* const struct http_header *, and their number */
+bool http_header_is_reserved(struct str name); /* the client itself is responsible for it */
 /* Takes `global`'s http_config when the block has none of its own. */
 void take_http(struct decoder *d, const struct yaml_node *node, struct http_options *http);
 /* An address that others are put behind, with a slash at its end or without. */

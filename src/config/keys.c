@@ -106,7 +106,6 @@ static const struct known_keys {
     {"basic_auth", PROM, (const char *const[]){"username_ref", "password_ref", NULL}},
     {"authorization", PROM, (const char *const[]){"credentials_ref", NULL}},
     {"tls_config", PROM, (const char *const[]){"ca_ref", "cert_ref", "key_ref", NULL}},
-    {"webhook", AM, (const char *const[]){"payload", NULL}},
     {"receiver", AM, (const char *const[]){"sns_configs", "incidentio_configs", NULL}},
 };
 

@@ -132,7 +132,7 @@ struct render {
         characters; /* limits of texts count UTF-16 units, not bytes: what far ends call characters */
     struct arena *arena; /* lives until the request is handed over */
     struct exchange *x;
-    struct err *trouble; /* the first template of a field that failed */
+    struct err *trouble; /* gets the first template of a field that failed; never NULL with arena */
 };
 
 /* The answer to a request: 2xx. The configuration may be another one by now. */

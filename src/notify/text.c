@@ -61,6 +61,35 @@ static struct template_set *stock_set(void)
     return set;
 }
 
+/* Alertmanager knows the language's own functions there only, and refuses a file with others. */
+static int check_url(const char *url, struct err *err)
+{
+    static const struct tmpl_functions none = {NULL, 0, NULL};
+    CLEANUP(template_set_unrefp) struct template_set *set = template_set_new(&none);
+    struct template *t = NULL;
+    int status = template_parse(set, STR(""), str_c(url), &t, err);
+
+    template_unref(t);
+    return status;
+}
+
+static int check_urls(const struct config *c, struct err *err)
+{
+    for (size_t i = 0; i < c->n_receivers; i++) {
+        const struct config_blocks *hooks = &c->receivers[i].blocks[CHANNEL_WEBHOOK];
+        const struct config_webhook *w = hooks->first;
+
+        for (size_t k = 0; k < hooks->n; k++) {
+            int status = w[k].url && strstr(w[k].url, "{{") ? check_url(w[k].url, err) : 0;
+
+            if (status < 0)
+                return err_in(err, status, "%s:%d: url: invalid template syntax", c->path,
+                              w[k].line);
+        }
+    }
+    return 0;
+}
+
 int texts_load(const struct config *c, struct template_set **ret, struct err *err)
 {
     struct template_set *set = stock_set();
@@ -68,6 +97,8 @@ int texts_load(const struct config *c, struct template_set **ret, struct err *er
 
     for (size_t i = 0; i < c->n_templates && status == 0; i++)
         status = add_glob(set, c->templates[i], err);
+    if (status == 0)
+        status = check_urls(c, err);
     if (status < 0)
         template_set_unref(set);
     else
@@ -264,7 +295,7 @@ const char *field_text(const struct render *r, const char *text, const char *sto
 
     if (text && run(r, str_c(text), r->n->n_alerts, &out, &err) < 0) {
         buf_reset(&out);
-        if (r->trouble && !r->trouble->code)
+        if (!r->trouble->code)
             *r->trouble = err;
         text = NULL;
     }

@@ -195,8 +195,6 @@ static const struct {
     {MAIL("to: a@b, headers: {references: a}, threading: {enabled: true, thread_by_date: none}"),
      "f:2:58: threading makes References and In-Reply-To itself: they cannot stand in headers"},
     {CHILD("mute_time_intervals: [a]"), "f:1:54: undefined time interval \"a\" used in route"},
-    {HOOK("url: 'http://a/{{ .Status }}'"),
-     "f:2:47: a template in \"url\" is known to Alertmanager but not carried out by this version"},
 
     /* global */
     {"global: {scrape_interval: 5s, scrape_timeout: 10s}",
@@ -433,6 +431,17 @@ static const struct {
     {HOOK("url: 'http://a', timeout: 1d"),
      "f:2:68: receivers[0].webhook_configs[0].timeout: found \"1d\", expected a duration of at most 292 years such as "
      "10s, 1m0.5s or 500ms"},
+    {HOOK("url: 'http://a', format: kubesphere, payload: 1"),
+     "f:2:67: at most one of payload & format must be configured"},
+    {HOOK("url: 'http://a', method: HEAD"),
+     "f:2:67: receivers[0].webhook_configs[0].method: found \"HEAD\", expected POST, PUT, PATCH, GET or "
+     "DELETE"},
+    {HOOK("url: 'http://a', headers: {content-length: 1}"),
+     "f:2:68: setting header \"Content-Length\" is not allowed"},
+    {HOOK("url: 'http://a', sign: {header: a}"),
+     "f:2:65: one of secret or secret_file must be configured"},
+    {HOOK("url: 'http://a', sign: {secret: a, header: 'a b'}"),
+     "f:2:65: \"a b\" cannot be the name of a header here"},
     {HOOK("url: 'http://a', format: slack"),
      "f:2:67: receivers[0].webhook_configs[0].format: found \"slack\", expected "
      "alertmanager or kubesphere"},
