@@ -94,3 +94,19 @@ void pb_skip(struct pb *r, const struct pb_field *f, unsigned known)
     if (f->key < PB_KEY(known + 1, 0))
         pb_break(r);
 }
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+static void add_varint(struct buf *out, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        buf_add_byte(out, (char)(v | 0x80));
+    buf_add_byte(out, (char)v);
+}
+
+void pb_add_bytes(struct buf *out, unsigned number, struct str bytes)
+{
+    add_varint(out, PB_KEY(number, PB_BYTES));
+    add_varint(out, bytes.len);
+    buf_add_str(out, bytes);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pb - reads protobuf's wire format where it lies, copying nothing
+ * pb - reads protobuf's wire format where it lies, copying nothing; and writes what little we send
  *
  * A message is a row of fields, each a key (number << 3 | type) and what its type says:
  *
@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/str.h"
 
 enum pb_type { PB_VARINT, PB_FIXED64, PB_BYTES, PB_FIXED32 = 5 };
@@ -83,6 +84,9 @@ bool pb_read_varint(struct pb *r, uint64_t *ret);  /* one of packed numbers; fal
 bool pb_read_fixed64(struct pb *r, uint64_t *ret); /* likewise */
 
 void pb_break(struct pb *r); /* the caller found that the message means nothing */
+
+/* Appends a field of text or of a message. */
+void pb_add_bytes(struct buf *out, unsigned number, struct str bytes);
 
 static inline int64_t pb_zigzag(uint64_t v) /* of sint32 and sint64 */
 {

@@ -78,8 +78,7 @@ static void read_pattern(struct decoder *d, const struct yaml_node *node, void *
         *(struct regex **)value = decoder_regex(d, node, node->text, REGEX_SEARCH);
 }
 
-/* Headers whose value lets somebody in. */
-static bool is_secret_header(struct str name)
+bool is_secret_header(struct str name)
 {
     static const char *const parts[] = {"auth", "cookie", "token", "key", "secret", "password"};
     CLEANUP(buf_free) struct buf text = {0};

@@ -11,4 +11,6 @@ field_reader read_ip_version; /* int: 4 or 6, of ip4, ip6 */
 field_reader read_ip_address; /* const char *: of IPv4 or IPv6, in digits */
 field_reader read_patterns;   /* struct regex **, and their number: found anywhere */
 
+bool is_secret_header(struct str name); /* its value lets somebody in */
+
 #endif

@@ -276,6 +276,8 @@ static const struct {
      &config_dns_check_defaults},
     {"icmp_check", "a host", JOB_ICMP_CHECK, offsetof(struct config_scrape, icmp_check),
      &config_icmp_check_defaults},
+    {"grpc_check", "a gRPC server", JOB_GRPC_CHECK, offsetof(struct config_scrape, grpc_check),
+     &config_grpc_check_defaults},
 };
 
 static const char *job_probe(const struct yaml_node *node)
@@ -425,6 +427,7 @@ static const struct field scrape_fields[] = {
     BLOCK_PTR("tls_check", struct config_scrape, tcp_check, &tls_check_block),
     BLOCK_PTR("dns_check", struct config_scrape, dns_check, &dns_check_block),
     BLOCK_PTR("icmp_check", struct config_scrape, icmp_check, &icmp_check_block),
+    BLOCK_PTR("grpc_check", struct config_scrape, grpc_check, &grpc_check_block),
     READ_MANY("probe_allow", struct config_scrape, probe_allow, struct config_allow *,
               read_probe_allow),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,

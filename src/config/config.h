@@ -136,9 +136,10 @@ enum job_kind {
     JOB_HTTP_CHECK,
     JOB_TCP_CHECK,
     JOB_DNS_CHECK,
-    JOB_ICMP_CHECK
+    JOB_ICMP_CHECK,
+    JOB_GRPC_CHECK,
 };
-#define JOB_KINDS (JOB_ICMP_CHECK + 1)
+#define JOB_KINDS (JOB_GRPC_CHECK + 1)
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -317,6 +318,16 @@ struct config_icmp_check {
 };
 extern const struct config_icmp_check config_icmp_check_defaults;
 
+/* The `grpc_check:` block: the keys of a blackbox_exporter's grpc module. */
+struct config_grpc_check {
+    struct config_ip_choice ip;
+    const char *service; /* NULL or "": the server as a whole */
+    struct tls_options tls;
+    const struct http_header *metadata;
+    size_t n_metadata;
+};
+extern const struct config_grpc_check config_grpc_check_defaults;
+
 /* What /probe may ask besides a job's targets: a host or a network, and ports. */
 struct config_allow {
     struct str host; /* "NAME", "*.NAME", "*"; of no version only */
@@ -352,6 +363,7 @@ struct config_scrape {
     const struct config_tcp_check *tcp_check;   /* of JOB_TCP_CHECK, else NULL */
     const struct config_dns_check *dns_check;   /* of JOB_DNS_CHECK, else NULL */
     const struct config_icmp_check *icmp_check; /* of JOB_ICMP_CHECK, else NULL */
+    const struct config_grpc_check *grpc_check; /* of JOB_GRPC_CHECK, else NULL */
     struct config_allow *probe_allow;
     size_t n_probe_allow;
     struct config_static_group *static_groups;

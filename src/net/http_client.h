@@ -47,6 +47,7 @@ struct http_request {
     size_t max_body; /* bytes of the answer, after decompression; more is an error */
     bool accept_gzip;
     bool http2;               /* offer it over TLS */
+    bool http2_only;          /* and without TLS speak it from the first byte */
     bool discard_body;        /* it is counted only */
     const char *address;      /* connect there, without resolving the host; NULL: resolve it */
     struct http_facts *facts; /* the call gets a connection of its own then; NULL: not wanted */

@@ -314,12 +314,17 @@ void http_set_basics(struct http_call *call)
     SET(call, CURLOPT_CONNECTTIMEOUT_MS, (long)call->timeout);
 }
 
+static long http_version(const struct http_call *call, const struct http_request *r)
+{
+    return r->http2_only && !call->https ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+           : r->http2 || r->http2_only   ? CURL_HTTP_VERSION_2TLS
+                                         : CURL_HTTP_VERSION_1_1;
+}
+
 static void set_http(struct http_call *call, const struct http_request *r)
 {
     SET(call, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(call, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    SET(call, CURLOPT_HTTP_VERSION,
-        (long)(r->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     SET(call, CURLOPT_WRITEFUNCTION, on_body);
     SET(call, CURLOPT_WRITEDATA, call);
     if (r->accept_gzip)
@@ -386,6 +391,7 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
         (e = add_headers(call, r, o, err)) < 0 || (e = set_credentials(call, o, err)) < 0 ||
         (e = set_proxy(call, o, err)) < 0)
         return e;
+    SET(call, CURLOPT_HTTP_VERSION, http_version(call, r));
     set_method(call, r);
     SET(call, CURLOPT_HTTPHEADER, call->headers);
     http_set_tls(call, &o->tls); /* of plain HTTP, too: a redirect may lead to https */

@@ -223,24 +223,6 @@ static void follow(struct http_check *h)
 
 /* ---- the answer ---------------------------------------------------------------------------- */
 
-/* How far it came, by the times that are known. */
-static const char *failed_step(const struct http_outcome *o, const struct err *err)
-{
-    const struct http_facts *f = &o->facts;
-
-    if (err->code == -E2BIG)
-        return "body";
-    if (err->code == -EHOSTUNREACH && f->t_connect == 0 && f->t_resolve == 0)
-        return "resolve";
-    if (err->code == -EPROTO)
-        return "tls";
-    if (f->t_connect == 0)
-        return "connect";
-    if (o->https && f->t_tls == 0)
-        return "tls";
-    return f->t_first_byte == 0 ? "answer" : "body";
-}
-
 static void on_answer(struct http_response *response, const struct err *err, void *arg)
 {
     struct http_check *h = arg;
@@ -252,7 +234,7 @@ static void on_answer(struct http_response *response, const struct err *err, voi
     http_outcome_add_phases(o);
     trace_hop(h, response != NULL);
     if (!response) {
-        check_fail(&h->check, failed_step(o, err), err);
+        check_fail(&h->check, http_failed_step(&o->facts, o->https, err), err);
         return;
     }
     if (is_redirect(o->facts.status) && o->facts.redirect) {

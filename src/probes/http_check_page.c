@@ -203,6 +203,22 @@ static void add_last_modified(const struct http_outcome *o, struct metric_page *
                           NO_LABELS);
 }
 
+/* How far it came, by the times that are known. */
+const char *http_failed_step(const struct http_facts *f, bool https, const struct err *err)
+{
+    if (err->code == -E2BIG)
+        return "body";
+    if (err->code == -EHOSTUNREACH && f->t_connect == 0 && f->t_resolve == 0)
+        return "resolve";
+    if (err->code == -EPROTO)
+        return "tls";
+    if (f->t_connect == 0)
+        return "connect";
+    if (https && f->t_tls == 0)
+        return "tls";
+    return f->t_first_byte == 0 ? "answer" : "body";
+}
+
 void http_outcome_page(const struct http_outcome *o, struct metric_page *page)
 {
     static const char *const phases[HTTP_PHASES] = {"resolve", "connect", "tls", "processing",

@@ -32,6 +32,9 @@ void http_outcome_add_phases(struct http_outcome *o);
 int http_outcome_judge(struct http_outcome *o, const struct config_http_check *h, struct str body,
                        const char **ret_step, struct err *err);
 
+/* Where a request without an answer failed: "resolve", "connect", "tls", "answer", "body". */
+const char *http_failed_step(const struct http_facts *f, bool https, const struct err *err);
+
 void http_outcome_page(const struct http_outcome *o, struct metric_page *page);
 
 /* Certificates, version and cipher; nothing when none were seen. Texts of f are copied. */

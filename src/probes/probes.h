@@ -37,6 +37,9 @@ extern const struct page_source probe_dns_check_source;
 /* Addresses: hosts. The series of blackbox_exporter's icmp prober. */
 extern const struct page_source probe_icmp_check_source;
 
+/* Addresses: host:port. The series of blackbox_exporter's grpc prober. */
+extern const struct page_source probe_grpc_check_source;
+
 /* ---- one question, outside of the clock ------------------------------------------------------- */
 
 /* Probes by the name that a user gives: `tocsin probe redis`, /probe/redis. */
