@@ -258,7 +258,8 @@ static void build_scrape(struct server *s)
                                            [JOB_TCP_CHECK] = &probe_tcp_check_source,
                                            [JOB_DNS_CHECK] = &probe_dns_check_source,
                                            [JOB_ICMP_CHECK] = &probe_icmp_check_source,
-                                           [JOB_GRPC_CHECK] = &probe_grpc_check_source},
+                                           [JOB_GRPC_CHECK] = &probe_grpc_check_source,
+                                           [JOB_PROCESS_CHECK] = &probe_process_check_source},
                                .user_agent = "tocsin/" TOCSIN_VERSION};
 
     s->scrape = scrape_new(&o);

@@ -71,8 +71,7 @@ void read_patterns(struct decoder *d, const struct yaml_node *node, void *value,
     *count = n;
 }
 
-static void read_pattern(struct decoder *d, const struct yaml_node *node, void *value,
-                         size_t *count)
+void read_pattern(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
 {
     if (is_text(d, node))
         *(struct regex **)value = decoder_regex(d, node, node->text, REGEX_SEARCH);

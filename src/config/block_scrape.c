@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "config/block_check_priv.h"
 #include "config/config_priv.h"
 
 #include <errno.h>
@@ -278,6 +279,8 @@ static const struct {
      &config_icmp_check_defaults},
     {"grpc_check", "a gRPC server", JOB_GRPC_CHECK, offsetof(struct config_scrape, grpc_check),
      &config_grpc_check_defaults},
+    {"process_check", "this machine", JOB_PROCESS_CHECK,
+     offsetof(struct config_scrape, process_check), &config_process_check_defaults},
 };
 
 static const char *job_probe(const struct yaml_node *node)
@@ -364,6 +367,8 @@ static int check_probes(struct decoder *d, struct config_scrape *s, const struct
             return -EINVAL;
         if (s->dns_check && !is_given(s->dns_check->query_name))
             return decoder_fail(d, yaml_get(node, key), "query_name must be set for dns_check");
+        if (s->process_check == &config_process_check_defaults)
+            return decoder_fail(d, yaml_get(node, key), PROCESS_CHECK_NEEDS);
     }
     return 0;
 }
@@ -428,6 +433,7 @@ static const struct field scrape_fields[] = {
     BLOCK_PTR("dns_check", struct config_scrape, dns_check, &dns_check_block),
     BLOCK_PTR("icmp_check", struct config_scrape, icmp_check, &icmp_check_block),
     BLOCK_PTR("grpc_check", struct config_scrape, grpc_check, &grpc_check_block),
+    BLOCK_PTR("process_check", struct config_scrape, process_check, &process_check_block),
     READ_MANY("probe_allow", struct config_scrape, probe_allow, struct config_allow *,
               read_probe_allow),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,

@@ -138,8 +138,9 @@ enum job_kind {
     JOB_DNS_CHECK,
     JOB_ICMP_CHECK,
     JOB_GRPC_CHECK,
+    JOB_PROCESS_CHECK,
 };
-#define JOB_KINDS (JOB_GRPC_CHECK + 1)
+#define JOB_KINDS (JOB_PROCESS_CHECK + 1)
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -328,6 +329,14 @@ struct config_grpc_check {
 };
 extern const struct config_grpc_check config_grpc_check_defaults;
 
+/* The `process_check:` block: which processes of this machine. All that is given has to hold. */
+struct config_process_check {
+    const char *pid_file;
+    const char *name;           /* that of the kernel, or of the program as it was called */
+    struct regex *command_line; /* found anywhere in it */
+};
+extern const struct config_process_check config_process_check_defaults;
+
 /* What /probe may ask besides a job's targets: a host or a network, and ports. */
 struct config_allow {
     struct str host; /* "NAME", "*.NAME", "*"; of no version only */
@@ -357,13 +366,14 @@ struct config_scrape {
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
     uint64_t series_budget; /* in memory at once, of all targets together */
     struct http_options http;
-    struct config_redis redis;                  /* of JOB_REDIS */
-    struct config_mysql mysql;                  /* of JOB_MYSQL */
-    const struct config_http_check *http_check; /* of JOB_HTTP_CHECK, else NULL */
-    const struct config_tcp_check *tcp_check;   /* of JOB_TCP_CHECK, else NULL */
-    const struct config_dns_check *dns_check;   /* of JOB_DNS_CHECK, else NULL */
-    const struct config_icmp_check *icmp_check; /* of JOB_ICMP_CHECK, else NULL */
-    const struct config_grpc_check *grpc_check; /* of JOB_GRPC_CHECK, else NULL */
+    struct config_redis redis;                        /* of JOB_REDIS */
+    struct config_mysql mysql;                        /* of JOB_MYSQL */
+    const struct config_http_check *http_check;       /* of JOB_HTTP_CHECK, else NULL */
+    const struct config_tcp_check *tcp_check;         /* of JOB_TCP_CHECK, else NULL */
+    const struct config_dns_check *dns_check;         /* of JOB_DNS_CHECK, else NULL */
+    const struct config_icmp_check *icmp_check;       /* of JOB_ICMP_CHECK, else NULL */
+    const struct config_grpc_check *grpc_check;       /* of JOB_GRPC_CHECK, else NULL */
+    const struct config_process_check *process_check; /* of JOB_PROCESS_CHECK, else NULL */
     struct config_allow *probe_allow;
     size_t n_probe_allow;
     struct config_static_group *static_groups;

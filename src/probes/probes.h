@@ -40,6 +40,9 @@ extern const struct page_source probe_icmp_check_source;
 /* Addresses: host:port. The series of blackbox_exporter's grpc prober. */
 extern const struct page_source probe_grpc_check_source;
 
+/* Address: localhost. Whether processes of this machine run, and what they take. */
+extern const struct page_source probe_process_check_source;
+
 /* ---- one question, outside of the clock ------------------------------------------------------- */
 
 /* Probes by the name that a user gives: `tocsin probe redis`, /probe/redis. */

@@ -25,6 +25,7 @@ static const struct {
     [JOB_DNS_CHECK] = {"dns", NULL}, /* 53 or 853, which the check knows */
     [JOB_ICMP_CHECK] = {"icmp", NULL},
     [JOB_GRPC_CHECK] = {"grpc", NULL},
+    [JOB_PROCESS_CHECK] = {"process", NULL},
     [JOB_HTTP_CHECK] = {"http", NULL}, /* the address is a URL, or one without its scheme */
 };
 
