@@ -50,7 +50,7 @@ static void put_process(int pid, const char *name, char state, int start_ticks, 
     snprintf(path, sizeof path, "%d/limits", pid);
     snprintf(text, sizeof text,
              "Limit      Soft Limit   Hard Limit  Units\nMax open files   %d   4096   files\n",
-             1000 + pid);
+             1000 + start_ticks);
     put_file(path, str_c(text));
     if (fds < 0)
         return;
@@ -76,6 +76,9 @@ static int make_folder(void **state)
     put_process(20, "odd) (x y", 'S', 1, "/opt/a b/odd\0--x\0", 17, 1);
     put_process(30, "a-very-long-nam", 'S', 1, "/bin/a-very-long-name\0-v\0", 25, 1);
     put_process(31, "a-very-long-nam", 'S', 1, "/bin/a-very-long-names\0", 23, 1);
+    put_process(60, "three", 'S', 300, "", 0, 1); /* the oldest is neither first nor last */
+    put_process(61, "three", 'S', 100, "", 0, 1);
+    put_process(62, "three", 'S', 200, "", 0, 1);
     put_process(40, "java", 'R', 1, "java\0-jar\0orders.jar\0", 21, -1);
     return 0;
 }
@@ -131,7 +134,8 @@ static void processes_are_found_by_name_and_command_line(void **state)
 
 static void facts_are_those_of_all_together(void **state)
 {
-    const struct process_filter nginx = {.name = "nginx"}, java = {.name = "java"};
+    const struct process_filter nginx = {.name = "nginx"}, java = {.name = "java"},
+                                three = {.name = "three"};
     double tick = 1.0 / (double)sysconf(_SC_CLK_TCK);
     struct process_facts f;
 
@@ -143,7 +147,10 @@ static void facts_are_those_of_all_together(void **state)
     assert_int_equal(f.threads, 6);
     assert_int_equal(f.n_fds, 2);
     assert_int_equal(f.open_fds, 5);
-    assert_true(f.max_fds == 1010); /* of the one that may have fewer */
+    assert_true(f.max_fds == 1200); /* of the one that may have fewer */
+    assert_int_equal(process_scan(folder, &three, &f, NULL), 0);
+    assert_true(fabs(f.start_seconds - (BOOT + 100 * tick)) < 1e-6);
+    assert_true(f.max_fds == 1100);
     assert_int_equal(process_scan(folder, &java, &f, NULL), 0);
     assert_int_equal(f.count, 1);
     assert_int_equal(f.n_fds, 0);
