@@ -1,75 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A server of gRPC as far as a health check sees it: HTTP/2 frames, headers that are never compressed in
- * its answers, and of a request's headers only whether some bytes are in them.
- */
 #include "tests/unit/tocsin_cmocka.h"
 
 #include <string.h>
 
 #include "tests/unit/net/certs.h"
+#include "tests/unit/net/http2_peer.h"
 #include "tests/unit/net/peer.h"
 #include "tests/unit/probes/checking.h"
 
 #define PATIENCE 5000
 
-enum { DATA, HEADERS, SETTINGS = 4, PING = 6, GOAWAY = 7 };
-enum { ACK = 1, END_STREAM = 1, END_HEADERS = 4 };
-
 static struct cert ours, theirs, server;
 static struct buf asked; /* headers of the last request, under lock */
 static struct lock asked_lock = LOCK_INIT;
-
-/* ---- HTTP/2 -------------------------------------------------------------------------------- */
-
-struct connection {
-    int fd;
-    SSL *ssl; /* NULL: in clear */
-};
-
-static bool get(struct connection *c, void *to, size_t n)
-{
-    for (size_t got = 0; got < n;) {
-        ssize_t r = c->ssl ? SSL_read(c->ssl, (char *)to + got, (int)(n - got))
-                           : read(c->fd, (char *)to + got, n - got);
-
-        if (r <= 0)
-            return false;
-        got += (size_t)r;
-    }
-    return true;
-}
-
-static void put(struct connection *c, int type, int flags, uint8_t stream, struct str payload)
-{
-    CLEANUP(buf_free) struct buf frame = {0};
-    char head[9] = {(char)(payload.len >> 16),
-                    (char)(payload.len >> 8),
-                    (char)payload.len,
-                    (char)type,
-                    (char)flags,
-                    0,
-                    0,
-                    0,
-                    (char)stream};
-
-    buf_add(&frame, head, sizeof head);
-    buf_add_str(&frame, payload);
-    if (c->ssl)
-        SSL_write(c->ssl, frame.p, (int)frame.len);
-    else
-        send(c->fd, frame.p, frame.len, MSG_NOSIGNAL);
-}
-
-/* A header as a literal with its own name. */
-static void add_header(struct buf *b, const char *name, const char *value)
-{
-    buf_add_byte(b, 0);
-    buf_add_byte(b, (char)strlen(name));
-    buf_add_c(b, name);
-    buf_add_byte(b, (char)strlen(value));
-    buf_add_c(b, value);
-}
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
@@ -89,7 +32,7 @@ static const struct {
     {"shop.Gateway", NULL, NULL, {NULL, 0}, "503"},
 };
 
-static void answer(struct connection *c, uint8_t stream, struct str request)
+static void answer(struct http2_peer *c, uint8_t stream, struct str request)
 {
     struct str service = request.len > 7 ? str_n(request.p + 7, request.len - 7) : STR("");
     CLEANUP(buf_free) struct buf head = {0}, trailers = {0};
@@ -97,64 +40,41 @@ static void answer(struct connection *c, uint8_t stream, struct str request)
     for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
         if (!str_eq_c(service, answers[i].service))
             continue;
-        add_header(&head, ":status", answers[i].http ? answers[i].http : "200");
-        add_header(&head, "content-type", "application/grpc");
+        http2_header_add(&head, ":status", answers[i].http ? answers[i].http : "200");
+        http2_header_add(&head, "content-type", "application/grpc");
         if (answers[i].status)
-            add_header(&trailers, "grpc-status", answers[i].status);
+            http2_header_add(&trailers, "grpc-status", answers[i].status);
         if (answers[i].message)
-            add_header(&trailers, "grpc-message", answers[i].message);
+            http2_header_add(&trailers, "grpc-message", answers[i].message);
         if (!answers[i].body.p) { /* all at once */
             buf_add_str(&head, buf_str(&trailers));
-            put(c, HEADERS, END_STREAM | END_HEADERS, stream, buf_str(&head));
+            http2_put(c, HTTP2_HEADERS, HTTP2_END_STREAM | HTTP2_END_HEADERS, stream,
+                      buf_str(&head));
             return;
         }
-        put(c, HEADERS, END_HEADERS, stream, buf_str(&head));
-        put(c, DATA, 0, stream, answers[i].body);
-        put(c, HEADERS, END_STREAM | END_HEADERS, stream, buf_str(&trailers));
+        http2_put(c, HTTP2_HEADERS, HTTP2_END_HEADERS, stream, buf_str(&head));
+        http2_put(c, HTTP2_DATA, 0, stream, answers[i].body);
+        http2_put(c, HTTP2_HEADERS, HTTP2_END_STREAM | HTTP2_END_HEADERS, stream,
+                  buf_str(&trailers));
         return;
     } /* others wait for ever */
 }
 
-static void note_request(struct str headers)
+static void note_request(struct http2_peer *c, struct str headers)
 {
     WITH_LOCK(&asked_lock);
     buf_reset(&asked);
     buf_add_str(&asked, headers);
 }
 
-static void serve(struct connection *c)
-{
-    char preface[24], head[9];
-
-    if (!get(c, preface, sizeof preface) || memcmp(preface, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24))
-        return;
-    put(c, SETTINGS, 0, 0, STR(""));
-    while (get(c, head, sizeof head)) {
-        CLEANUP(buf_free) struct buf payload = {0};
-        size_t len = (size_t)(uint8_t)head[1] << 8 | (uint8_t)head[2];
-
-        if (!get(c, buf_room(&payload, len + 1), len))
-            return;
-        payload.len = len;
-        if (head[3] == SETTINGS && !(head[4] & ACK))
-            put(c, SETTINGS, ACK, 0, STR(""));
-        else if (head[3] == HEADERS)
-            note_request(buf_str(&payload));
-        else if (head[3] == DATA && (head[4] & END_STREAM))
-            answer(c, (uint8_t)head[8], buf_str(&payload));
-        else if (head[3] == GOAWAY)
-            return;
-    }
-}
-
 static void serve_clear(int fd, void *arg)
 {
-    serve(&(struct connection){.fd = fd});
+    http2_serve(&(struct http2_peer){.fd = fd, .on_headers = note_request, .on_body = answer});
 }
 
 static void serve_tls(SSL *ssl, void *arg)
 {
-    serve(&(struct connection){.ssl = ssl});
+    http2_serve(&(struct http2_peer){.ssl = ssl, .on_headers = note_request, .on_body = answer});
 }
 
 static void serve_http1(int fd, void *arg)
@@ -172,14 +92,6 @@ static void serve_tls_http1(SSL *ssl, void *arg)
 
     if (SSL_read(ssl, piece, sizeof piece) > 0)
         SSL_write(ssl, answer, sizeof answer - 1);
-}
-
-static int choose_h2(SSL *ssl, const unsigned char **out, unsigned char *len,
-                     const unsigned char *in, unsigned in_len, void *arg)
-{
-    *out = (const unsigned char *)"h2";
-    *len = 2;
-    return arg ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
 }
 
 /* ---- asking -------------------------------------------------------------------------------- */
@@ -300,7 +212,7 @@ static void over_tls_the_server_has_to_be_the_one_and_speak_http_2(void **state)
     c.tls.enabled = true;
     c.tls.ca = ours.pem;
     tls_peer_start(&p, &server, NULL, serve_tls, NULL);
-    SSL_CTX_set_alpn_select_cb(p.ssl_ctx, choose_h2, NULL);
+    SSL_CTX_set_alpn_select_cb(p.ssl_ctx, http2_choose, NULL);
     check(p.peer.port, &c, PATIENCE);
     assert_value("probe_success", 1);
     assert_value("probe_grpc_ssl", 1);

@@ -7,6 +7,7 @@
 #include "probes/http_check_priv.h"
 #include "probes/probes.h"
 #include "tests/unit/net/certs.h"
+#include "tests/unit/net/http2_peer.h"
 #include "tests/unit/net/peer.h"
 #include "tests/unit/probes/checking.h"
 
@@ -30,6 +31,7 @@ static const struct {
     {"/same", "HTTP/1.1 307 See\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n"},
     {"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"},
     {"/old", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"},
+    {"http://portal.invalid/ok", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}, /* of a proxy */
     {"/cut", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"},
 };
 
@@ -399,6 +401,148 @@ static int free_page(void **state)
     return stop_web(state);
 }
 
+/* ---- other ways ---------------------------------------------------------------------------- */
+
+static void ignore_headers(struct http2_peer *p, struct str headers)
+{
+}
+
+static void answer_http2(struct http2_peer *p, uint8_t stream, struct str body)
+{
+    CLEANUP(buf_free) struct buf head = {0};
+
+    http2_header_add(&head, ":status", "200");
+    http2_header_add(&head, "x-cache", "HIT");
+    http2_put(p, HTTP2_HEADERS, HTTP2_END_HEADERS, stream, buf_str(&head));
+    http2_put(p, HTTP2_DATA, HTTP2_END_STREAM, stream, STR("{\"status\":\"UP\"}"));
+}
+
+static void serve_http2(SSL *ssl, void *arg)
+{
+    http2_serve(
+        &(struct http2_peer){.ssl = ssl, .on_headers = ignore_headers, .on_body = answer_http2});
+}
+
+static void http_2_is_spoken_where_it_is_offered_and_wanted(void **state)
+{
+    struct cert ca = cert_new("authority", NULL, NULL),
+                server = cert_new("server", "IP:127.0.0.1", &ca);
+    struct regex *up;
+    struct config_header_pattern hit = {.header = "X-Cache"};
+    struct config_http_check c = plain();
+    const char *const one[] = {"HTTP/1.1"}, *const two[] = {"HTTP/2.0"};
+    struct tls_peer p;
+    char url[64];
+
+    assert_int_equal(regex_new(STR("\"UP\""), REGEX_SEARCH, &up, NULL), 0);
+    assert_int_equal(regex_new(STR("^HIT$"), REGEX_SEARCH, &hit.regex, NULL), 0);
+    tls_peer_start(&p, &server, NULL, serve_http2, NULL);
+    SSL_CTX_set_alpn_select_cb(p.ssl_ctx, http2_choose, NULL);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/", p.peer.port);
+    c.http.tls.ca = ca.pem;
+    c.body_not_matches = &up;
+    c.n_body_not_matches = 1;
+    c.header_not_matches = &hit;
+    c.n_header_not_matches = 1;
+    c.valid_http_versions = (const char **)(uintptr_t)two;
+    c.n_valid_http_versions = 1;
+    check(url, &c, PATIENCE);
+    assert_value("probe_success", 1);
+    assert_value("probe_http_version", 2);
+    assert_value("probe_http_status_code", 200);
+    assert_value("probe_http_uncompressed_body_length", 15);
+    c.valid_http_versions = (const char **)(uintptr_t)one;
+    check(url, &c, PATIENCE);
+    assert_failed_at("version", "HTTP/2.0");
+    tls_peer_stop(&p);
+    tls_peer_start(&p, &server, NULL, answer_ok, NULL); /* this one does not offer it */
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/", p.peer.port);
+    c.n_body_not_matches = c.n_header_not_matches = 0;
+    check(url, &c, PATIENCE);
+    assert_value("probe_success", 1);
+    assert_value("probe_http_version", 1.1);
+    tls_peer_stop(&p);
+    regex_free(up);
+    regex_free(hit.regex);
+    cert_deinit(&server);
+    cert_deinit(&ca);
+}
+
+/* The proxy is our web server: what it gets is the whole URL, of a name that nobody here can look up. */
+static void through_a_proxy_it_is_the_proxy_that_knows_the_name(void **state)
+{
+    struct config_http_check c = plain();
+    char proxy[64];
+    int port, fd = peer_bind(&port);
+
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", web.port);
+    c.http.proxy_url = proxy;
+    check("http://portal.invalid/ok", &c, PATIENCE);
+    assert_value("probe_success", 1);
+    assert_value("probe_http_status_code", 200);
+    assert_true(was_asked("GET http://portal.invalid/ok HTTP/1.1\r\n"));
+    assert_true(was_asked("Host: portal.invalid\r\n"));
+    snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", port);
+    check("http://portal.invalid/ok", &c, PATIENCE);
+    assert_failed_at("connect", "through proxy");
+    close(fd);
+}
+
+/* A listening socket of ::1, or -1 where there is no IPv6. */
+static int listen_on_six(int *ret_port)
+{
+    struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    socklen_t len = sizeof sa;
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (struct sockaddr *)&sa, len) < 0) {
+        close(fd);
+        return -1;
+    }
+    must(getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && listen(fd, 4) == 0);
+    *ret_port = ntohs(sa.sin6_port);
+    return fd;
+}
+
+static void serve_six(void *arg)
+{
+    int fd = accept4(*(int *)arg, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    peer_patience(fd);
+    serve(fd, NULL);
+    close(fd);
+}
+
+static void ipv6_is_asked_by_address(void **state)
+{
+    struct config_http_check c = config_http_check_defaults;
+    struct thread thread;
+    char url[64];
+    int port, fd = listen_on_six(&port);
+
+    if (fd < 0) {
+        print_message("no IPv6 here\n");
+        skip();
+    }
+    thread_start(&thread, "six", serve_six, &fd);
+    snprintf(url, sizeof url, "http://[::1]:%d/ok", port);
+    check(url, &c, PATIENCE);
+    assert_value("probe_success", 1);
+    assert_value("probe_ip_protocol", 6);
+    snprintf(url, sizeof url, "Host: [::1]:%d\r\n", port);
+    assert_true(was_asked(url));
+    thread_join(&thread);
+    close(fd);
+    c.ip.preferred = 4;
+    c.ip.fallback = false;
+    check("http://[::1]:1/ok", &c, PATIENCE);
+    assert_failed_at("resolve", "it has no IPv4 address");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +554,9 @@ int main(void)
         cmocka_unit_test(another_host_gets_none_of_the_credentials),
         cmocka_unit_test(a_check_can_be_dropped_while_it_waits),
         cmocka_unit_test(certificates_are_shown_also_when_they_are_refused),
+        cmocka_unit_test(http_2_is_spoken_where_it_is_offered_and_wanted),
+        cmocka_unit_test(through_a_proxy_it_is_the_proxy_that_knows_the_name),
+        cmocka_unit_test(ipv6_is_asked_by_address),
     };
 
     return cmocka_run_group_tests(tests, start_web, free_page);
