@@ -23,8 +23,7 @@ static const struct feature {
      "rate() and increase() look at __type__; scraped series do not get __type__ and __unit__",
      "rate() 与 increase() 会检查 __type__；采集到的序列不会添加 __type__ 与 __unit__ 标签"},
 
-    {"native-histograms", NONE, "no effect: native histograms are always stored and queried",
-     "无作用：原生直方图始终可存储、可查询"},
+    {"native-histograms", AT(native_histograms), NULL, NULL},
     {"promql-at-modifier", NONE, "no effect: the @ modifier is always on",
      "无作用：@ 修饰符始终启用"},
     {"promql-negative-offset", NONE, "no effect: negative offsets are always on",

@@ -15,7 +15,8 @@
 
 struct features {
     struct promql_features promql;
-    bool delayed_name_removal, type_and_unit_labels, per_step_stats, exemplar_storage;
+    bool delayed_name_removal, type_and_unit_labels, per_step_stats, native_histograms,
+        exemplar_storage;
 };
 
 /* Reads a list of comma-separated lists. `tell` gets each name of which there is something to say, and

@@ -189,6 +189,8 @@ static const struct field global_fields[] = {
     COUNT("label_limit", struct global, label_limit),
     COUNT("label_name_length_limit", struct global, label_name_length_limit),
     COUNT("label_value_length_limit", struct global, label_value_length_limit),
+    TEXTS("scrape_protocols", struct global, scrape_protocols),
+    BOOL("always_scrape_classic_histograms", struct global, always_scrape_classic_histograms),
     DURATION("resolve_timeout", struct global, resolve_timeout),
     BLOCK("http_config", struct global, http, &http_block),
     SECRET_URL("slack_api_url", struct global, channels.slack_url),

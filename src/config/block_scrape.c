@@ -218,11 +218,6 @@ static int check_fallback(struct decoder *d, const struct config_scrape *s,
             "invalid fallback_scrape_protocol for scrape config with job name \"%s\": "
             "unknown scrape protocol %s, " PROTOCOLS_SUPPORTED,
             s->job_name, name.p);
-    if (str_eq(name, STR("PrometheusProto")))
-        return decoder_fail(
-            d, node,
-            "\"fallback_scrape_protocol: PrometheusProto\" is known to Prometheus but "
-            "not carried out by this version, expected one of the text formats");
     return 0;
 }
 
@@ -403,6 +398,12 @@ static int check_scrape(struct decoder *d, void *object, const struct yaml_node 
                             "probe_allow is for jobs that ask a server themselves: redis, mysql, "
                             "http_check, tcp_check ...");
     inherit_limits(s, &d->global);
+    if (s->n_scrape_protocols == 0) {
+        s->scrape_protocols = d->global.scrape_protocols;
+        s->n_scrape_protocols = d->global.n_scrape_protocols;
+    }
+    if (!has_key(node, "always_scrape_classic_histograms"))
+        s->always_scrape_classic_histograms = d->global.always_scrape_classic_histograms;
     return check_probes(d, s, node);
 }
 
@@ -418,6 +419,9 @@ static const struct field scrape_fields[] = {
     BOOL("track_timestamps_staleness", struct config_scrape, track_timestamps_staleness),
     BOOL("enable_compression", struct config_scrape, enable_compression),
     TEXT("fallback_scrape_protocol", struct config_scrape, fallback_scrape_protocol),
+    TEXTS("scrape_protocols", struct config_scrape, scrape_protocols),
+    BOOL("always_scrape_classic_histograms", struct config_scrape,
+         always_scrape_classic_histograms),
     SIZE("body_size_limit", struct config_scrape, body_size_limit),
     COUNT("sample_limit", struct config_scrape, sample_limit),
     COUNT("target_limit", struct config_scrape, target_limit),

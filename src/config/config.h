@@ -361,7 +361,10 @@ struct config_scrape {
     struct config_param *params;
     size_t n_params;
     bool honor_labels, honor_timestamps, track_timestamps_staleness, enable_compression;
-    const char *fallback_scrape_protocol;                 /* NULL, or the name as in Prometheus */
+    const char *fallback_scrape_protocol; /* NULL, or the name as in Prometheus */
+    const char **scrape_protocols; /* such names, the one liked best first; none: the usual */
+    size_t n_scrape_protocols;
+    bool always_scrape_classic_histograms;                /* beside native ones */
     uint64_t body_size_limit, sample_limit, target_limit; /* 0: none */
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
     uint64_t series_budget; /* in memory at once, of all targets together */

@@ -44,6 +44,9 @@ struct global {
     const struct label_set *external_labels;
     uint64_t body_size_limit, sample_limit, target_limit;
     uint64_t label_limit, label_name_length_limit, label_value_length_limit;
+    const char **scrape_protocols;
+    size_t n_scrape_protocols;
+    bool always_scrape_classic_histograms;
     bool has_http; /* Alertmanager's http_config: of receivers that have none of their own */
     struct http_options http;
     struct config_email email; /* the smtp_ keys */

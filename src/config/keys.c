@@ -22,26 +22,20 @@
         .key = key_, .kind = FIELD_BLOCK, .block = block_                                          \
     }
 
-static const char histograms[] = "the text formats carry classic histograms only";
+static const char histograms[] = "a native histogram is taken as it is or refused by storage";
 
 static const struct idle_key idle_keys[] = {
     {"runtime", KEY("gogc", FIELD_COUNT), NULL, PROM, "there is no garbage collector to set"},
 
-    {"global", KEY("scrape_protocols", FIELD_TEXTS), NULL, PROM,
-     "the answer's Content-Type decides"},
     {"global", KEY("keep_dropped_targets", FIELD_COUNT), NULL, PROM,
      "only bounds a list for display"},
-    {"global", KEY("always_scrape_classic_histograms", FIELD_BOOL), NULL, PROM, histograms},
     {"global", KEY("convert_classic_histograms_to_nhcb", FIELD_BOOL), "false", PROM, "the default"},
     {"global", KEY("scrape_native_histograms", FIELD_BOOL), "false", PROM, "the default"},
     {"global", KEY("extra_scrape_metrics", FIELD_BOOL), "false", PROM, "the default"},
     {"global", KEY("metric_name_validation_scheme", FIELD_TEXT), "utf8", PROM, "the default"},
     {"global", KEY("metric_name_escaping_scheme", FIELD_TEXT), "allow-utf-8", PROM, "the default"},
-    {"scrape job", KEY("scrape_protocols", FIELD_TEXTS), NULL, PROM,
-     "the answer's Content-Type decides"},
     {"scrape job", KEY("keep_dropped_targets", FIELD_COUNT), NULL, PROM,
      "only bounds a list for display"},
-    {"scrape job", KEY("always_scrape_classic_histograms", FIELD_BOOL), NULL, PROM, histograms},
     {"scrape job", KEY("convert_classic_histograms_to_nhcb", FIELD_BOOL), "false", PROM,
      "the default"},
     {"scrape job", KEY("scrape_native_histograms", FIELD_BOOL), "false", PROM, "the default"},

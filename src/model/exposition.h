@@ -18,7 +18,8 @@
 #include "model/metadata.h"
 #include "model/sample.h"
 
-enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
+/* Messages of protobuf are not read here: whoever takes pages turns them into OpenMetrics first. */
+enum exposition_format { EXPOSITION_TEXT, EXPOSITION_OPENMETRICS, EXPOSITION_PROTOBUF };
 
 enum exposition_kind {
     EXPOSITION_END,
@@ -81,6 +82,9 @@ void exposition_unescape(struct str text, struct buf *out);
  */
 void exposition_family(struct buf *out, const char *name, enum metric_type type, const char *help);
 void exposition_type(struct buf *out, struct str name, enum metric_type type); /* without a help */
+/* A line of OpenMetrics about a family; word is HELP, TYPE or UNIT. */
+void exposition_openmetrics_meta(struct buf *out, const char *word, struct str name,
+                                 struct str text);
 void exposition_sample(struct buf *out, const char *name, double value, ...)
     __attribute__((sentinel));
 void exposition_sample_labels(struct buf *out, struct str name, const struct label *labels,

@@ -67,6 +67,16 @@ void exposition_family(struct buf *out, const char *name, enum metric_type type,
     exposition_type(out, str_c(name), type);
 }
 
+void exposition_openmetrics_meta(struct buf *out, const char *word, struct str name,
+                                 struct str text)
+{
+    buf_addf(out, "# %s ", word);
+    add_metric_name(out, name);
+    buf_add_byte(out, ' ');
+    add_escaped(out, text, true);
+    buf_add_byte(out, '\n');
+}
+
 /* The name, before the braces when it may stand there. Returns what the first label follows. */
 static const char *begin_sample(struct buf *out, struct str name)
 {

@@ -14,26 +14,38 @@
 /* Bytes of a page whose job sets no body_size_limit: the memory is everybody's. */
 #define PAGE_MAX (256u << 20)
 
-/* Of Prometheus 3.5, without protobuf. */
-static const char accept[] =
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-    "application/openmetrics-text;version=0.0.1;q=0.5,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+/* What a job may ask for, by its name in scrape_protocols. The order is the usual one, but that
+ * protobuf comes first when native histograms are wanted, and not at all otherwise. */
+static const struct {
+    const char *name, *type;
+    enum exposition_format format;
+} protocols[] = {
+    {"PrometheusProto",
+     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+     EXPOSITION_PROTOBUF},
+    {"OpenMetricsText1.0.0", "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
+     EXPOSITION_OPENMETRICS},
+    {"OpenMetricsText0.0.1", "application/openmetrics-text;version=0.0.1", EXPOSITION_OPENMETRICS},
+    {"PrometheusText1.0.0", "text/plain;version=1.0.0;escaping=allow-utf-8", EXPOSITION_TEXT},
+    {"PrometheusText0.0.4", "text/plain;version=0.0.4", EXPOSITION_TEXT},
+};
 
 /* One a thread: a loop's sessions share its connections. */
 static _Thread_local struct http_client *client;
 static _Thread_local const char *agent;
+static _Thread_local bool proto_first;
 
 struct session {
     const struct target *target;
+    char *accept;
     struct http_call *call; /* under way */
     page_done *done;
     void *arg;
 };
 
-void http_source_begin(struct loop *l, const char *user_agent)
+void http_source_begin(struct loop *l, const char *user_agent, bool wants_native)
 {
+    proto_first = wants_native;
     client = http_client_new(l);
     agent = user_agent;
 }
@@ -44,11 +56,38 @@ void http_source_end(void)
     client = NULL;
 }
 
+static size_t protocol_of(const char *name)
+{
+    size_t i = 0;
+
+    while (i + 1 < ARRAY_LEN(protocols) && strcmp(protocols[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* As Prometheus weighs them: a tenth less each, and anything else as the last resort. */
+static char *accept_of(const struct config_scrape *job)
+{
+    size_t first = proto_first ? 0 : 1, n = job->n_scrape_protocols;
+    struct buf out = {0};
+
+    if (n == 0)
+        n = ARRAY_LEN(protocols) - first;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = job->n_scrape_protocols ? protocol_of(job->scrape_protocols[i]) : first + i;
+
+        buf_addf(&out, "%s;q=0.%zu,", protocols[k].type, n + 2 - i);
+    }
+    buf_addf(&out, "*/*;q=0.2");
+    return buf_take(&out);
+}
+
 static void *http_open(struct loop *l, const struct target *t)
 {
     struct session *s = mem_zalloc(sizeof *s);
 
     s->target = t;
+    s->accept = accept_of(t->job);
     return s;
 }
 
@@ -58,6 +97,7 @@ static void http_close(void *session)
 
     if (s->call)
         http_call_cancel(s->call);
+    free(s->accept);
     free(s);
 }
 
@@ -113,10 +153,9 @@ static int choose_format(const struct config_scrape *job, struct str content_typ
     else if (str_eq_nocase(type, STR("text/plain")))
         *ret = EXPOSITION_TEXT;
     else if (str_eq_nocase(type, STR("application/vnd.google.protobuf")))
-        return err_set(err, -EPROTO, "the page is in protobuf, which was not asked for");
+        *ret = EXPOSITION_PROTOBUF;
     else if (fallback)
-        *ret = str_has_prefix(str_c(fallback), STR("OpenMetrics")) ? EXPOSITION_OPENMETRICS
-                                                                   : EXPOSITION_TEXT;
+        *ret = protocols[protocol_of(fallback)].format;
     else
         return refuse_type(content_type, type, err);
     return 0;
@@ -155,7 +194,7 @@ static void http_fetch_page(void *session, dur_ms timeout, page_done *done, void
     const struct config_scrape *job = s->target->job;
     char seconds[32];
     struct http_header headers[] = {
-        {"Accept", accept},
+        {"Accept", s->accept},
         {"X-Prometheus-Scrape-Timeout-Seconds", seconds},
         {"User-Agent", agent},
         {"Accept-Encoding", "identity"}, /* where compression is on, the client says gzip itself */

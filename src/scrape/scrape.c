@@ -35,7 +35,8 @@ static void run_worker(void *arg)
 {
     struct worker *worker = arg;
 
-    http_source_begin(worker->loop, worker->scrape->options.user_agent);
+    http_source_begin(worker->loop, worker->scrape->options.user_agent,
+                      worker->scrape->options.native_histograms);
     loop_run(worker->loop);
 }
 
@@ -126,7 +127,7 @@ static struct watch *begin(struct scrape *s, const struct target *t, const struc
     uint64_t worker = label_set_hash(t->labels) % (uint64_t)s->options.threads;
 
     return watch_new(watched_target_new(t, config), s->workers[worker].loop, &s->lock,
-                     source_of(s, t->job->kind), &s->options.sink);
+                     source_of(s, t->job->kind), &s->options.sink, s->options.native_histograms);
 }
 
 /* Fills `now` with those of `old` (by identity, which are taken out of it) that the list has too. */

@@ -55,6 +55,7 @@ struct scrape_options {
     struct sample_sink sink;
     const struct page_source *sources[JOB_KINDS]; /* of JOB_HTTP it is our own */
     const char *user_agent;                       /* "tocsin/0.1.0" */
+    bool native_histograms;                       /* asks for protobuf first, and takes them */
 };
 
 struct scrape *scrape_new(const struct scrape_options *o);

@@ -5,6 +5,7 @@
  *     scraper.c      one target's memory, from page to batch
  *     watch.c        one target being watched: ticks, session, state; on its loop
  *     scrape.c       threads, and which targets are watched
+ *     proto_page.c   protobuf messages to text
  *     page_metadata.c  what the comments of a page say
  *     http_source.c  the page source of JOB_HTTP
  */
@@ -30,6 +31,30 @@ struct page_metadata *scraper_metadata(const struct scraper *s);
 /* Texts of series that it keeps in mind. */
 size_t scraper_texts(const struct scraper *s);
 
+/* Native histograms of protobuf pages are taken; without, their classic buckets. */
+void scraper_take_native(struct scraper *s);
+
+/* ---- proto_page.c -------------------------------------------------------------------------- */
+
+struct proto_options {
+    bool native_histograms; /* else their classic buckets */
+    bool classic_too;       /* both */
+};
+
+/* A page of protobuf messages as text. */
+struct proto_page {
+    struct buf text;    /* OpenMetrics, of all but native histograms */
+    struct buf natives; /* OpenMetrics; the value is an index into histograms */
+    const struct histogram **histograms;
+    size_t n_histograms, cap_histograms;
+    struct arena arena;
+};
+
+/* On failure, too, *ret is to be freed. */
+int proto_page_read(struct str page, const struct proto_options *o, struct proto_page *ret,
+                    struct err *err);
+void proto_page_deinit(struct proto_page *p);
+
 /* ---- page_metadata.c ----------------------------------------------------------------------- */
 
 /* What the HELP, TYPE and UNIT lines of a page say. Counted, immutable. */
@@ -53,7 +78,7 @@ void page_metadata_unref(struct page_metadata *p);                /* the same */
 /* The page source of JOB_HTTP. It uses one client per loop: http_source_begin() makes it on the
  * loop's thread, http_source_end() frees it there when the last session is closed. */
 extern const struct page_source http_source;
-void http_source_begin(struct loop *l, const char *user_agent);
+void http_source_begin(struct loop *l, const char *user_agent, bool wants_native);
 void http_source_end(void);
 
 /* "Not Found" of 404; "" when it has no standard words. */
@@ -112,7 +137,8 @@ struct watch {
 };
 
 struct watch *watch_new(struct watched_target *take_target, struct loop *loop, struct lock *lock,
-                        const struct page_source *source, const struct sample_sink *sink);
+                        const struct page_source *source, const struct sample_sink *sink,
+                        bool wants_native);
 void watch_free(struct watch *w);
 
 /* These are posted to its loop. */

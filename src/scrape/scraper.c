@@ -55,6 +55,7 @@ struct scraper {
     struct page_metadata *metadata; /* of the last good page; NULL: it said nothing */
     uint64_t metadata_hash;
     bool metadata_told; /* to storage */
+    bool takes_native;
 
     /* of the page being taken */
     struct sample_row *rows;
@@ -332,15 +333,21 @@ size_t scraper_texts(const struct scraper *s)
     return s->entries.n;
 }
 
-/* Rows of the page's samples; nothing is stored yet. */
-static int read_page(struct scraper *s, struct str page, enum exposition_format format, unix_ms now,
-                     struct scrape_outcome *o, struct err *err)
+void scraper_take_native(struct scraper *s)
+{
+    s->takes_native = true;
+}
+
+/* Rows of the samples of a page in text. With `natives` its values are indexes of them. *previous is
+ * the entry of the line before. */
+static int read_lines(struct scraper *s, struct str page, enum exposition_format format,
+                      const struct proto_page *natives, struct entry **previous_line,
+                      uint64_t *metadata, unix_ms now, struct scrape_outcome *o, struct err *err)
 {
     const struct config_scrape *job = s->target->job;
     struct exposition_reader r;
     struct exposition_entry line;
-    struct entry *previous = NULL;
-    uint64_t metadata = 0;
+    struct entry *previous = *previous_line;
     int status;
 
     exposition_reader_init(&r, page, format);
@@ -350,7 +357,7 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
         unix_ms t;
 
         if (line.kind != EXPOSITION_SERIES) {
-            page_metadata_note(&metadata, &line);
+            page_metadata_note(metadata, &line);
             continue;
         }
         o->scraped++;
@@ -372,10 +379,37 @@ static int read_page(struct scraper *s, struct str page, enum exposition_format 
         if (job->sample_limit && o->kept > job->sample_limit)
             return err_set(err, -E2BIG, "sample limit exceeded");
         t = line.has_time && job->honor_timestamps ? line.time : now;
-        add_row(s, previous->ref, t, line.value);
+        add_row(s, previous->ref, t, natives ? 0 : line.value);
+        if (natives)
+            s->rows[s->n_rows - 1].h = natives->histograms[(size_t)line.value];
         if (line.has_exemplar && s->sink.keeps_exemplars)
             add_exemplar(s, &r, &line, previous->ref, t);
     }
+    *previous_line = previous;
+    return status;
+}
+
+/* Rows of the page's samples; nothing is stored yet. Rows of a protobuf page point into `proto`. */
+static int read_page(struct scraper *s, struct str page, enum exposition_format format,
+                     struct proto_page *proto, unix_ms now, struct scrape_outcome *o,
+                     struct err *err)
+{
+    struct proto_options options = {s->takes_native,
+                                    s->target->job->always_scrape_classic_histograms};
+    struct entry *previous = NULL;
+    uint64_t metadata = 0;
+    int status = 0;
+
+    if (format == EXPOSITION_PROTOBUF) {
+        status = proto_page_read(page, &options, proto, err);
+        page = buf_str(&proto->text);
+        format = EXPOSITION_OPENMETRICS;
+    }
+    if (status == 0)
+        status = read_lines(s, page, format, NULL, &previous, &metadata, now, o, err);
+    if (status == 0 && proto->n_histograms > 0)
+        status = read_lines(s, buf_str(&proto->natives), format, proto, &previous, &metadata, now,
+                            o, err);
     if (status == 0)
         take_metadata(s, page, format, metadata);
     return status;
@@ -548,8 +582,10 @@ static void take(struct scraper *s, struct str page, enum exposition_format form
     struct err why = {0};
 
     for (int attempt = 0;; attempt++) {
+        CLEANUP(proto_page_deinit) struct proto_page proto = {0};
+
         begin(s, ret);
-        if (read_page(s, page, format, now, ret, &why) < 0) {
+        if (read_page(s, page, format, &proto, now, ret, &why) < 0) {
             fail(s, &why, ret->scraped, ret->kept, now, duration_ns, ret);
             return;
         }

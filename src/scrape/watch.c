@@ -229,7 +229,8 @@ static void on_tick(void *arg)
 /* ---- life ---------------------------------------------------------------------------------- */
 
 struct watch *watch_new(struct watched_target *take_target, struct loop *loop, struct lock *lock,
-                        const struct page_source *source, const struct sample_sink *sink)
+                        const struct page_source *source, const struct sample_sink *sink,
+                        bool wants_native)
 {
     struct watch *w = mem_zalloc(sizeof *w);
 
@@ -240,6 +241,8 @@ struct watch *watch_new(struct watched_target *take_target, struct loop *loop, s
     w->target = take_target;
     w->shown = watched_target_ref(take_target);
     w->scraper = scraper_new(&w->target->target, sink);
+    if (wants_native)
+        scraper_take_native(w->scraper);
     return w;
 }
 

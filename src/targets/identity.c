@@ -112,7 +112,7 @@ static uint64_t mix_mysql(uint64_t h, const struct config_mysql *m)
 uint64_t job_settings_hash(const struct config_scrape *j)
 {
     const uint64_t numbers[] = {
-        (uint64_t)j->kind,
+        (uint64_t)j->kind | (uint64_t)j->always_scrape_classic_histograms << 8,
         (uint64_t)j->honor_labels << 3 | (uint64_t)j->honor_timestamps << 2 |
             (uint64_t)j->track_timestamps_staleness << 1 | j->enable_compression,
         j->body_size_limit,
@@ -133,6 +133,7 @@ uint64_t job_settings_hash(const struct config_scrape *j)
         h = mix_text(h, texts[i]);
     h = mix_tls(mix_http(h, &j->http), &j->redis.tls);
     h = mix_mysql(h, &j->mysql);
+    h = mix_texts(h, j->scrape_protocols, j->n_scrape_protocols);
     for (size_t i = 0; i < j->n_metric_relabel; i++)
         h = mix_relabel(h, &j->metric_relabel[i]);
     return h;

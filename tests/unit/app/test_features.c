@@ -50,7 +50,6 @@ static void every_name_that_prometheus_knows_works_or_is_told_to_have_no_effect(
         "metadata-wal-records",
         "auto-reload-config",
         "concurrent-rule-eval",
-        "native-histograms",
         "created-timestamp-zero-ingestion",
         "delayed-compaction",
         "old-ui",

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "model/histogram.h"
 #include "model/ports.h"
 #include "model/sample.h"
 
@@ -79,7 +80,10 @@ static inline int sink_commit(void *self, const struct sample_row *rows, size_t 
         verdicts[i] = rows[i].ref < s->first_known ? SAMPLE_UNKNOWN_REF : SAMPLE_STORED;
         if (verdicts[i] == SAMPLE_UNKNOWN_REF)
             continue;
-        if (is_stale(rows[i].v))
+        if (rows[i].h)
+            buf_addf(&s->stored, "%s histogram of %g @%lld\n", text, rows[i].h->count,
+                     (long long)rows[i].t);
+        else if (is_stale(rows[i].v))
             buf_addf(&s->stored, "%s stale @%lld\n", text, (long long)rows[i].t);
         else
             buf_addf(&s->stored, "%s %g @%lld\n", text, rows[i].v, (long long)rows[i].t);

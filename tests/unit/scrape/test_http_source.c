@@ -160,7 +160,7 @@ static void ask(int port, const char *settings, dur_ms timeout, struct asked *re
 
     buf_free(&ret->page);
     *ret = (struct asked){.loop = loop_new()};
-    http_source_begin(ret->loop, "tocsin/9.9");
+    http_source_begin(ret->loop, "tocsin/9.9", false);
     session = http_source.open(ret->loop, &l->targets[0]);
     http_source.fetch(session, timeout, on_page, ret);
     loop_run(ret->loop);
@@ -209,6 +209,17 @@ static void the_request_is_prometheus_request(void **state)
         "Accept-Encoding: gzip\n"
         "User-Agent: tocsin/9.9\n"
         "X-Prometheus-Scrape-Timeout-Seconds: 2.5\n");
+}
+
+static void scrape_protocols_are_asked_for_in_their_order(void **state)
+{
+    WORLD();
+
+    ask(s.port, "  scrape_protocols: [PrometheusText0.0.4, PrometheusProto]\n", PATIENCE, &a);
+    assert_page(&a);
+    assert_has(s.seen.p, "Accept: text/plain;version=0.0.4;q=0.4,"
+                         "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+                         "encoding=delimited;q=0.3,*/*;q=0.2\n");
 }
 
 static void headers_credentials_and_compression_are_the_jobs(void **state)
@@ -278,8 +289,9 @@ static const struct {
     {"text/plain html", "", 0, TYPE_BAD("text/plain html")},
     {"text/plain/html", "", 0, TYPE_BAD("text/plain/html")},
     {";version=1", "", 0, TYPE_BAD(";version=1")},
-    {"application/vnd.google.protobuf;encoding=delimited", FALLBACK("PrometheusText0.0.4"), 0,
-     "the page is in protobuf, which was not asked for"},
+    {"application/vnd.google.protobuf;encoding=delimited", FALLBACK("PrometheusText0.0.4"),
+     EXPOSITION_PROTOBUF, NULL},
+    {NULL, FALLBACK("PrometheusProto"), EXPOSITION_PROTOBUF, NULL},
 };
 
 static void the_content_type_or_the_fallback_chooses_the_format(void **state)
@@ -415,7 +427,7 @@ static void a_session_may_be_closed_while_its_page_is_under_way(void **state)
     SITE();
 
     l = job_for(s.port, "");
-    http_source_begin(loop, "tocsin/9.9");
+    http_source_begin(loop, "tocsin/9.9", false);
     session = http_source.open(loop, &l->targets[0]);
     http_source.fetch(session, PATIENCE, never_come, NULL);
     http_source.close(session);
@@ -485,6 +497,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_request_is_prometheus_request),
+        cmocka_unit_test(scrape_protocols_are_asked_for_in_their_order),
         cmocka_unit_test(headers_credentials_and_compression_are_the_jobs),
         cmocka_unit_test(the_content_type_or_the_fallback_chooses_the_format),
         cmocka_unit_test(a_status_other_than_200_is_told_with_its_words),

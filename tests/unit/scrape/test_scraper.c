@@ -3,6 +3,7 @@
 
 #include "base/regex.h"
 #include "scrape/scrape_priv.h"
+#include "tests/unit/remote/message.h"
 #include "tests/unit/scrape/sink.h"
 
 #define DURATION_NS 250000000 /* 0.25 s */
@@ -436,6 +437,65 @@ static void beyond_the_budget_of_storage_only_new_series_are_left_out(void **sta
     assert_has(&w, "b{job=\"j\"} 2 @3000");
 }
 
+/* One family with one metric {path="/"}: a gauge of 5, or a native histogram of 3 observations. */
+static void put_family(struct buf *page, const char *name, bool is_histogram)
+{
+    struct buf f = {0}, metric = {0}, value = {0}, span = {0};
+
+    put_text(&f, 1, str_c(name));
+    put_int(&f, 3, is_histogram ? 4 : 1);
+    put_labels(&metric, "path=/");
+    if (is_histogram) {
+        put_int(&value, 1, 3);
+        put_double(&value, 2, 9);
+        put_int(&span, 2, 1);
+        put_message(&value, 12, &span);
+        put_int(&value, 13, zigzag(3));
+    } else {
+        put_double(&value, 1, 5);
+    }
+    put_message(&metric, is_histogram ? 7 : 2, &value);
+    put_message(&f, 4, &metric);
+    put_varint(page, f.len);
+    buf_add_str(page, buf_str(&f));
+    buf_free(&f);
+}
+
+static void take_proto(struct world *w, struct buf *page, unix_ms now)
+{
+    buf_reset(&w->sink.stored);
+    scraper_take(w->scraper, buf_str(page), EXPOSITION_PROTOBUF, now, DURATION_NS, &w->o);
+}
+
+static void a_protobuf_page_is_stored_with_its_native_histograms(void **state)
+{
+    struct buf page = {0}, second = {0};
+    WORLD();
+
+    scraper_take_native(w.scraper);
+    put_family(&page, "g", false);
+    put_family(&second, "g", false);
+    put_family(&page, "h", true);
+    take_proto(&w, &page, 1000);
+    assert_int_equal(w.o.err.code, 0);
+    assert_has(&w, "g{job=\"j\", path=\"/\"} 5 @1000");
+    assert_has(&w, "h{job=\"j\", path=\"/\"} histogram of 3 @1000");
+    assert_has(&w, "scrape_samples_scraped{job=\"j\"} 2 @1000");
+    assert_lines(&w, 2 + REPORT_LINES);
+    take_proto(&w, &second, 2000);
+    assert_has(&w, "h{job=\"j\", path=\"/\"} stale @2000");
+    sink_forget(&w.sink);
+    take_proto(&w, &page, 3000); /* once more, when storage had forgotten */
+    assert_has(&w, "h{job=\"j\", path=\"/\"} histogram of 3 @3000");
+    page.len--;
+    take_proto(&w, &page, 4000);
+    assert_int_equal(w.o.err.code, -EINVAL);
+    assert_has(&w, "up{job=\"j\"} 0 @4000");
+    assert_has(&w, "h{job=\"j\", path=\"/\"} stale @4000");
+    buf_free(&page);
+    buf_free(&second);
+}
+
 /* A page whose texts never come back must not make the memory of a target grow. */
 static void dropped_texts_that_are_gone_are_forgotten(void **state)
 {
@@ -635,6 +695,7 @@ int main(void)
         cmocka_unit_test(a_page_at_the_sample_limit_is_taken_as_relabelling_leaves_it),
         cmocka_unit_test(a_bad_page_is_refused_with_its_line),
         cmocka_unit_test(beyond_the_budget_of_storage_only_new_series_are_left_out),
+        cmocka_unit_test(a_protobuf_page_is_stored_with_its_native_histograms),
         cmocka_unit_test(dropped_texts_that_are_gone_are_forgotten),
         cmocka_unit_test(a_series_is_asked_for_once),
         cmocka_unit_test(references_that_storage_forgot_are_got_anew_within_the_page),
