@@ -366,7 +366,7 @@ static void the_end_of_a_target_is_behind_its_last_sample_even_when_that_lies_ah
     lock_init(&world.lock);
     sink = sink_port(&world.sink);
     w = watch_new(watched_target_new(&l->targets[0], l->config), loop, &world.lock, &scripted,
-                  &sink);
+                  &sink, false);
     target_list_unref(l);
     watch_begin(w);
     scraper_take(w->scraper, STR(PAGE), EXPOSITION_TEXT, ahead, 0, &o);
