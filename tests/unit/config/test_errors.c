@@ -70,9 +70,9 @@ static const struct {
      "expected something like 30s or 1h30m\n"
      "f:2:30: unknown key \"b\" in global, expected one of scrape_interval, scrape_timeout, evaluation_interval, "
      "rule_query_offset, external_labels, body_size_limit, sample_limit, target_limit, label_limit, "
-     "label_name_length_limit, label_value_length_limit, resolve_timeout, http_config, slack_api_url, "
-     "slack_api_url_file, slack_app_token, slack_app_token_file, slack_app_url, pagerduty_url, "
-     "opsgenie_api_url, opsgenie_api_key, opsgenie_api_key_file, wechat_api_url ...\n"
+     "label_name_length_limit, label_value_length_limit, scrape_protocols, always_scrape_classic_histograms, "
+     "resolve_timeout, http_config, slack_api_url, slack_api_url_file, slack_app_token, slack_app_token_file, "
+     "slack_app_url, pagerduty_url, opsgenie_api_url ...\n"
      "f:1:1: unknown key \"a\", expected one of global, scrape_configs, scrape_config_files, rule_files, storage, "
      "runtime, alerting, route, receivers, inhibit_rules, time_intervals, mute_time_intervals, templates\n"
      "f:3:13: rule_files: found \"5\", expected a list"},
@@ -236,9 +236,6 @@ static const struct {
      "f:1:58: invalid fallback_scrape_protocol for scrape config with job name \"a\": unknown scrape protocol x, "
      "supported: [OpenMetricsText0.0.1 OpenMetricsText1.0.0 PrometheusProto PrometheusText0.0.4 "
      "PrometheusText1.0.0]"},
-    {JOB("fallback_scrape_protocol: PrometheusProto"),
-     "f:1:58: \"fallback_scrape_protocol: PrometheusProto\" is known to Prometheus but not carried out by this "
-     "version, expected one of the text formats"},
     {JOB("scheme: ftp"), "f:1:40: scheme: found \"ftp\", expected http or https"},
     {JOB("static_configs: [~]"), "f:1:49: empty or null section in static_configs"},
     {JOB("static_configs: [{targets: ['http://a:1']}]"),
