@@ -122,6 +122,131 @@ const struct block eureka_sd_block = {
     .check = check_eureka_sd,
 };
 
+/* ---- consul_sd_configs --------------------------------------------------------------------- */
+
+static void read_pairs(struct decoder *d, const struct yaml_node *node, void *value, size_t *count)
+{
+    struct config_text_pair *pairs;
+
+    if (!is_mapping(d, node))
+        return;
+    pairs = arena_array(&d->config->arena, node->n + 1, sizeof *pairs);
+    for (size_t i = 0; i < node->n; i++) {
+        const struct yaml_node *v = node->values[i];
+
+        if (!yaml_is_null(v) && !is_text(d, v))
+            return;
+        pairs[i].name = decoder_text(d, node->keys[i]->text);
+        pairs[i].value = yaml_is_null(v) ? "" : decoder_text(d, v->text);
+    }
+    *(struct config_text_pair **)value = pairs;
+    *count = node->n;
+}
+
+static int check_consul_sd(struct decoder *d, void *object, const struct yaml_node *node,
+                           void *parent)
+{
+    struct config_consul_sd *s = object;
+    const struct http_options *h = &s->http;
+
+    if (!is_given(s->server) || strchr(s->server, '/'))
+        return decoder_fail(d, place_of(node, "server"),
+                            "consul SD configuration requires a server address, host:port");
+    if (strcmp(s->scheme, "http") != 0 && strcmp(s->scheme, "https") != 0)
+        return decoder_fail(d, place_of(node, "scheme"), "found \"%s\", expected http or https",
+                            s->scheme);
+    if (is_given(s->username) || is_given(s->password)) {
+        if (h->basic_username || h->basic_username_file)
+            return decoder_fail(d, place_of(node, "username"),
+                                "at most one of consul SD configuration username and password "
+                                "and basic auth can be configured");
+        s->http.basic_username = s->username ? s->username : "";
+        s->http.basic_password = s->password;
+    }
+    if (is_given(s->token) && (h->authorization_credentials || h->authorization_credentials_file))
+        return decoder_fail(d, place_of(node, "token"),
+                            "at most one of consul SD token, authorization, or oauth2 can be "
+                            "configured");
+    return check_sd(d, &s->sd, node);
+}
+
+static const struct field consul_sd_fields[] = {
+    TEXT("server", struct config_consul_sd, server),
+    TEXT("path_prefix", struct config_consul_sd, path_prefix),
+    TEXT("scheme", struct config_consul_sd, scheme),
+    SECRET("token", struct config_consul_sd, token),
+    TEXT("datacenter", struct config_consul_sd, datacenter),
+    TEXT("namespace", struct config_consul_sd, namespace),
+    TEXT("partition", struct config_consul_sd, partition),
+    TEXT("filter", struct config_consul_sd, filter),
+    TEXT("username", struct config_consul_sd, username),
+    SECRET("password", struct config_consul_sd, password),
+    TEXT("tag_separator", struct config_consul_sd, tag_separator),
+    TEXTS("services", struct config_consul_sd, services),
+    TEXTS("tags", struct config_consul_sd, tags),
+    READ_MANY("node_meta", struct config_consul_sd, node_meta, struct config_text_pair *,
+              read_pairs),
+    BOOL("allow_stale", struct config_consul_sd, allow_stale),
+    DURATION("refresh_interval", struct config_consul_sd, sd.refresh_interval),
+};
+static const struct config_consul_sd consul_sd_defaults = {
+    .sd = {.refresh_interval = 30 * 1000},
+    .server = "localhost:8500",
+    .scheme = "http",
+    .tag_separator = ",",
+    .allow_stale = true,
+    .http = {.follow_redirects = true},
+};
+const struct block consul_sd_block = {
+    .name = "consul_sd_config",
+    FIELDS(consul_sd_fields),
+    .also = &http_block,
+    .also_offset = offsetof(struct config_consul_sd, http),
+    .size = sizeof(struct config_consul_sd),
+    .defaults = &consul_sd_defaults,
+    .check = check_consul_sd,
+};
+
+/* ---- nacos_sd_configs ---------------------------------------------------------------------- */
+
+static int check_nacos_sd(struct decoder *d, void *object, const struct yaml_node *node,
+                          void *parent)
+{
+    const struct config_nacos_sd *s = object;
+
+    if (!is_given(s->server))
+        return decoder_fail(d, place_of(node, "server"),
+                            "server is missing, expected http://HOST:8848/nacos");
+    if (is_given(s->password) && !is_given(s->username))
+        return decoder_fail(d, place_of(node, "password"), "a password without a username");
+    return check_sd(d, object, node);
+}
+
+static const struct field nacos_sd_fields[] = {
+    READ("server", struct config_nacos_sd, server, const char *, read_url),
+    TEXT("namespace", struct config_nacos_sd, namespace),
+    TEXT("group", struct config_nacos_sd, group),
+    TEXTS("services", struct config_nacos_sd, services),
+    TEXT("username", struct config_nacos_sd, username),
+    SECRET("password", struct config_nacos_sd, password),
+    DURATION("refresh_interval", struct config_nacos_sd, sd.refresh_interval),
+};
+static const struct config_nacos_sd nacos_sd_defaults = {
+    .sd = {.refresh_interval = 30 * 1000},
+    .namespace = "",
+    .group = "DEFAULT_GROUP",
+    .http = {.follow_redirects = true},
+};
+const struct block nacos_sd_block = {
+    .name = "nacos_sd_config",
+    FIELDS(nacos_sd_fields),
+    .also = &http_block,
+    .also_offset = offsetof(struct config_nacos_sd, http),
+    .size = sizeof(struct config_nacos_sd),
+    .defaults = &nacos_sd_defaults,
+    .check = check_nacos_sd,
+};
+
 /* ---- dns_sd_configs ------------------------------------------------------------------------ */
 
 static void read_dns_type(struct decoder *d, const struct yaml_node *node, void *value,

@@ -123,6 +123,37 @@ struct config_kube_sd {
     struct http_options http;
 };
 
+struct config_text_pair {
+    const char *name, *value;
+};
+
+struct config_consul_sd {
+    struct config_sd sd;                                             /* refresh_interval: 30s */
+    const char *server;                                              /* "localhost:8500" */
+    const char *path_prefix;                                         /* "/consul"; NULL */
+    const char *scheme;                                              /* "http" */
+    const char *token, *datacenter, *namespace, *partition, *filter; /* NULL: none */
+    const char *username, *password;
+    const char *tag_separator;     /* "," */
+    const char **services, **tags; /* none: all */
+    size_t n_services, n_tags;
+    struct config_text_pair *node_meta;
+    size_t n_node_meta;
+    bool allow_stale;
+    struct http_options http;
+};
+
+struct config_nacos_sd {
+    struct config_sd sd;   /* refresh_interval: 30s */
+    const char *server;    /* http://HOST:8848/nacos */
+    const char *namespace; /* its id; "": public */
+    const char *group;     /* "DEFAULT_GROUP" */
+    const char **services; /* none: all of the group */
+    size_t n_services;
+    const char *username, *password; /* NULL: no login */
+    struct http_options http;
+};
+
 struct config_eureka_sd {
     struct config_sd sd; /* refresh_interval: 30s */
     const char *server;  /* http://HOST:8761/eureka */
@@ -260,10 +291,6 @@ struct config_http_check {
 };
 extern const struct config_http_check config_http_check_defaults;
 
-struct config_text_pair {
-    const char *name, *value;
-};
-
 /* One step of a dialogue: what it awaits comes before what it sends, and that before TLS. */
 struct config_query_response {
     struct regex *expect;     /* found anywhere in a line; NULL: nothing is awaited */
@@ -391,6 +418,10 @@ struct config_scrape {
     size_t n_kube_sds;
     struct config_eureka_sd *eureka_sds;
     size_t n_eureka_sds;
+    struct config_nacos_sd *nacos_sds;
+    size_t n_nacos_sds;
+    struct config_consul_sd *consul_sds;
+    size_t n_consul_sds;
     struct config_relabel *relabel, *metric_relabel;
     size_t n_relabel, n_metric_relabel;
     int line;

@@ -23,7 +23,7 @@ extern const struct block http_check_block, tcp_check_block, tls_check_block, dn
         .files_remove_prefix = "/var/lib/mysql/", .memory_remove_prefix = "memory/",               \
     }
 extern const struct block scrape_block, relabel_block, http_sd_block, dns_sd_block,
-    kubernetes_sd_block, eureka_sd_block;
+    kubernetes_sd_block, eureka_sd_block, consul_sd_block, nacos_sd_block;
 extern const struct block email_block, global_smtp_block;
 extern const struct block slack_block, mattermost_block, rocketchat_block;
 #define SLACK_POST_URL "https://slack.com/api/chat.postMessage" /* of applications */

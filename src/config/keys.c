@@ -63,7 +63,6 @@ static const struct known_keys {
     {"tsdb", PROM, (const char *const[]){"retention", "stale_series_compaction_threshold", NULL}},
     {"scrape job", PROM,
      (const char *const[]){"azure_sd_configs",
-                           "consul_sd_configs",
                            "digitalocean_sd_configs",
 
                            "docker_sd_configs",

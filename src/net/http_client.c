@@ -88,6 +88,7 @@ static void read_response(struct http_call *call, struct http_response *ret)
         .status = (int)status,
         .content_type = header_in(easy, "Content-Type"),
         .retry_after = header_in(easy, "Retry-After"),
+        .wanted_header = call->wanted_header ? header_in(easy, call->wanted_header) : STR(""),
         .body = call->body,
         .t_total = duration(easy, CURLINFO_TOTAL_TIME_T),
         .t_resolve = duration(easy, CURLINFO_NAMELOOKUP_TIME_T),
@@ -303,6 +304,7 @@ static void take_response(struct http_response *response, const struct err *err,
         *f->ret = *response;
         f->ret->content_type.p = str_dup(response->content_type);
         f->ret->retry_after.p = str_dup(response->retry_after);
+        f->ret->wanted_header.p = str_dup(response->wanted_header);
         response->body = (struct buf){0};
     } else {
         f->result = err_set(f->err, err->code, "%s", err->msg);
@@ -326,6 +328,7 @@ void http_response_deinit(struct http_response *r)
 {
     free((char *)(uintptr_t)r->content_type.p);
     free((char *)(uintptr_t)r->retry_after.p);
+    free((char *)(uintptr_t)r->wanted_header.p);
     buf_free(&r->body);
     *r = (struct http_response){0};
 }

@@ -46,11 +46,12 @@ struct http_request {
     dur_ms timeout;  /* for all of it; > 0 */
     size_t max_body; /* bytes of the answer, after decompression; more is an error */
     bool accept_gzip;
-    bool http2;               /* offer it over TLS */
-    bool http2_only;          /* and without TLS speak it from the first byte */
-    bool discard_body;        /* it is counted only */
-    const char *address;      /* connect there, without resolving the host; NULL: resolve it */
-    struct http_facts *facts; /* the call gets a connection of its own then; NULL: not wanted */
+    bool http2;                /* offer it over TLS */
+    bool http2_only;           /* and without TLS speak it from the first byte */
+    bool discard_body;         /* it is counted only */
+    const char *wanted_header; /* of the answer, besides the usual ones; NULL: none. A literal */
+    const char *address;       /* connect there, without resolving the host; NULL: resolve it */
+    struct http_facts *facts;  /* the call gets a connection of its own then; NULL: not wanted */
 
     /* Gets the body of a 2xx as it comes, which then has no limit and is not in the response. May
      * not touch the client; false ends the call with -ECANCELED. NULL: all at the end. */
@@ -59,8 +60,9 @@ struct http_request {
 
 struct http_response {
     int status;
-    struct str content_type; /* "" when absent */
-    struct str retry_after;  /* "" when absent */
+    struct str content_type;  /* "" when absent */
+    struct str retry_after;   /* "" when absent */
+    struct str wanted_header; /* likewise */
     struct buf body;
     mono_ns t_total, t_resolve, t_connect, t_tls, t_first_byte; /* since the start */
 };

@@ -36,6 +36,7 @@ struct http_call {
     dur_ms timeout;
     size_t max_body;
     bool too_large, discard_body;
+    const char *wanted_header; /* a literal, or NULL */
     uint64_t body_bytes;
     struct http_facts *facts; /* the caller's, or NULL */
     bool (*on_data)(struct str bytes, void *arg);

@@ -381,6 +381,7 @@ int http_setup(struct http_call *call, const struct http_request *r, struct err 
     call->max_body = r->max_body;
     call->on_data = r->on_data;
     call->discard_body = r->discard_body;
+    call->wanted_header = r->wanted_header;
     call->facts = r->facts;
     must((call->easy = curl_easy_init()));
     http_set_basics(call);

@@ -10,7 +10,8 @@
 SELFMETRIC(failures, METRIC_COUNTER, "tocsin_sd_failures_total", NULL,
            "Discoveries that got no answer or a bad one; their targets stay.");
 
-static const struct sd_kind *const kinds[] = {&sd_http, &sd_dns, &sd_kube, &sd_eureka};
+static const struct sd_kind *const kinds[] = {&sd_http,   &sd_dns,    &sd_kube,
+                                              &sd_eureka, &sd_consul, &sd_nacos};
 
 /* ---- which there are ----------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sd_priv - discovery that asks somebody: HTTP, DNS, Kubernetes, Eureka
+ * sd_priv - discovery that asks somebody: HTTP, DNS, Kubernetes, Eureka, Consul, Nacos
  *
  *     sd        which discoveries there are, what they found, when a new list is due
  *     sd_poll   one URL, asked again and again: for sd_http and sd_eureka
@@ -8,6 +8,7 @@
  *     sd_dns    hosts and ports from records of names
  *     sd_kube   objects of Kubernetes (sd_kube_priv.h)
  *     sd_eureka instances of a Eureka server
+ *     sd_consul, sd_nacos    instances of services of Consul, of Nacos
  *
  * A discovery lives as long as a job of the configuration asks for the same; jobs whose blocks are
  * written alike share one. What it found last stays until it finds something else: a failure takes
@@ -42,7 +43,7 @@ struct sd_kind {
     size_t list, count, size; /* of its structs in struct config_scrape */
 };
 
-extern const struct sd_kind sd_http, sd_dns, sd_kube, sd_eureka;
+extern const struct sd_kind sd_http, sd_dns, sd_kube, sd_eureka, sd_consul, sd_nacos;
 
 void sd_worked(struct sd *sd);     /* it went well */
 void sd_found_news(struct sd *sd); /* each() tells something else than before */
@@ -60,6 +61,10 @@ struct sd_poll *sd_poll_start(struct sd *sd, const char *url, const struct http_
 void sd_poll_stop(void *poll);
 void sd_poll_each(void *poll, void (*cb)(const struct found_group *g, void *arg), void *arg);
 
+int sd_consul_parse(struct str body, const char *service, const char *separator,
+                    struct found_group **ret, size_t *ret_n, struct err *err);
+int sd_nacos_parse(struct str body, const struct config_nacos_sd *c, const char *service,
+                   struct found_group **ret, size_t *ret_n, struct err *err);
 int sd_eureka_parse(struct str body, struct found_group **ret, size_t *ret_n, struct err *err);
 
 /* ---- all of them --------------------------------------------------------------------------- */
