@@ -110,6 +110,11 @@ void alerts_hold(struct alerts *a, unix_ns until)
     a->held_until = until;
 }
 
+void alerts_rehearse(struct alerts *a)
+{
+    a->rehearses = true;
+}
+
 void alerts_reconfigure(struct alerts *a, const struct config *config, unix_ns now)
 {
     const struct config *old = a->config;
@@ -271,7 +276,7 @@ int alerts_post(struct alerts *a, const struct alert *const *alerts, size_t n, u
     if (r < 0)
         return err_in(err, r, "alerts: keeping %zu alerts", n);
     for (size_t i = 0; i < n; i++)
-        metrics_received(alerts[i], now);
+        metrics_received(a, alerts[i], now);
     a->generation++;
     a->gauges_stale = true;
     return 0;

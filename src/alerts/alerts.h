@@ -39,6 +39,9 @@ void alerts_free(struct alerts *a);
  * yet. What is due by then is flushed at once. */
 void alerts_hold(struct alerts *a, unix_ns until);
 
+/* What happens is not counted in the metrics of the program: it is a trial of what would be told. */
+void alerts_rehearse(struct alerts *a);
+
 /* A new configuration: groups are rebuilt from the stored alerts, the notification log stays. */
 void alerts_reconfigure(struct alerts *a, const struct config *config, unix_ns now);
 

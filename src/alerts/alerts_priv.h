@@ -160,6 +160,7 @@ struct alerts {
     unix_ns next_sweep;
     unix_ns gauges_at; /* not before */
     bool gauges_stale;
+    bool rehearses; /* nothing is counted */
 };
 
 /* t + d, the end of time when that is beyond it. */
@@ -332,9 +333,9 @@ void flush_tick(struct alerts *a, unix_ns now);
 /* ---- metrics.c ----------------------------------------------------------------------------- */
 
 void metrics_init(void); /* shows all of them from the start */
-void metrics_received(const struct alert *al, unix_ns now);
-void metrics_suppressed(enum mute_stage stage);
-void metrics_handed_over(size_t notifications);
+void metrics_received(const struct alerts *a, const struct alert *al, unix_ns now);
+void metrics_suppressed(const struct alerts *a, enum mute_stage stage);
+void metrics_handed_over(const struct alerts *a, size_t notifications);
 void metrics_sink_failed(void);
 void metrics_keeper_failed(void);
 void metrics_record_damaged(void);

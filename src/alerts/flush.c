@@ -70,7 +70,7 @@ static void run_muting_stages(const struct alerts *a, struct batch *b, struct fl
     for (size_t i = 0; i < g->n; i++) {
         enum mute_stage stage = mute_stage_of(a, g->members[i], by_time, now);
 
-        metrics_suppressed(stage);
+        metrics_suppressed(a, stage);
         f->muted[i] = stage != NOT_MUTED;
         if (!f->muted[i])
             f->shown[f->n_shown++] = g->members[i];
@@ -277,7 +277,7 @@ static int put(struct alerts *a, const struct batch *b, size_t first, size_t n, 
         metrics_sink_failed();
         return err_in(err, r, "outbox");
     }
-    metrics_handed_over(n);
+    metrics_handed_over(a, n);
     return 0;
 }
 

@@ -91,25 +91,28 @@ void metrics_init(void)
     }
 }
 
-void metrics_received(const struct alert *al, unix_ns now)
+void metrics_received(const struct alerts *a, const struct alert *al, unix_ns now)
 {
     bool resolved = alert_is_resolved(al, now);
 
+    if (a->rehearses)
+        return;
     selfmetric_add(resolved ? &received_resolved : &received_firing, 1);
     selfmetric_add(resolved ? &am_received_resolved : &am_received_firing, 1);
 }
 
-void metrics_suppressed(enum mute_stage stage)
+void metrics_suppressed(const struct alerts *a, enum mute_stage stage)
 {
-    if (stage == NOT_MUTED)
+    if (stage == NOT_MUTED || a->rehearses)
         return;
     selfmetric_add(suppressed[stage][0], 1);
     selfmetric_add(suppressed[stage][1], 1);
 }
 
-void metrics_handed_over(size_t notifications)
+void metrics_handed_over(const struct alerts *a, size_t notifications)
 {
-    selfmetric_add(&handed_over, (int64_t)notifications);
+    if (!a->rehearses)
+        selfmetric_add(&handed_over, (int64_t)notifications);
 }
 
 void metrics_sink_failed(void)
@@ -149,6 +152,8 @@ void metrics_gauges(struct alerts *a, unix_ns now)
     int64_t active = 0, n_suppressed = 0;
     struct held *h;
 
+    if (a->rehearses)
+        a->gauges_stale = false;
     if (!a->gauges_stale || now < a->gauges_at)
         return;
     for (size_t i = 0; (h = map_next(&a->held, &i));)

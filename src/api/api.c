@@ -181,6 +181,7 @@ static const struct route {
     {"metadata", api_metadata, NULL, NULL},
     {"scrape_pools", api_scrape_pools, NULL, NULL},
     {"rules", api_rules, NULL, NULL},
+    {"rules/backtest", NULL, api_backtest, NULL}, /* tocsin's own */
     {"alerts", api_alerts, NULL, NULL},
     {"status/config", api_status_config, NULL, NULL},
     {"status/flags", api_status_flags, NULL, NULL},

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "api/backtest.h" /* for who tries rules without a server */
 #include "base/clock.h"
 #include "base/err.h"
 #include "config/config.h"

@@ -8,6 +8,7 @@
  *     result    what PromQL found as JSON
  *     gate     how many queries at a time
  *     query series rules targets metadata status    the handlers of /api/v1
+ *     backtest  rules on stored history, with backtest_tell what would have been told
  *     am am_alerts am_silences    Alertmanager's /api/v2, with answers of its own (am_priv.h)
  *     plain     what lies outside of /api/v1
  *     metrics   /metrics
@@ -112,6 +113,12 @@ void selectors_deinit(struct selectors *s);
 /* The matchers of selector i. */
 const struct matcher *const *selectors_get(const struct selectors *s, size_t i, size_t *ret_n);
 
+/* Look-back, timeout and the like of a query (query.c). */
+int api_query_options(const struct request *r, struct promql_options *ret, struct answer *a);
+/* Waits for a turn; the time that took is gone from the query's own. Who has it leaves the gate. */
+int api_take_turn(const struct request *r, struct promql_options *o, mono_ns *ret_waited,
+                  struct answer *a);
+
 /* ---- writing (values.c, result.c) ---------------------------------------------------------- */
 
 void api_kv_labels(struct json_writer *w, const char *key, const struct label_set *ls);
@@ -136,6 +143,7 @@ api_handler api_targets, api_scrape_pools;            /* targets.c */
 api_handler api_relabel_steps;                        /* relabel_steps.c */
 api_handler api_targets_metadata, api_metadata;       /* metadata.c */
 api_handler api_rules, api_alerts;                    /* rules.c */
+api_handler api_backtest;                             /* backtest.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,
     api_status_tsdb, api_status_walreplay, api_alertmanagers; /* status.c */
 

@@ -50,7 +50,7 @@ static int read_lookback(const struct request *r, dur_ms *ret, struct answer *a)
     return 0;
 }
 
-static int query_options(const struct request *r, struct promql_options *ret, struct answer *a)
+int api_query_options(const struct request *r, struct promql_options *ret, struct answer *a)
 {
     dur_ms most = r->api->query_timeout > 0 ? r->api->query_timeout : PROMQL_TIMEOUT_MS, timeout;
 
@@ -199,9 +199,8 @@ static int query_failed(const struct err *err, struct answer *a)
     return api_fail(a, kind, "%s", err->msg);
 }
 
-/* Waits for a turn; the time that took is gone from the query's own. Who has it leaves the gate. */
-static int take_turn(const struct request *r, struct promql_options *o, mono_ns *ret_waited,
-                     struct answer *a)
+int api_take_turn(const struct request *r, struct promql_options *o, mono_ns *ret_waited,
+                  struct answer *a)
 {
     struct err err = {0};
 
@@ -227,8 +226,8 @@ int api_query(const struct request *r, struct answer *a)
     int status;
 
     if (api_param_limit(r, "limit", &limit, a) < 0 ||
-        api_param_time(r, "time", clock_unix_ms(), &t, a) < 0 || query_options(r, &o, a) < 0 ||
-        parse(r, &expr, a) < 0 || take_turn(r, &o, &waited, a) < 0)
+        api_param_time(r, "time", clock_unix_ms(), &t, a) < 0 || api_query_options(r, &o, a) < 0 ||
+        parse(r, &expr, a) < 0 || api_take_turn(r, &o, &waited, a) < 0)
         return -1;
     status = promql_instant(expr, &r->api->reader, &o, t, &result, &err);
     gate_leave(r->gate);
@@ -251,14 +250,14 @@ int api_query_range(const struct request *r, struct answer *a)
     int status;
 
     if (api_param_limit(r, "limit", &limit, a) < 0 || read_range(r, &start, &end, &step, a) < 0 ||
-        query_options(r, &o, a) < 0 || parse(r, &expr, a) < 0)
+        api_query_options(r, &o, a) < 0 || parse(r, &expr, a) < 0)
         return -1;
     if (expr->root->type != PROMQL_SCALAR && expr->root->type != PROMQL_VECTOR)
         return api_fail(a, API_BAD_DATA,
                         "invalid parameter \"query\": invalid expression type \"%s\" for range "
                         "query, must be Scalar or instant Vector",
                         promql_type_text(expr->root->type));
-    if (take_turn(r, &o, &waited, a) < 0)
+    if (api_take_turn(r, &o, &waited, a) < 0)
         return -1;
     status = promql_range(expr, &r->api->reader, &o, start, end, step, &result, &err);
     gate_leave(r->gate);
@@ -283,7 +282,8 @@ int api_explain_query(const struct request *r, struct answer *a)
 
     if ((range ? read_range(r, &start, &end, &step, a)
                : api_param_time(r, "time", clock_unix_ms(), &start, a)) < 0 ||
-        query_options(r, &o, a) < 0 || parse(r, &expr, a) < 0 || take_turn(r, &o, &waited, a) < 0)
+        api_query_options(r, &o, a) < 0 || parse(r, &expr, a) < 0 ||
+        api_take_turn(r, &o, &waited, a) < 0)
         return -1;
     o.explain = true;
     status = range ? promql_range(expr, &r->api->reader, &o, start, end, step, &result, &err)

@@ -44,25 +44,6 @@ static void print_names(const struct json *names)
         printf("%s" STR_FMT, i > 0 ? ", " : "", STR_ARG(json_text(json_at(names, i))));
 }
 
-static bool print_label(struct str name, const struct json *value, void *arg)
-{
-    bool *first = arg;
-
-    printf("%s" STR_FMT "=\"" STR_FMT "\"", *first ? "" : ", ", STR_ARG(name),
-           STR_ARG(json_text(value)));
-    *first = false;
-    return true;
-}
-
-static void print_labels(const struct json *labels)
-{
-    bool first = true;
-
-    putchar('{');
-    json_each(labels, print_label, &first);
-    putchar('}');
-}
-
 /* ---- routes -------------------------------------------------------------------------------- */
 
 static void print_timers(const struct json *r, int indent)
@@ -172,7 +153,7 @@ static void print_muting(const struct json *a)
 
     if (source) {
         fputs(say("  inhibited by ", "  被抑制，来源 "), stdout);
-        print_labels(json_get(source, "labels"));
+        command_print_labels(json_get(source, "labels"));
         putchar('\n');
     }
     for (size_t i = 0; i < json_len(silences); i++) {
@@ -191,7 +172,7 @@ static void print_story(const struct json *a)
     bool firing = str_eq(text_of(a, "state"), STR("firing"));
     struct str end = text_of(a, "endsAt");
 
-    print_labels(json_get(a, "labels"));
+    command_print_labels(json_get(a, "labels"));
     printf(say("\n  %s since " STR_FMT ", last reported " STR_FMT,
                "\n  %s，开始于 " STR_FMT "，最近上报 " STR_FMT),
            firing ? say("fires", "触发中") : say("over", "已恢复"), STR_ARG(text_of(a, "startsAt")),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_rules - `tocsin rules`: the catalogue of ready rules
+ * cmd_rules - `tocsin rules`: the catalogue of ready rules; `backtest` has a file of its own
  */
 #include "app/commands.h"
 
@@ -41,12 +41,16 @@ static const struct flag new_flags[] = {
 
 static const struct flag_set rules_set = {
     .usage_en =
-        "tocsin rules list [COMPONENT]\ntocsin rules show ID\ntocsin rules new [flags] ID...\n\n"
+        "tocsin rules list [COMPONENT]\ntocsin rules show ID\ntocsin rules new [flags] ID...\n"
+        "tocsin rules backtest [flags] FILE\n\n"
         "Ready alert rules. `list` names them, `show` tells of one with its parameters, `new`\n"
-        "prints a rule group that is ready to be put into a file of rule_files.",
+        "prints a rule group that is ready to be put into a file of rule_files. `backtest`\n"
+        "tries rules on what is stored (tocsin rules backtest --help).",
     .usage_zh =
-        "tocsin rules list [组件]\ntocsin rules show 标识\ntocsin rules new [参数] 标识...\n\n"
-        "现成的告警规则。`list` 列出，`show` 显示其参数，`new` 输出可直接放入规则文件的规则组。",
+        "tocsin rules list [组件]\ntocsin rules show 标识\ntocsin rules new [参数] 标识...\n"
+        "tocsin rules backtest [参数] 文件\n\n"
+        "现成的告警规则。`list` 列出，`show` 显示其参数，`new` 输出可直接放入规则文件的规则组。\n"
+        "`backtest` 用已存储的历史数据试算规则（见 tocsin rules backtest --help）。",
     .flags = new_flags,
     .n_flags = ARRAY_LEN(new_flags),
     .tail_en =
@@ -208,8 +212,11 @@ int command_rules(int argc, char **argv)
 {
     CLEANUP(catalogue_freep) struct catalogue *c = NULL;
     struct rules_options_line o = {0};
-    int code, n = command_flags(&rules_set, argc, argv, &o, &code);
+    int code, n;
 
+    if (argc > 0 && strcmp(argv[0], "backtest") == 0)
+        return command_rules_backtest(argc - 1, argv + 1);
+    n = command_flags(&rules_set, argc, argv, &o, &code);
     if (n < 0)
         return code;
     c = catalogue_new();
@@ -219,8 +226,9 @@ int command_rules(int argc, char **argv)
         return show(c, argv[1]);
     if (n >= 2 && strcmp(argv[0], "new") == 0)
         return print_new(c, &o, argv + 1, n - 1);
-    fputs(say("tocsin: expected `rules list`, `rules show ID` or `rules new ID`\n",
-              "tocsin：用法是 `rules list`、`rules show 标识` 或 `rules new 标识`\n"),
-          stderr);
+    fputs(
+        say("tocsin: expected `rules list`, `rules show ID`, `rules new ID` or `rules backtest FILE`\n",
+            "tocsin：用法是 `rules list`、`rules show 标识`、`rules new 标识` 或 `rules backtest 文件`\n"),
+        stderr);
     return EXIT_USAGE;
 }

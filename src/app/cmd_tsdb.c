@@ -392,27 +392,6 @@ static int import(int argc, char **argv)
 
 /* ---- export -------------------------------------------------------------------------------- */
 
-#define SECONDS_MAX 1e12 /* 31 000 years */
-
-/* RFC 3339 or seconds; `ret` stays when there is no text. */
-static int parse_time(const char *name, const char *text, unix_ms *ret, struct err *err)
-{
-    unix_ns ns;
-    double seconds;
-
-    if (!*text)
-        return 0;
-    if (num_parse_double(str_c(text), &seconds) && fabs(seconds) <= SECONDS_MAX) {
-        *ret = (unix_ms)llround(seconds * 1000);
-        return 0;
-    }
-    if (time_parse_rfc3339(str_c(text), &ns, NULL, err) < 0)
-        return err_set(err, -EINVAL, "--%s: \"%s\" is neither RFC 3339 nor Unix seconds", name,
-                       text);
-    *ret = ns / 1000000;
-    return 0;
-}
-
 static int read_options(const struct tsdb_options *o, struct prom_export_options *e,
                         struct promql_expr **ret_expr, struct err *err)
 {
@@ -421,9 +400,9 @@ static int read_options(const struct tsdb_options *o, struct prom_export_options
     *e = (struct prom_export_options){.out = o->output, .from = INT64_MIN, .to = INT64_MAX};
     if (!*o->output)
         return err_set(err, -EINVAL, "--output=FOLDER must be given");
-    r = parse_time("start", o->start, &e->from, err);
+    r = command_parse_time("start", o->start, &e->from, err);
     if (r == 0)
-        r = parse_time("end", o->end, &e->to, err);
+        r = command_parse_time("end", o->end, &e->to, err);
     if (r == 0 && e->from > e->to)
         r = err_set(err, -EINVAL, "--end is before --start");
     if (r == 0 && *o->match) {

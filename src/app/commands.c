@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/commands.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,10 +10,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/num.h"
 #include "base/quote.h"
 #include "net/http_client.h"
 
-#define ANSWER_MAX (64u << 20) /* bytes; what a person reads on a terminal is far below */
+#define SECONDS_MAX 1e12        /* 31 000 years */
+#define ANSWER_MAX  (64u << 20) /* bytes; what a person reads on a terminal is far below */
 
 int command_flags(const struct flag_set *set, int argc, char **argv, void *options, int *ret_code)
 {
@@ -35,6 +39,45 @@ int command_flags(const struct flag_set *set, int argc, char **argv, void *optio
 void command_complain(const struct err *err)
 {
     fprintf(stderr, "tocsin: %s\n", err->msg);
+}
+
+/* ---- texts ------------------------------------------------------------------------------- */
+
+int command_parse_time(const char *name, const char *text, unix_ms *ret, struct err *err)
+{
+    unix_ns ns;
+    double seconds;
+
+    if (!*text)
+        return 0;
+    if (num_parse_double(str_c(text), &seconds) && fabs(seconds) <= SECONDS_MAX) {
+        *ret = (unix_ms)llround(seconds * 1000);
+        return 0;
+    }
+    if (time_parse_rfc3339(str_c(text), &ns, NULL, err) < 0)
+        return err_set(err, -EINVAL, "--%s: \"%s\" is neither RFC 3339 nor Unix seconds", name,
+                       text);
+    *ret = ns / 1000000;
+    return 0;
+}
+
+static bool print_label(struct str name, const struct json *value, void *arg)
+{
+    bool *first = arg;
+
+    printf("%s" STR_FMT "=\"" STR_FMT "\"", *first ? "" : ", ", STR_ARG(name),
+           STR_ARG(json_text(value)));
+    *first = false;
+    return true;
+}
+
+void command_print_labels(const struct json *labels)
+{
+    bool first = true;
+
+    putchar('{');
+    json_each(labels, print_label, &first);
+    putchar('}');
 }
 
 /* ---- asking a running server --------------------------------------------------------------- */
@@ -75,22 +118,40 @@ static int print_answer(const struct http_response *answer, bool raw,
     return EXIT_OK;
 }
 
-int command_ask(const char *url, dur_ms timeout, bool raw, void print(const struct json *data))
+static int fetch(struct http_request *request, bool raw, void print(const struct json *data))
 {
     struct http_response answer = {0};
     struct err err = {0};
     int code;
 
-    if (http_fetch(&(struct http_request){.method = "GET",
-                                          .url = url,
-                                          .timeout = timeout,
-                                          .max_body = ANSWER_MAX,
-                                          .accept_gzip = true},
-                   &answer, &err) < 0) {
+    request->max_body = ANSWER_MAX;
+    request->accept_gzip = true;
+    if (http_fetch(request, &answer, &err) < 0) {
         command_complain(&err);
         return EXIT_FAILED;
     }
     code = print_answer(&answer, raw, print);
     http_response_deinit(&answer);
     return code;
+}
+
+int command_ask(const char *url, dur_ms timeout, bool raw, void print(const struct json *data))
+{
+    struct http_request request = {.method = "GET", .url = url, .timeout = timeout};
+
+    return fetch(&request, raw, print);
+}
+
+int command_post(const char *url, struct str body, dur_ms timeout, bool raw,
+                 void print(const struct json *data))
+{
+    struct http_header type = {"Content-Type", "application/yaml"};
+    struct http_request request = {.method = "POST",
+                                   .url = url,
+                                   .headers = &type,
+                                   .n_headers = 1,
+                                   .body = body,
+                                   .timeout = timeout};
+
+    return fetch(&request, raw, print);
 }

@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 
+#include "base/clock.h"
+#include "base/str.h"
 #include "model/duration.h"
 
 enum exit_code {
@@ -18,6 +20,7 @@ enum exit_code {
 };
 
 int command_rules(int argc, char **argv);
+int command_rules_backtest(int argc, char **argv); /* below `rules` */
 int command_serve(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
@@ -50,6 +53,16 @@ void command_add_param(struct buf *url, const char *name, const char *value);
 /* Gets the answer of a Prometheus API: raw prints it as it came, else its "data" goes to print().
  * Returns the exit code; what is wrong has been said. */
 int command_ask(const char *url, dur_ms timeout, bool raw, void print(const struct json *data));
+
+/* The same for what a POST of the body answers. */
+int command_post(const char *url, struct str body, dur_ms timeout, bool raw,
+                 void print(const struct json *data));
+
+/* RFC 3339 or Unix seconds, the value of flag `name`. "" leaves *ret as it is. */
+int command_parse_time(const char *name, const char *text, unix_ms *ret, struct err *err);
+
+/* {name="value", ...} of a JSON object. */
+void command_print_labels(const struct json *labels);
 
 /* Says "tocsin: <words>" on standard error. */
 void command_complain(const struct err *err);

@@ -35,15 +35,8 @@ static void load_manifest(struct loading *l, const struct yaml_doc *doc,
                      STR_ARG(kind));
 }
 
-void load_file(struct loading *l, const char *path)
+static void load_documents(struct loading *l, const struct yaml_doc *doc, const char *path)
 {
-    CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
-    struct err err = {0};
-
-    if (yaml_parse_file(path, &doc, &err) < 0) {
-        load_problem_line(l, err.msg);
-        return;
-    }
     for (size_t i = 0; i < yaml_count(doc); i++) {
         const struct yaml_node *root = yaml_root(doc, i);
 
@@ -51,9 +44,33 @@ void load_file(struct loading *l, const char *path)
             continue;
         if (is_manifest(root))
             load_manifest(l, doc, root, path);
+        else if (l->single && yaml_get(root, "alert"))
+            load_single_rule(l, doc, root, path);
         else
             load_prometheus(l, doc, root, path);
     }
+}
+
+void load_file(struct loading *l, const char *path)
+{
+    CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
+    struct err err = {0};
+
+    if (yaml_parse_file(path, &doc, &err) < 0)
+        load_problem_line(l, err.msg);
+    else
+        load_documents(l, doc, path);
+}
+
+void load_rule_text(struct loading *l, const char *file, struct str text)
+{
+    CLEANUP(yaml_doc_freep) struct yaml_doc *doc = NULL;
+    struct err err = {0};
+
+    if (yaml_parse(file, text, &doc, &err) < 0)
+        load_problem_line(l, err.msg);
+    else
+        load_documents(l, doc, file);
 }
 
 static bool was_read(const struct loading *l, const char *path)

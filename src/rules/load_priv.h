@@ -14,14 +14,16 @@
 #define INTERVAL_MAX_MS                                                                            \
     (INT64_C(366) * 86400 * 1000) /* so that a time plus some intervals is one */
 #define CHECK_INTERVAL_MS 60000   /* of groups without one, when files are only checked */
-#define TEXTS_MAX         256     /* labels, or annotations, of one rule */
-#define PLACE_TEXT_MAX    256     /* bytes that tell of which rule a message is */
+#define SINGLE_GROUP      "rule"
+#define TEXTS_MAX         256 /* labels, or annotations, of one rule */
+#define PLACE_TEXT_MAX    256 /* bytes that tell of which rule a message is */
 
 struct loading {
     struct template_set *templates;
     struct promql_features features;
     dur_ms interval; /* of groups that have none of their own, and the step of subqueries */
     dur_ms query_offset;
+    bool single; /* a document may also be one alerting rule by itself */
     struct group_list groups;
     struct map by_key; /* the same, by file and name */
     char **files;      /* that were read */
@@ -100,11 +102,14 @@ void loading_deinit(struct loading *l);
 /* All files of a glob that were not read yet. */
 void load_glob(struct loading *l, const char *pattern);
 void load_file(struct loading *l, const char *path);
+void load_rule_text(struct loading *l, const char *file, struct str text); /* of a file `file` */
 
 /* ---- the formats; `file` is what the groups are said to be of */
 
 void load_prometheus(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *root,
                      const char *file);
+void load_single_rule(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *rule,
+                      const char *file); /* in a group called SINGLE_GROUP */
 void load_prometheus_rule(struct loading *l, const struct yaml_doc *doc,
                           const struct yaml_node *manifest, const char *file);
 bool load_is_kubesphere(struct str kind);

@@ -155,6 +155,16 @@ void load_prometheus(struct loading *l, const struct yaml_doc *doc, const struct
         load_problem(l, doc, root, "expected a rule file: `groups:` or a manifest with `kind:`");
 }
 
+void load_single_rule(struct loading *l, const struct yaml_doc *doc, const struct yaml_node *rule,
+                      const char *file)
+{
+    struct reading rd = {.l = l, .doc = doc, .file = file};
+
+    rd.group = load_begin_group(l, doc, rule, file, STR(SINGLE_GROUP));
+    if (rd.group)
+        load_one_rule(&rd, rule, 1);
+}
+
 /* The same as a file of its own: two objects may have groups of one name. */
 void load_prometheus_rule(struct loading *l, const struct yaml_doc *doc,
                           const struct yaml_node *manifest, const char *file)

@@ -20,6 +20,7 @@
 #include "model/label_set.h"
 #include "model/ports.h"
 #include "promql/promql.h"
+#include "rules/backtest.h"  /* for who tries rules on what is stored */
 #include "rules/catalogue.h" /* for who shows or fills in ready rules */
 #include "rules/lint.h"      /* for who asks what is odd about rules */
 

@@ -146,7 +146,7 @@ def check_names(tap, document, text, source):
 def check_manual(tap, tocsin, page):
     text = read(os.path.join(ROOT, page))
     flags = []
-    for command in (("serve",), ("probe",), ("promql",), ("query",), ("rules",), ("test",), ("tsdb", "import"), ("tsdb", "export"), ("tsdb", "inspect")):
+    for command in (("serve",), ("probe",), ("promql",), ("query",), ("rules",), ("rules", "backtest"), ("test",), ("tsdb", "import"), ("tsdb", "export"), ("tsdb", "inspect")):
         answer = subprocess.run([tocsin, *command, "--help"], capture_output=True, text=True,
                                 env={"LC_ALL": "C.UTF-8"}, check=True)
         flags += FLAG.findall(answer.stdout)
