@@ -69,14 +69,15 @@ static const struct flag flags[] = {
 
 static const struct flag_set probe_flags = {
     .usage_en =
-        "tocsin probe redis|mysql|tcp|tls ADDRESS [flags]\ntocsin probe http URL [flags]\n"
+        "tocsin probe redis|mysql|tcp|tls|spring ADDRESS [flags]\ntocsin probe http URL [flags]\n"
         "tocsin probe mysql --grants [flags]\ntocsin probe redis --acl [flags]\n\n"
         "Asks one target now, as a scrape job would. Its series go to standard output; how long each\n"
         "step took, and on failure which step failed and what to do, to standard error.",
-    .usage_zh = "tocsin probe redis|mysql|tcp|tls 地址 [参数]\ntocsin probe http URL [参数]\n"
-                "tocsin probe mysql --grants [参数]\ntocsin probe redis --acl [参数]\n\n"
-                "像采集作业一样立即探测一个目标。序列写到标准输出；各步骤耗时，\n"
-                "以及失败时是哪一步、该怎么办，写到标准错误。",
+    .usage_zh =
+        "tocsin probe redis|mysql|tcp|tls|spring 地址 [参数]\ntocsin probe http URL [参数]\n"
+        "tocsin probe mysql --grants [参数]\ntocsin probe redis --acl [参数]\n\n"
+        "像采集作业一样立即探测一个目标。序列写到标准输出；各步骤耗时，\n"
+        "以及失败时是哪一步、该怎么办，写到标准错误。",
     .flags = flags,
     .n_flags = ARRAY_LEN(flags),
     .tail_en = "Exit codes: 0 the target answered and the check passed, 1 not, 2 wrong flags.",
@@ -162,7 +163,7 @@ static const struct kind {
 } kinds[] = {
     {"redis", "redis", put_account},      {"mysql", "mysql", put_mysql},
     {"http", "http_check", put_http},     {"tcp", "tcp_check", put_tls},
-    {"tls", "tls_check", put_tls_config},
+    {"tls", "tls_check", put_tls_config}, {"spring", "spring", put_http},
 };
 
 static const struct kind *find_kind(const char *name)
@@ -283,9 +284,9 @@ int command_probe(int argc, char **argv)
         return code;
     kind = n ? find_kind(argv[0]) : NULL;
     if (!kind || n != (o.grants || o.acl ? 1 : 2))
-        return usage(
-            say("expected a kind (redis, mysql, http, tcp or tls) and an address; see --help",
-                "需要类型（redis、mysql、http、tcp 或 tls）与地址，见 --help"));
+        return usage(say(
+            "expected a kind (redis, mysql, http, tcp, tls or spring) and an address; see --help",
+            "需要类型（redis、mysql、http、tcp、tls 或 spring）与地址，见 --help"));
     if (strcmp(kind->name, o.grants ? "mysql" : o.acl ? "redis" : kind->name) != 0)
         return usage(
             say("--grants is for mysql, --acl for redis", "--grants 用于 mysql，--acl 用于 redis"));

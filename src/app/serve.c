@@ -259,7 +259,8 @@ static void build_scrape(struct server *s)
                                            [JOB_DNS_CHECK] = &probe_dns_check_source,
                                            [JOB_ICMP_CHECK] = &probe_icmp_check_source,
                                            [JOB_GRPC_CHECK] = &probe_grpc_check_source,
-                                           [JOB_PROCESS_CHECK] = &probe_process_check_source},
+                                           [JOB_PROCESS_CHECK] = &probe_process_check_source,
+                                           [JOB_SPRING] = &probe_spring_source},
                                .native_histograms = s->features.native_histograms,
                                .user_agent = "tocsin/" TOCSIN_VERSION};
 

@@ -6,26 +6,12 @@
 
 #include <strings.h>
 
-#include "base/hash.h"
-
-/* Two blocks that are written alike in one file ask for the same; files of other folders may mean
- * other files by the same path. */
-static uint64_t hash_of_block(const struct decoder *d, const struct yaml_node *node)
-{
-    CLEANUP(buf_free) struct buf text = {0};
-    const char *file = yaml_file(d->doc);
-
-    if (node)
-        yaml_to_json(node, &text);
-    return hash_mix(hash_bytes(file, strlen(file)), hash_bytes(text.p, text.len));
-}
-
 static int check_sd(struct decoder *d, struct config_sd *sd, const struct yaml_node *node)
 {
     if (sd->refresh_interval == 0)
         return decoder_fail(d, place_of(node, "refresh_interval"),
                             "refresh_interval cannot be zero");
-    sd->settings = hash_of_block(d, node);
+    sd->settings = decoder_hash(d, node);
     sd->place = arena_printf(&d->config->arena, "%s:%d", yaml_file(d->doc), node->line);
     return 0;
 }

@@ -276,6 +276,8 @@ static const struct {
      &config_grpc_check_defaults},
     {"process_check", "this machine", JOB_PROCESS_CHECK,
      offsetof(struct config_scrape, process_check), &config_process_check_defaults},
+    {"spring", "an actuator", JOB_SPRING, offsetof(struct config_scrape, spring),
+     &config_spring_defaults},
 };
 
 static const char *job_probe(const struct yaml_node *node)
@@ -357,6 +359,7 @@ static int check_probes(struct decoder *d, struct config_scrape *s, const struct
                                 "a job asks either by %s or by %s: make two jobs of it", first,
                                 key);
         s->kind = probes[i].kind;
+        s->probe_settings = decoder_hash(d, yaml_get(node, key));
         use_check_defaults(s, i);
         if (check_probe_job(d, node, key, probes[i].server) < 0)
             return -EINVAL;
@@ -438,6 +441,7 @@ static const struct field scrape_fields[] = {
     BLOCK_PTR("icmp_check", struct config_scrape, icmp_check, &icmp_check_block),
     BLOCK_PTR("grpc_check", struct config_scrape, grpc_check, &grpc_check_block),
     BLOCK_PTR("process_check", struct config_scrape, process_check, &process_check_block),
+    BLOCK_PTR("spring", struct config_scrape, spring, &spring_block),
     READ_MANY("probe_allow", struct config_scrape, probe_allow, struct config_allow *,
               read_probe_allow),
     BLOCKS("static_configs", struct config_scrape, static_groups, struct config_static_group *,

@@ -170,8 +170,9 @@ enum job_kind {
     JOB_ICMP_CHECK,
     JOB_GRPC_CHECK,
     JOB_PROCESS_CHECK,
+    JOB_SPRING,
 };
-#define JOB_KINDS (JOB_PROCESS_CHECK + 1)
+#define JOB_KINDS (JOB_SPRING + 1)
 
 /* The `redis:` block: asks Redis itself instead of scraping an exporter. */
 struct config_redis {
@@ -364,6 +365,15 @@ struct config_process_check {
 };
 extern const struct config_process_check config_process_check_defaults;
 
+/* The `spring:` block: the metrics and the health of a Spring Boot service's actuator. */
+struct config_spring {
+    const char *base_path; /* "/actuator"; "" is the root */
+    const char *scheme;    /* "http" */
+    bool metrics, health;  /* what is asked (both) */
+    struct http_options http;
+};
+extern const struct config_spring config_spring_defaults;
+
 /* What /probe may ask besides a job's targets: a host or a network, and ports. */
 struct config_allow {
     struct str host; /* "NAME", "*.NAME", "*"; of no version only */
@@ -404,6 +414,8 @@ struct config_scrape {
     const struct config_icmp_check *icmp_check;       /* of JOB_ICMP_CHECK, else NULL */
     const struct config_grpc_check *grpc_check;       /* of JOB_GRPC_CHECK, else NULL */
     const struct config_process_check *process_check; /* of JOB_PROCESS_CHECK, else NULL */
+    const struct config_spring *spring;               /* of JOB_SPRING, else NULL */
+    uint64_t probe_settings; /* of the block that makes it no JOB_HTTP, as it is written */
     struct config_allow *probe_allow;
     size_t n_probe_allow;
     struct config_static_group *static_groups;

@@ -11,7 +11,7 @@
 
 extern const struct block top_block, global_block, http_block, tls_block, mysql_block;
 extern const struct block http_check_block, tcp_check_block, tls_check_block, dns_check_block,
-    icmp_check_block, grpc_check_block, process_check_block;
+    icmp_check_block, grpc_check_block, process_check_block, spring_block;
 
 #define MYSQL_DEFAULTS                                                                             \
     {                                                                                              \

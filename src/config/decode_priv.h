@@ -120,6 +120,10 @@ int decoder_fail(struct decoder *d, const struct yaml_node *at, const char *fmt,
 /* Ends decoding: 0 when there were no errors; runs the checks. */
 int decoder_finish(struct decoder *d);
 
+/* Of a block as it is written. Equal ones of one file mean the same; files of other folders may mean
+ * other files by the same path. */
+uint64_t decoder_hash(const struct decoder *d, const struct yaml_node *node);
+
 void decoder_secret(struct decoder *d, const struct yaml_node *node);
 /* A copy in the configuration's arena; of a path, resolved against the folder. */
 const char *decoder_text(struct decoder *d, struct str s);

@@ -301,3 +301,13 @@ struct regex *decoder_regex(struct decoder *d, const struct yaml_node *at, struc
     config_own(d->config, OWNED_REGEX, re);
     return re;
 }
+
+uint64_t decoder_hash(const struct decoder *d, const struct yaml_node *node)
+{
+    CLEANUP(buf_free) struct buf text = {0};
+    const char *file = yaml_file(d->doc);
+
+    if (node)
+        yaml_to_json(node, &text);
+    return hash_mix(hash_bytes(file, strlen(file)), hash_bytes(text.p, text.len));
+}

@@ -13,6 +13,7 @@ static const struct probe_kind kinds[] = {
     {"http", JOB_HTTP_CHECK, &probe_http_check_source, .most = PROBER_MOST},
     {"tcp", JOB_TCP_CHECK, &probe_tcp_check_source, .most = PROBER_MOST},
     {"tls", JOB_TCP_CHECK, &probe_tcp_check_source, .most = PROBER_MOST, .tls = true},
+    {"spring", JOB_SPRING, &probe_spring_source, .most = PROBER_MOST},
 };
 
 const struct probe_kind *probe_kind_at(size_t i)

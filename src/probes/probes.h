@@ -43,6 +43,10 @@ extern const struct page_source probe_grpc_check_source;
 /* Address: localhost. Whether processes of this machine run, and what they take. */
 extern const struct page_source probe_process_check_source;
 
+/* Addresses: host, host:port, or an http:// or https:// URL, before the job's base_path. The page of
+ * the actuator's prometheus endpoint and its health, see spring_priv.h. */
+extern const struct page_source probe_spring_source;
+
 /* ---- one question, outside of the clock ------------------------------------------------------- */
 
 /* Probes by the name that a user gives: `tocsin probe redis`, /probe/redis. */

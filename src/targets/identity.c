@@ -74,41 +74,7 @@ static uint64_t mix_texts(uint64_t h, const char *const *texts, size_t n)
     return h;
 }
 
-static uint64_t mix_mysql(uint64_t h, const struct config_mysql *m)
-{
-    const uint64_t numbers[] = {
-        (uint64_t)m->connect_timeout,
-        (uint64_t)m->lock_wait_timeout,
-        (uint64_t)m->statement_timeout,
-        m->collectors,
-        m->rows_limit,
-        m->processlist_min_time,
-        (uint64_t)m->heartbeat_utc << 3 | (uint64_t)m->processlist_by_user << 2 |
-            (uint64_t)m->processlist_by_host << 1 | m->user_privileges,
-        m->statements_limit,
-        m->statements_text_limit,
-        (uint64_t)m->statements_time_limit,
-    };
-    const char *const texts[] = {m->username,
-                                 m->password,
-                                 m->password_file,
-                                 m->my_cnf,
-                                 m->my_cnf_section,
-                                 m->heartbeat_database,
-                                 m->heartbeat_table,
-                                 m->files_filter,
-                                 m->files_remove_prefix,
-                                 m->memory_remove_prefix};
-
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-        h = hash_mix(h, numbers[i]);
-    h = mix_texts(h, texts, ARRAY_LEN(texts));
-    h = mix_texts(h, m->tables_databases, m->n_tables_databases);
-    h = mix_texts(h, m->statements_exclude_schemas, m->n_statements_exclude_schemas);
-    return mix_tls(h, &m->tls);
-}
-
-/* Not series_budget, which storage minds. */
+/* The block of a probe counts as it is written. Not series_budget, which storage minds. */
 uint64_t job_settings_hash(const struct config_scrape *j)
 {
     const uint64_t numbers[] = {
@@ -120,19 +86,16 @@ uint64_t job_settings_hash(const struct config_scrape *j)
         j->label_limit,
         j->label_name_length_limit,
         j->label_value_length_limit,
-        (uint64_t)j->redis.connect_timeout,
-        j->redis.config_metrics,
+        j->probe_settings,
         j->n_metric_relabel};
-    const char *const texts[] = {j->job_name, j->fallback_scrape_protocol, j->redis.username,
-                                 j->redis.password, j->redis.password_file};
+    const char *const texts[] = {j->job_name, j->fallback_scrape_protocol};
     uint64_t h = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         h = hash_mix(h, numbers[i]);
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         h = mix_text(h, texts[i]);
-    h = mix_tls(mix_http(h, &j->http), &j->redis.tls);
-    h = mix_mysql(h, &j->mysql);
+    h = mix_http(h, &j->http);
     h = mix_texts(h, j->scrape_protocols, j->n_scrape_protocols);
     for (size_t i = 0; i < j->n_metric_relabel; i++)
         h = mix_relabel(h, &j->metric_relabel[i]);

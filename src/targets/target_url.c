@@ -26,6 +26,7 @@ static const struct {
     [JOB_ICMP_CHECK] = {"icmp", NULL},
     [JOB_GRPC_CHECK] = {"grpc", NULL},
     [JOB_PROCESS_CHECK] = {"process", NULL},
+    [JOB_SPRING] = {"http", NULL},     /* or as its block says */
     [JOB_HTTP_CHECK] = {"http", NULL}, /* the address is a URL, or one without its scheme */
 };
 
@@ -153,7 +154,8 @@ static const struct {
     {{"valkey://", 9}, JOB_REDIS, 6379},  {{"valkeys://", 10}, JOB_REDIS, 6379},
     {{"mysql://", 8}, JOB_MYSQL, 3306},   {{"mariadb://", 10}, JOB_MYSQL, 3306},
     {{"http://", 7}, JOB_HTTP_CHECK, 80}, {{"https://", 8}, JOB_HTTP_CHECK, 443},
-    {{"tcp://", 6}, JOB_TCP_CHECK, 0},
+    {{"tcp://", 6}, JOB_TCP_CHECK, 0},    {{"http://", 7}, JOB_SPRING, 80},
+    {{"https://", 8}, JOB_SPRING, 443},
 };
 
 static struct str without(struct str s, size_t first)
@@ -191,7 +193,8 @@ bool target_place(const struct target *t, struct str *ret_host, unsigned *ret_po
             continue;
         url = without(url, schemes[i].begin.len);
         /* where the probe itself ends the host: what it would take for one has to be compared */
-        url.len = strcspn(url.p, t->job->kind == JOB_HTTP_CHECK ? "/?#" : "/");
+        url.len = strcspn(
+            url.p, t->job->kind == JOB_HTTP_CHECK || t->job->kind == JOB_SPRING ? "/?#" : "/");
         *ret_port = schemes[i].port;
         return read_place(url, ret_host, ret_port);
     }
@@ -209,14 +212,33 @@ const char *target_address(struct arena *a, const struct config_scrape *job, str
     return arena_strdup(a, address);
 }
 
-static const char *probe_url(struct arena *a, enum job_kind kind, const char *address)
+static void drop_slashes(struct buf *url)
+{
+    while (url->len && url->p[url->len - 1] == '/')
+        url->p[--url->len] = '\0';
+}
+
+/* The base of an actuator: that of the block, behind what may be a URL. */
+static void add_actuator(struct buf *url, const struct config_spring *spring, const char *address)
+{
+    if (!has_scheme(str_c(address)))
+        buf_addf(url, "%s://", spring->scheme);
+    buf_add_c(url, address);
+    drop_slashes(url);
+    buf_add_c(url, spring->base_path);
+    drop_slashes(url);
+}
+
+static const char *probe_url(struct arena *a, const struct config_scrape *job, const char *address)
 {
     CLEANUP(buf_free) struct buf url = {0};
 
-    if (has_scheme(str_c(address)))
+    if (job->kind == JOB_SPRING)
+        add_actuator(&url, job->spring, address);
+    else if (has_scheme(str_c(address)))
         buf_add_c(&url, address);
     else
-        buf_addf(&url, "%s://%s", address[0] == '/' ? "unix" : job_scheme(kind), address);
+        buf_addf(&url, "%s://%s", address[0] == '/' ? "unix" : job_scheme(job->kind), address);
     return arena_strdup(a, buf_str(&url));
 }
 
@@ -226,7 +248,7 @@ const char *target_url(struct arena *a, const struct config_scrape *job,
     CLEANUP(buf_free) struct buf url = {0};
 
     if (job->kind != JOB_HTTP)
-        return probe_url(a, job->kind, address);
+        return probe_url(a, job, address);
     add_http_url(&url, job, b, address);
     return arena_strdup(a, buf_str(&url));
 }
@@ -239,5 +261,5 @@ void target_of_address(struct arena *a, const struct config_scrape *job, struct 
                            .address = target_address(a, job, address),
                            .interval = job->scrape_interval,
                            .timeout = job->scrape_timeout};
-    ret->url = probe_url(a, job->kind, ret->address);
+    ret->url = probe_url(a, job, ret->address);
 }

@@ -263,7 +263,8 @@ unused_here static struct site *site_open(const char *config_yaml, const char *r
                                  .sources = {[JOB_REDIS] = &probe_redis_source,
                                              [JOB_MYSQL] = &probe_mysql_source,
                                              [JOB_HTTP_CHECK] = &probe_http_check_source,
-                                             [JOB_TCP_CHECK] = &probe_tcp_check_source},
+                                             [JOB_TCP_CHECK] = &probe_tcp_check_source,
+                                             [JOB_SPRING] = &probe_spring_source},
                                  .user_agent = "tocsin/test"});
     site_watch(s, config_yaml);
     site_start_rules(s);
