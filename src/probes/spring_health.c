@@ -20,10 +20,16 @@ static bool is_up(struct str status)
     return str_eq(status, STR("UP")) || str_eq(status, STR("UNKNOWN"));
 }
 
+/* The page outlives path and document: its labels are copies. */
+static struct str copy(struct walk *w, struct str s)
+{
+    return arena_str(&w->page->arena, s);
+}
+
 static void add_status(struct walk *w, struct str component, struct str status)
 {
     metric_page_gauge(w->page, "spring_health_status", 1,
-                      LABELS({STR("component"), component}, {STR("status"), status}));
+                      LABELS({STR("component"), component}, {STR("status"), copy(w, status)}));
 }
 
 static void note_failed(struct walk *w)
@@ -46,10 +52,12 @@ static bool add_component(struct str name, const struct json *v, void *arg)
         return true;
     buf_addf(&w->path, "%s" STR_FMT, parent ? "/" : "", STR_ARG(name));
     if (status.len) {
+        struct str component = copy(w, buf_str(&w->path));
+
         w->n++;
         metric_page_gauge(w->page, "spring_health_component_up", is_up(status),
-                          LABELS({STR("component"), buf_str(&w->path)}));
-        add_status(w, buf_str(&w->path), status);
+                          LABELS({STR("component"), component}));
+        add_status(w, component, status);
         if (!is_up(status))
             note_failed(w);
     }

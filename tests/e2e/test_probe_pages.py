@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """/probe/<kind>: a real Prometheus scrapes Redis, MariaDB and web pages through tocsin, in place of their exporters."""
+import http.server
 import json
 import os
 import shutil
@@ -153,6 +154,65 @@ def test_the_targets_page_says_why_a_check_failed(world):
     page.text = "hello"
     world.wait("the check to pass", lambda: target()["lastError"] == "")
     assert world.log().count("check_failed") == 1 and world.log().count("check_passed job=web") == 1, world.log()
+    world.stop()
+
+
+class Actuator:
+    """A Spring Boot service: metrics, and a health that `status` decides."""
+
+    def __init__(self):
+        actuator = self
+        self.status = "UP"
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                bad = actuator.status != "UP"
+                if self.headers.get("Authorization") != "Basic dTpw":
+                    self.send_response(401)
+                    self.end_headers()
+                elif self.path == "/shop/actuator/prometheus":
+                    self.send_response(200)
+                    self.send_header("Content-Type", "text/plain;version=0.0.4;charset=utf-8")
+                    self.end_headers()
+                    self.wfile.write(b'# TYPE jvm_threads_live_threads gauge\njvm_threads_live_threads 2.4E1\n')
+                elif self.path == "/shop/actuator/health":
+                    self.send_response(503 if bad else 200)
+                    self.send_header("Content-Type", "application/vnd.spring-boot.actuator.v3+json")
+                    self.end_headers()
+                    db = {"status": actuator.status}
+                    self.wfile.write(json.dumps({"status": actuator.status, "components": {"db": db, "ping": {"status": "UP"}}}).encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def test_a_spring_boot_service_of_a_discovery_is_watched(world):
+    service = Actuator()
+    world.write("services.json", json.dumps([{"targets": ["127.0.0.1:%d" % service.port], "labels": {"application": "shop"}}]))
+    world.write("tocsin.yml", "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
+                "- job_name: shop\n"
+                "  spring: {base_path: /shop/actuator, basic_auth: {username: u, password: p}}\n"
+                "  file_sd_configs: [{files: [services.json]}]\n")
+    world.start()
+    world.wait("health", lambda: world.value('spring_health_up{application="shop"}') == 1)
+    assert world.value('jvm_threads_live_threads{application="shop"}') == 24
+    service.status = "DOWN"
+    world.wait("DOWN", lambda: world.value('spring_health_component_up{component="db"}') == 0)
+    assert world.value("spring_health_up") == 0 and world.value('spring_health_component_up{component="ping"}') == 1
+    assert world.value('spring_health_status{component="",status="DOWN"}') == 1 and world.value('up{job="shop"}') == 1
+    target = json.loads(world.get("/api/v1/targets"))["data"]["activeTargets"][0]
+    assert target["lastError"] == "health is DOWN: db" and target["scrapeUrl"].endswith("/shop/actuator"), target
+    status, text = ask(world, "/probe/spring?target=127.0.0.1:%d" % service.port)
+    assert status == 200 and "\nspring_health_up 0\n" in text and "jvm_threads_live_threads 2.4E1\n" in text, text
+    world.write("tocsin.yml", open(os.path.join(world.folder, "tocsin.yml")).read().replace("password: p", "password: q"))
+    assert world.post("/-/reload")[0] == 200
+    world.wait("the new password", lambda: world.value('up{job="shop"}') == 0)
+    assert "status 401: the actuator wants another login" in world.get("/api/v1/targets")
     world.stop()
 
 

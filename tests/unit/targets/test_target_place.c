@@ -36,14 +36,22 @@ static const struct {
     {JOB_HTTP_CHECK, "http://good@evil/", "http://good@evil/", "good@evil", 80},
     {JOB_HTTP_CHECK, "file:///etc/passwd", "file:///etc/passwd", NULL, 0},
     {JOB_HTTP_CHECK, "http:///x", "http:///x", NULL, 0},
+    {JOB_SPRING, "shop:8080", "https://shop:8080/manage", "shop", 8080},
+    {JOB_SPRING, "shop", "https://shop/manage", "shop", 443},
+    {JOB_SPRING, "http://shop/", "http://shop/manage", "shop", 80},
+    {JOB_SPRING, "shop@evil", "https://shop@evil/manage", "shop@evil", 443},
+    {JOB_SPRING, "shop#@evil", "https://shop#@evil/manage", "shop", 443},
     {JOB_HTTP_CHECK, "gopher://a:1/", "gopher://a:1/", NULL, 0},
 };
 
 static void a_probe_outside_of_any_list_knows_host_and_port(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        const struct config_scrape job = {
-            .kind = cases[i].kind, .scrape_interval = 9000, .scrape_timeout = 3000};
+        const struct config_spring spring = {.scheme = "https", .base_path = "/manage/"};
+        const struct config_scrape job = {.kind = cases[i].kind,
+                                          .spring = &spring,
+                                          .scrape_interval = 9000,
+                                          .scrape_timeout = 3000};
         CLEANUP(arena_deinit) struct arena a = {0};
         struct target t;
         struct str host = STR("untouched");
