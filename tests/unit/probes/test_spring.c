@@ -244,6 +244,8 @@ static const struct {
     {GOOD_PAGE, ANSWER("401", "text/html", ""),
      "\nspring_actuator_success{endpoint=\"health\"} 0\n", NULL,
      "GET /actuator/health: status 401: the actuator wants another login"},
+    {GOOD_PAGE, ANSWER("404", "application/json", "{\"status\":404}"), "{endpoint=\"health\"} 0\n",
+     NULL, "GET /actuator/health: status 404, expected 200"},
     {GOOD_PAGE, ANSWER("302", "text/html", ""), "{endpoint=\"prometheus\"} 1\n", NULL,
      "GET /actuator/health: status 302: a redirect, as to a login page"},
     {GOOD_PAGE, ANSWER("200", "text/html", "<html>"), "{endpoint=\"health\"} 0\n", NULL,

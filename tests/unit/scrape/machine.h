@@ -10,7 +10,8 @@
  *     bad...     fails, each time with other words
  *     gone...    fails with a page that says so
  *     turn...    fails while world.turned_bad, else answers
- *     fail...    answers as a check that failed; flip... while world.turned_bad
+ *     fail...    answers as a check that failed; flip... while world.turned_bad; vary... for
+ *                another reason each time
  *     all else   answers at once
  *
  * A page has `m 1`, `n 1`, and `long_ago 1 1000` with its own time.
@@ -147,6 +148,8 @@ static inline void tell_failure(const void *session, struct buf *out)
 {
     if (behaves(session, "fail") || (behaves(session, "flip") && atomic_load(&world.turned_bad)))
         buf_add_c(out, "connect to nowhere");
+    if (behaves(session, "vary"))
+        buf_addf(out, "reason %d", ((const struct session *)session)->fetches);
 }
 
 static const struct page_source scripted = {

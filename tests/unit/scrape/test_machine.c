@@ -713,14 +713,15 @@ static void a_check_that_fails_is_up_with_the_reason_and_told_once(void **state)
     capture_log();
     log_configure(LOG_INFO, LOG_LOGFMT);
     test_begin(1);
-    apply(SITE(JOB("j", "", "fail, flip, a")));
+    apply(SITE(JOB("j", "", "fail, flip, vary, a")));
     wait_for(ANSWERED, "fail:6379", 3);
+    wait_for(ANSWERED, "vary:6379", 3);
     wait_for(ANSWERED, "flip:6379", 3);
     atomic_store(&world.turned_bad, true);
     wait_for(ANSWERED, "flip:6379", count_of(ANSWERED, "flip:6379") + 3);
     scrape_each(world.scrape, note_state, &states);
     assert_string_equal(states.p, "fail:6379:1:connect to nowhere flip:6379:1:connect to nowhere ");
-    apply(SITE(JOB("j", "  sample_limit: 100\n", "fail, flip, a"))); /* an heir is no news */
+    apply(SITE(JOB("j", "  sample_limit: 100\n", "fail, flip, vary, a"))); /* an heir is no news */
     wait_for(ANSWERED, "fail:6379", count_of(ANSWERED, "fail:6379") + 2);
     atomic_store(&world.turned_bad, false);
     wait_for(ANSWERED, "flip:6379", count_of(ANSWERED, "flip:6379") + 3);
@@ -733,7 +734,9 @@ static void a_check_that_fails_is_up_with_the_reason_and_told_once(void **state)
     assert_int_equal(count_in(&text, "check_failed job=j target=redis://fail:6379 "
                                      "reason=\"connect to nowhere\"\n"),
                      1);
-    assert_int_equal(count_in(&text, " check_failed "), 2);
+    assert_int_equal(count_in(&text, "check_failed job=j target=redis://flip:6379 "), 1);
+    assert_int_equal(count_in(&text, "target=redis://vary:6379 reason=\"reason 1\"\n"), 1);
+    assert_int_equal(count_in(&text, "target=redis://vary:6379 reason=\"reason 2\"\n"), 1);
     assert_int_equal(count_in(&text, "check_passed job=j target=redis://flip:6379\n"), 1);
     assert_int_equal(count_in(&text, " check_passed "), 1);
     assert_int_equal(count_in(&text, " target_"), 0);
