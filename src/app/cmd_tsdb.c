@@ -92,9 +92,10 @@ static const struct flag_set import_set = {
         "  a file of OpenMetrics text, or - for standard input: every sample has its time, the last\n"
         "  line is # EOF.\n"
         "Where tocsin has a sample of the same series and time already, that one stays; blocks that\n"
-        "were imported before are left out: to import twice does no harm. A damaged block is refused\n"
-        "as a whole, and so is a file of text with an error. Samples older than the retention time\n"
-        "go when the server runs.",
+        "were imported before are left out: to import twice does no harm. Exemplars and metadata in\n"
+        "wal and in text are kept too, as far as there is not something newer. A damaged block is\n"
+        "refused as a whole, and so is a file of text with an error. Samples older than the retention\n"
+        "time go when the server runs.",
     .usage_zh =
         "tocsin tsdb import [参数] 来源...\n\n"
         "存入别处的样本。来源可以是：\n"
@@ -102,6 +103,7 @@ static const struct flag_set import_set = {
         "  已停止的 Prometheus 的数据目录：先读数据块，再读仅在 wal、wbl 中的最近几小时；\n"
         "  OpenMetrics 文本文件，或用 - 表示标准输入：每个样本须带时间戳，最后一行为 # EOF。\n"
         "同一序列同一时刻已有样本时，保留原有的；导入过的数据块会跳过：重复导入没有害处。\n"
+        "wal 与文本中的 exemplar 和元数据也会存入；已有更新的则保留原有的。\n"
         "损坏的数据块整块拒绝，有错误的文本文件整个拒绝。超过保留时间的样本会在服务运行时清除。",
     .flags = import_flags,
     .n_flags = ARRAY_LEN(import_flags),
@@ -148,6 +150,7 @@ struct storage *tsdb_open(const char *data_path, bool must_be_there, struct err 
     }
     storage_options_default(&opt);
     opt.manual = true;
+    opt.exemplars_max = STORAGE_EXEMPLARS_ALL;
     buf_addf(&path, "%s/" FOLDER_SAMPLES, data_path);
     if (storage_open(path.p, &opt, &st, &report, err) < 0)
         return NULL;
@@ -173,6 +176,10 @@ static void print_counts(const struct prom_counts *c)
                "%llu 个数据块，%llu 个序列，%llu 个样本，其中直方图 %llu 个\n"),
            (unsigned long long)c->blocks, (unsigned long long)c->series,
            (unsigned long long)c->samples, (unsigned long long)c->histograms);
+    if (c->exemplars > 0 || c->families > 0)
+        printf(say("besides: %llu exemplars, metadata of %llu metrics\n",
+                   "另有：%llu 个 exemplar，%llu 个指标的元数据\n"),
+               (unsigned long long)c->exemplars, (unsigned long long)c->families);
     if (c->known > 0 || c->blocks_known > 0)
         printf(say("left out, for they are there already: %llu blocks, %llu samples\n",
                    "已存在而跳过：%llu 个数据块，%llu 个样本\n"),

@@ -49,6 +49,18 @@ static const struct {
     {"untyped", METRIC_UNKNOWN, true, false},
 };
 
+struct str metric_family_of(struct str name, enum metric_type type)
+{
+    const struct str parts[] = {STR("_bucket"), STR("_count"), STR("_sum")};
+    bool has_parts = type == METRIC_HISTOGRAM || type == METRIC_GAUGEHISTOGRAM ||
+                     type == METRIC_SUMMARY;
+
+    for (size_t i = type == METRIC_SUMMARY; has_parts && i < ARRAY_LEN(parts); i++)
+        if (name.len > parts[i].len && str_has_suffix(name, parts[i]))
+            return str_n(name.p, name.len - parts[i].len);
+    return name;
+}
+
 const char *metric_type_name(enum metric_type t)
 {
     for (size_t i = 0; i < ARRAY_LEN(type_words); i++)

@@ -24,6 +24,9 @@ enum metric_type {
 
 const char *metric_type_name(enum metric_type t); /* "counter", ..., "unknown" */
 
+/* The family of the series of that name: "h" of "h_bucket" when h is a histogram. */
+struct str metric_family_of(struct str name, enum metric_type type);
+
 struct metric_metadata {
     struct str family;
     enum metric_type type;

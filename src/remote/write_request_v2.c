@@ -181,19 +181,6 @@ static int read_metadata(struct reader *r, struct str message, struct metric_met
     return 0;
 }
 
-/* Metadata is of a family, of which a series may be a part. */
-static struct str family_of(struct str name, enum metric_type type)
-{
-    const struct str parts[] = {STR("_bucket"), STR("_count"), STR("_sum")};
-    bool has_parts = type == METRIC_HISTOGRAM || type == METRIC_GAUGEHISTOGRAM ||
-                     type == METRIC_SUMMARY;
-
-    for (size_t i = type == METRIC_SUMMARY; has_parts && i < ARRAY_LEN(parts); i++)
-        if (name.len > parts[i].len && str_has_suffix(name, parts[i]))
-            return str_n(name.p, name.len - parts[i].len);
-    return name;
-}
-
 /* Series of a family follow each other, mostly, and say the same of it. */
 static int add_metadata(struct reader *r, struct metric_metadata *m, struct err *err)
 {
@@ -203,7 +190,7 @@ static int add_metadata(struct reader *r, struct metric_metadata *m, struct err 
     m->family = STR("");
     for (size_t i = 0; i < r->series.n; i += 2)
         if (str_eq(r->symbols[r->series.v[i]], LABEL_NAME))
-            m->family = family_of(r->symbols[r->series.v[i + 1]], m->type);
+            m->family = metric_family_of(r->symbols[r->series.v[i + 1]], m->type);
     if (last && last->type == m->type && last->help.p == m->help.p && last->unit.p == m->unit.p &&
         str_eq(last->family, m->family))
         return 0;

@@ -384,7 +384,7 @@ static int make_record(struct committer *c, const struct sample_batch *b, struct
     return 0;
 }
 
-static int write_record(struct committer *c, struct err *err)
+int commit_write_record(struct committer *c, struct err *err)
 {
     const struct buf *b = &c->record.bytes;
     int r = log_append(c->log, b->p, b->len, err);
@@ -453,7 +453,7 @@ static int write_and_apply(struct committer *c, const struct sample_batch *b, si
                            struct err *err)
 {
     struct ids told = c->again;
-    int r = write_record(c, err);
+    int r = commit_write_record(c, err);
 
     if (r < 0)
         return r;

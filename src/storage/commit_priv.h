@@ -75,12 +75,20 @@ int commit_series(struct committer *c, const struct label_set *labels, bool own,
 int commit_batch(struct committer *c, const struct sample_batch *b, enum commit_flags flags,
                  enum sample_verdict *verdicts, size_t *ret_exemplars, struct err *err);
 
+/* Appends c->record, which is complete, to the log. Commit lock. */
+int commit_write_record(struct committer *c, struct err *err);
+
 /* commit_extras.c: exemplars and metadata of a commit; commit lock. First what is worth a record is
  * found, then told to it, and applied when it is in the log. Returns how many exemplars were taken. */
 void extras_judge(struct committer *c, const struct sample_batch *b);
 bool extras_have_news(const struct committer *c);
 void extras_record(struct committer *c, const struct sample_batch *b);
 size_t extras_apply(struct committer *c, const struct sample_batch *b);
+
+/* Takes what `from` and `families` have and the committer's own have not: exemplars that are newer than
+ * those of their series, families that are not known. Returns how many of both. */
+int extras_take_over(struct committer *c, struct exemplars *from, struct families *families,
+                     size_t *ret_exemplars, size_t *ret_families, struct err *err);
 
 /* All exemplars and metadata, as sections of a record of their own: what an image has of them. */
 void extras_put(struct committer *c, struct log_record *record);

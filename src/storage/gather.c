@@ -32,6 +32,11 @@ struct gathered *gather_series(struct gather *g, const struct label_set *labels)
     return s;
 }
 
+const struct label_set *gathered_labels(const struct gathered *s)
+{
+    return s->labels;
+}
+
 void gather_deinit(struct gather *g)
 {
     for (size_t i = 0; i < g->n; i++) {

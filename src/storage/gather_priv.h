@@ -33,6 +33,7 @@ void gather_deinit(struct gather *g);
 
 /* The place for samples of these labels; takes a reference. */
 struct gathered *gather_series(struct gather *g, const struct label_set *labels);
+const struct label_set *gathered_labels(const struct gathered *s); /* its own reference */
 
 /* h (or NULL) is copied. */
 int gather_add(struct gather *g, struct gathered *s, unix_ms t, double v, const struct histogram *h,

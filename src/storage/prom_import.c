@@ -176,6 +176,8 @@ void prom_counts_add(struct prom_counts *sum, const struct prom_counts *more)
     sum->series += more->series;
     sum->samples += more->samples;
     sum->histograms += more->histograms;
+    sum->exemplars += more->exemplars;
+    sum->families += more->families;
     sum->known += more->known;
     sum->blocks_known += more->blocks_known;
 }

@@ -17,6 +17,7 @@
 #include "model/exposition.h"
 #include "storage/gather_priv.h"
 #include "storage/prom_chunk_priv.h"
+#include "storage/prom_extras_priv.h"
 
 #define WINDOW   ((size_t)1 << 20) /* bytes that are read at once */
 #define LINE_MAX ((size_t)1 << 20) /* bytes of one line, as of a series that is scraped */
@@ -24,18 +25,24 @@
 struct text_import {
     const struct prom_import_options *o;
     struct gather *g; /* NULL: only checks */
+    struct prom_extras *extras;
     const char *name;
     uint64_t size, done;
     struct exposition_reader reader;
     struct label_builder labels;
     struct buf last_raw; /* the line before, whose series is likely that of the next one too */
     struct gathered *last;
+    enum metric_type type; /* of the family at hand, as its texts: pages go, these stay */
+    struct buf family, help, unit;
 };
 
 static void text_import_deinit(struct text_import *t)
 {
     label_builder_deinit(&t->labels);
     buf_free(&t->last_raw);
+    buf_free(&t->family);
+    buf_free(&t->help);
+    buf_free(&t->unit);
 }
 
 /* Puts file and line before the words of the reader, which begin with the line. */
@@ -79,6 +86,28 @@ static int find_series(struct text_import *t, const struct exposition_entry *e,
     return 0;
 }
 
+/* The exemplar of a sample; its labels are checked in any case. */
+static int take_exemplar(struct text_import *t, const struct exposition_entry *e,
+                         const struct gathered *s, struct err *err)
+{
+    struct exemplar x = {.t = e->exemplar_has_time ? e->exemplar_time : e->time,
+                         .v = e->exemplar_value};
+    struct label_set *set;
+    int r;
+
+    label_builder_deinit(&t->labels);
+    label_builder_init(&t->labels, NULL);
+    r = exposition_exemplar_labels(&t->reader, e, &t->labels, err);
+    if (r < 0 || !t->g)
+        return r;
+    if (x.t < -PROM_TIME_MAX || x.t > PROM_TIME_MAX)
+        return 0;
+    x.labels = set = label_builder_build(&t->labels);
+    prom_extras_exemplar(t->extras, gathered_labels(s), &x);
+    label_set_unref(set);
+    return 0;
+}
+
 static int take_sample(struct text_import *t, const struct exposition_entry *e, struct err *err)
 {
     struct gathered *s = NULL;
@@ -91,8 +120,44 @@ static int take_sample(struct text_import *t, const struct exposition_entry *e, 
     if (e->time < -PROM_TIME_MAX || e->time > PROM_TIME_MAX)
         return err_set(err, -EINVAL, "the time is beyond what can be stored");
     r = find_series(t, e, &s, err);
-    return r == 0 && t->g ? gather_add(t->g, s, e->time, e->value, NULL, err) : r;
+    if (r == 0 && t->g)
+        r = gather_add(t->g, s, e->time, e->value, NULL, err);
+    return r == 0 && e->has_exemplar ? take_exemplar(t, e, s, err) : r;
 }
+
+/* ---- metadata ------------------------------------------------------------------------------ */
+
+/* What was told of the family at hand is complete. */
+static void end_family(struct text_import *t)
+{
+    const struct metric_metadata m = {.family = buf_str(&t->family),
+                                      .type = t->type,
+                                      .help = buf_str(&t->help),
+                                      .unit = buf_str(&t->unit)};
+
+    if (t->g && m.family.len > 0)
+        prom_extras_metadata(t->extras, &m);
+    buf_reset(&t->family);
+    buf_reset(&t->help);
+    buf_reset(&t->unit);
+    t->type = METRIC_UNKNOWN;
+}
+
+static void note_family(struct text_import *t, const struct exposition_entry *e)
+{
+    if (!str_eq(e->name, buf_str(&t->family))) {
+        end_family(t);
+        buf_add_str(&t->family, e->name);
+    }
+    if (e->kind == EXPOSITION_TYPE)
+        t->type = e->type;
+    else if (e->kind == EXPOSITION_HELP)
+        exposition_unescape(e->text, &t->help);
+    else
+        exposition_unescape(e->text, &t->unit);
+}
+
+/* ---- pages --------------------------------------------------------------------------------- */
 
 /* A piece of whole lines. */
 static int take_page(struct text_import *t, struct str page, bool more, struct err *err)
@@ -115,6 +180,8 @@ static int take_page(struct text_import *t, struct str page, bool more, struct e
             r = take_sample(t, &e, &own);
         else
             reader->family_type = METRIC_UNKNOWN; /* bounds are not normalised */
+        if (e.kind == EXPOSITION_TYPE || e.kind == EXPOSITION_HELP || e.kind == EXPOSITION_UNIT)
+            note_family(t, &e);
         if (r < 0)
             break;
     }
@@ -172,6 +239,7 @@ static int take_all(struct text_import *t, int fd, struct err *err)
         if (t->o->progress)
             t->o->progress(t->o->progress_arg, t->name, t->done, t->size);
     }
+    end_family(t);
     return r;
 }
 
@@ -179,8 +247,11 @@ static int import_from(struct storage *st, int fd, struct text_import *t,
                        struct prom_counts *counts, struct err *err)
 {
     CLEANUP(gather_deinit) struct gather g = {.st = st, .dry_run = t->o->dry_run};
+    CLEANUP(prom_extras_deinit) struct prom_extras extras;
     struct stat stat;
     int r = 0;
+
+    prom_extras_init(&extras, st);
 
     if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode)) {
         off_t start = lseek(fd, 0, SEEK_CUR);
@@ -191,10 +262,13 @@ static int import_from(struct storage *st, int fd, struct text_import *t,
             r = err_set(err, -errno, "%s: seek: %m", t->name);
     }
     t->g = &g;
+    t->extras = &extras;
     if (r == 0)
         r = take_all(t, fd, err);
     if (r == 0)
         r = gather_flush(&g, err);
+    if (r == 0)
+        r = prom_extras_flush(&extras, t->o->dry_run ? NULL : st, &g.counts, err);
     prom_counts_add(counts, &g.counts); /* after an error too: these are stored */
     return r;
 }

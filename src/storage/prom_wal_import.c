@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a Prometheus has in its head, from its log. The log is gone through twice: first for what
- * was deleted, then for the samples, which are gathered per label set.
+ * was deleted, then for the samples, which are gathered per label set, and for exemplars and metadata.
  *
  * A number may stand for another series after a restart of Prometheus: what counts is the record of
  * series before the sample. So the second time numbers are learnt anew.
@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "storage/gather_priv.h"
 #include "storage/prom_block_priv.h"
+#include "storage/prom_extras_priv.h"
 #include "storage/prom_file_priv.h"
 #include "storage/prom_imported_priv.h"
 #include "storage/prom_wal_files_priv.h"
@@ -38,6 +39,7 @@ struct wal_import {
     const char *dir;
     const struct prom_import_options *o;
     struct gather gather;
+    struct prom_extras extras;
     struct prom_segments segments;
     struct map refs;
     struct wal_deleted *deleted; /* in order of series */
@@ -66,6 +68,7 @@ static void wal_import_deinit(struct wal_import *im)
     free(im->deleted);
     prom_segments_deinit(&im->segments);
     gather_deinit(&im->gather);
+    prom_extras_deinit(&im->extras);
 }
 
 /* ---- records ------------------------------------------------------------------------------- */
@@ -153,6 +156,34 @@ static int take_sample(void *self, uint64_t ref, unix_ms t, double v, const stru
     return is_deleted(im, r->series, t) ? 0 : gather_add(&im->gather, r->series, t, v, h, err);
 }
 
+static int take_exemplar(void *self, uint64_t ref, const struct label *labels, size_t n, unix_ms t,
+                         double v, struct err *err)
+{
+    struct wal_import *im = self;
+    const struct wal_ref *r = find_ref(im, ref);
+    struct label_set *set;
+
+    if (!r)
+        return 0; /* its samples are told */
+    set = label_set_new(labels, n);
+    prom_extras_exemplar(&im->extras, gathered_labels(r->series), &(struct exemplar){set, t, v});
+    label_set_unref(set);
+    return 0;
+}
+
+static int take_metadata(void *self, uint64_t ref, struct metric_metadata *m, struct err *err)
+{
+    struct wal_import *im = self;
+    const struct wal_ref *r = find_ref(im, ref);
+
+    if (r) {
+        m->family = metric_family_of(label_set_get(gathered_labels(r->series), LABEL_NAME),
+                                     m->type);
+        prom_extras_metadata(&im->extras, m);
+    }
+    return 0;
+}
+
 /* ---- segments ------------------------------------------------------------------------------ */
 
 static void tell(const struct wal_import *im, const struct err *why, const char *cost)
@@ -164,12 +195,19 @@ static void tell(const struct wal_import *im, const struct err *why, const char 
 /* Damage ends a segment. A record that is whole but makes no sense costs only itself. */
 static int take_records(struct wal_import *im, struct prom_wal *w, struct err *err)
 {
-    const struct prom_wal_face face = {im, take_series, im->first ? NULL : take_sample,
-                                       im->first ? take_deleted : NULL};
+    static const struct prom_wal_face faces[] = {
+        {.series = take_series,
+         .sample = take_sample,
+         .exemplar = take_exemplar,
+         .metadata = take_metadata},
+        {.series = take_series, .deleted = take_deleted},
+    };
+    struct prom_wal_face face = faces[im->first];
     struct err why = {0};
     struct str record;
     int r;
 
+    face.self = im;
     while ((r = prom_wal_next(w, &record, &why)) != 0) {
         if (r > 0) {
             r = prom_wal_record(record, &face, &why);
@@ -293,6 +331,9 @@ static int take_log(struct wal_import *im, struct err *err)
         r = take_all(im, false, err);
     if (r == 0)
         r = gather_flush(&im->gather, err);
+    if (r == 0)
+        r = prom_extras_flush(&im->extras, im->o->dry_run ? NULL : im->gather.st,
+                              &im->gather.counts, err);
     return r;
 }
 
@@ -302,8 +343,10 @@ int prom_import_wal(struct storage *st, const char *dir, const struct prom_impor
     CLEANUP(wal_import_deinit)
     struct wal_import im = {
         .dir = dir, .o = o, .gather = {.st = st, .dry_run = o->dry_run}, .from = INT64_MIN};
-    int r = take_log(&im, err);
+    int r;
 
+    prom_extras_init(&im.extras, st);
+    r = take_log(&im, err);
     prom_counts_add(counts, &im.gather.counts); /* after an error too: these are stored */
     if (r < 0)
         return err_in(err, r, "%s", dir);

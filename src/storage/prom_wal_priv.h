@@ -18,6 +18,7 @@
 #define PROM_WAL_RECORD_MAX ((size_t)64 << 20) /* bytes; Prometheus' have at most some MiB */
 
 struct histogram;
+struct metric_metadata;
 
 /* Zeroed, then `bytes` is set. */
 struct prom_wal {
@@ -46,6 +47,10 @@ struct prom_wal_face {
     int (*sample)(void *self, uint64_t ref, unix_ms t, double v, const struct histogram *h,
                   struct err *err);
     int (*deleted)(void *self, uint64_t ref, unix_ms min, unix_ms max, struct err *err);
+    int (*exemplar)(void *self, uint64_t ref, const struct label *labels, size_t n, unix_ms t,
+                    double v, struct err *err);
+    /* m->family is not set: it is told of a series */
+    int (*metadata)(void *self, uint64_t ref, struct metric_metadata *m, struct err *err);
 };
 
 /* Functions of the face may be NULL. 0; 1 when the record is of a kind that is not known; -EBADMSG

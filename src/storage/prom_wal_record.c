@@ -5,14 +5,17 @@
  *     1 series      BE64 ref, uvarint labels, name and value of each; again and again
  *     2 samples     BE64 ref, BE64 time; then svarint distance to that ref, to that time, 64 bits
  *     3 deletions   BE64 ref, svarint first, svarint last time; again and again
+ *     4 exemplars   like samples, but behind the 64 bits uvarint labels, name and value of each
+ *     6 metadata    uvarint ref, u8 type, uvarint fields, name and text of each; again and again
  *     7, 9          histograms like samples, but with a histogram instead of 64 bits
  *     8, 10         the same with float counts
- *     4, 5, 6       exemplars, places in chunks_head, texts about metrics: not wanted here
+ *     5             places in chunks_head: not wanted here
  */
 #include <errno.h>
 #include <math.h>
 
 #include "model/histogram.h"
+#include "model/metadata.h"
 #include "model/sample.h"
 #include "storage/prom_chunk_priv.h"
 #include "storage/prom_index_priv.h"
@@ -46,24 +49,36 @@ static bool label_is_good(const struct label *labels, size_t i)
            (i == 0 || str_cmp(labels[i - 1].name, l->name) < 0);
 }
 
+/* False when they make no sense. */
+static bool read_labels(struct wire *w, struct label *labels, size_t *ret_n)
+{
+    uint64_t n = wire_uvarint(w);
+
+    if (w->bad || n > LABEL_COUNT_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        labels[i].name = wire_str(w);
+        labels[i].value = wire_str(w);
+        if (w->bad || !label_is_good(labels, i))
+            return false;
+    }
+    *ret_n = (size_t)n;
+    return true;
+}
+
 static int read_series(struct wire *w, const struct prom_wal_face *face, struct err *err)
 {
     struct label labels[LABEL_COUNT_MAX];
     int r = 0;
 
     while (wire_left(w) > 0 && r == 0) {
-        uint64_t ref = wire_be64(w), n = wire_uvarint(w);
+        uint64_t ref = wire_be64(w);
+        size_t n;
 
-        if (w->bad || n == 0 || n > LABEL_COUNT_MAX)
+        if (!read_labels(w, labels, &n) || n == 0)
             return nonsense("series", err);
-        for (size_t i = 0; i < n; i++) {
-            labels[i].name = wire_str(w);
-            labels[i].value = wire_str(w);
-            if (w->bad || !label_is_good(labels, i))
-                return nonsense("series", err);
-        }
         if (face->series)
-            r = face->series(face->self, ref, labels, (size_t)n, err);
+            r = face->series(face->self, ref, labels, n, err);
     }
     return r;
 }
@@ -208,6 +223,61 @@ static int read_samples(struct wire *w, enum kind kind, const struct prom_wal_fa
     return w->bad ? nonsense("samples", err) : r;
 }
 
+/* ---- exemplars, metadata --------------------------------------------------------------------- */
+
+static int read_exemplars(struct wire *w, const struct prom_wal_face *face, struct err *err)
+{
+    struct label labels[LABEL_COUNT_MAX];
+    uint64_t ref, t;
+    int r = 0;
+
+    if (wire_left(w) == 0)
+        return 0; /* of none */
+    ref = wire_be64(w);
+    t = wire_be64(w);
+    while (r == 0 && !w->bad && wire_left(w) > 0) {
+        uint64_t this_ref = ref + (uint64_t)wire_svarint(w);
+        int64_t this_t = (int64_t)(t + (uint64_t)wire_svarint(w));
+        double v = wire_double(w);
+        size_t n;
+
+        if (!read_labels(w, labels, &n) || this_t < -PROM_TIME_MAX || this_t > PROM_TIME_MAX)
+            return nonsense("exemplars", err);
+        if (face->exemplar)
+            r = face->exemplar(face->self, this_ref, labels, n, this_t, v, err);
+    }
+    return w->bad ? nonsense("exemplars", err) : r;
+}
+
+static int read_metadata(struct wire *w, const struct prom_wal_face *face, struct err *err)
+{
+    int r = 0;
+
+    while (r == 0 && wire_left(w) > 0) {
+        uint64_t ref = wire_uvarint(w);
+        uint8_t type = wire_u8(w);
+        struct metric_metadata m = {.type = type < METRIC_TYPES ? (enum metric_type)type
+                                                                : METRIC_UNKNOWN,
+                                    .family = STR(""),
+                                    .help = STR(""),
+                                    .unit = STR("")};
+
+        for (uint64_t n = wire_uvarint(w); n > 0 && !w->bad; n--) {
+            struct str name = wire_str(w), text = wire_str(w);
+
+            if (!w->bad && str_eq(name, STR("HELP")))
+                m.help = text;
+            else if (!w->bad && str_eq(name, STR("UNIT")))
+                m.unit = text;
+        }
+        if (w->bad || !str_is_utf8(m.help) || !str_is_utf8(m.unit))
+            return nonsense("metadata", err);
+        if (face->metadata)
+            r = face->metadata(face->self, ref, &m, err);
+    }
+    return r;
+}
+
 int prom_wal_record(struct str record, const struct prom_wal_face *face, struct err *err)
 {
     struct wire w = wire_of(record.p, record.len);
@@ -221,9 +291,9 @@ int prom_wal_record(struct str record, const struct prom_wal_face *face, struct 
     case KIND_FLOAT_HISTOGRAMS:
     case KIND_CUSTOM_HISTOGRAMS:
     case KIND_CUSTOM_FLOAT_HISTOGRAMS: return read_samples(&w, kind, face, err);
-    case KIND_EXEMPLARS:
-    case KIND_PLACES:
-    case KIND_METADATA: return 0;
+    case KIND_EXEMPLARS: return read_exemplars(&w, face, err);
+    case KIND_METADATA: return read_metadata(&w, face, err);
+    case KIND_PLACES: return 0;
     default: return 1;
     }
 }

@@ -256,6 +256,7 @@ static int repair_all(const struct repair *r, struct err *err)
     int k, closed;
 
     storage_options_default(&o);
+    o.exemplars_max = STORAGE_EXEMPLARS_ALL;
     o.manual = true;
     k = storage_open(r->dir, &o, &st, NULL, err);
     if (k < 0)

@@ -42,6 +42,10 @@ enum storage_event {
                       */
 };
 
+/* For tools: more than a server is told to keep. What there is goes on as it is, and the server's own
+ * settings say at its next start what is too much. */
+#define STORAGE_EXEMPLARS_ALL ((size_t)1 << 22)
+
 struct storage_options {
     dur_ms retention_time;    /* samples older than this may go; 0: no limit in time */
     uint64_t retention_bytes; /* blocks and log together; 0: no limit in size */
@@ -384,8 +388,9 @@ int storage_inspect(const char *path, const struct storage_inspect *o, bool *ret
 struct prom_counts {
     uint64_t blocks, series, samples; /* series are counted once a block */
     uint64_t histograms;              /* of the samples */
-    uint64_t known;                   /* left out: there is one of that series and time already */
-    uint64_t blocks_known;            /* left out: they were imported before */
+    uint64_t exemplars, families; /* of a log or of text; families of which metadata was taken */
+    uint64_t known;               /* left out: there is one of that series and time already */
+    uint64_t blocks_known;        /* left out: they were imported before */
 };
 
 void prom_counts_add(struct prom_counts *sum, const struct prom_counts *more);

@@ -8,6 +8,7 @@
 
 #include "base/must.h"
 #include "model/histogram.h"
+#include "model/metadata.h"
 #include "storage/prom_chunk_priv.h"
 #include "storage/prom_wal_priv.h"
 
@@ -51,10 +52,27 @@ static int check_sample(void *self, uint64_t ref, unix_ms t, double v, const str
     return 0;
 }
 
+static int check_exemplar(void *self, uint64_t ref, const struct label *labels, size_t n, unix_ms t,
+                          double v, struct err *err)
+{
+    must(t >= -PROM_TIME_MAX && t <= PROM_TIME_MAX);
+    return n > 0 ? check_series(self, ref, labels, n, err) : 0;
+}
+
+static int check_metadata(void *self, uint64_t ref, struct metric_metadata *m, struct err *err)
+{
+    must(m->type < METRIC_TYPES && str_is_utf8(m->help) && str_is_utf8(m->unit));
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     double sum = 0;
-    const struct prom_wal_face face = {&sum, check_series, check_sample, NULL};
+    const struct prom_wal_face face = {.self = &sum,
+                                       .series = check_series,
+                                       .sample = check_sample,
+                                       .exemplar = check_exemplar,
+                                       .metadata = check_metadata};
     struct prom_wal w = {.bytes = {(const char *)data, size}, .unchecked = true};
     struct err err = {0};
     struct str record;

@@ -2,12 +2,13 @@
 /*
  * Samples from elsewhere: gathered in any order, read from OpenMetrics text.
  */
-#include "tests/unit/storage/storage_fixture.h"
+#include "tests/unit/storage/extras.h"
 
 #include <errno.h>
 
 #include "base/file.h"
 #include "storage/gather_priv.h"
+#include "storage/prom_extras_priv.h"
 
 /* A folder, a storage in it, and what an import of a text said. */
 struct scene {
@@ -19,9 +20,10 @@ struct scene {
 
 static void begin(struct scene *s)
 {
-    const struct storage_options o = manual_options();
+    struct storage_options o = manual_options();
     struct buf path = {0};
 
+    o.exemplars_max = STORAGE_EXEMPLARS_ALL;
     *s = (struct scene){.folder = folder_new()};
     buf_addf(&path, "%s/tsdb", s->folder);
     s->st = must_open(path.p, &o, NULL);
@@ -234,6 +236,109 @@ static void a_line_without_end_takes_no_memory_for_ever(void **state)
     end(&s);
 }
 
+/* ---- besides samples
+ * --------------------------------------------------------------------------------
+ */
+
+static const char extras[] =
+    "# TYPE h_seconds histogram\n# UNIT h_seconds seconds\n# HELP h_seconds How \"long\"\\n?\n"
+    "h_seconds_bucket{le=\"1\"} 1 10 # {trace=\"a\"} 0.5 9.25\n"
+    "h_seconds_bucket{le=\"+Inf\"} 1 10 # {trace=\"b\"} 0.5\n"
+    "h_seconds_bucket{le=\"1\"} 2 20 # {trace=\"c\"} 0.75 19\n"
+    "h_seconds_bucket{le=\"1\"} 3 30 # {trace=\"of no time\"} 0.75 1e13\n"
+    "# TYPE g gauge\ng 1 10\n# EOF\n";
+
+static void exemplars_and_comments_of_a_text_are_kept(void **state)
+{
+    const struct label label = {STR("site"), STR("hz")};
+    const struct prom_import_options o = {.labels = &label, .n_labels = 1};
+    struct scene s;
+
+    begin(&s);
+    assert_int_equal(import_text(&s, str_c(extras), &o), 0);
+    assert_int_equal(s.counts.exemplars, 3);
+    assert_int_equal(s.counts.families, 2);
+    assert_extras(s.st, "h_seconds_bucket{le=\"+Inf\", site=\"hz\"} [10000 0.5 {trace=\"b\"}]\n"
+                        "h_seconds_bucket{le=\"1\", site=\"hz\"} [9250 0.5 {trace=\"a\"}] "
+                        "[19000 0.75 {trace=\"c\"}]\n"
+                        "g gauge '' ''\n"
+                        "h_seconds histogram 'How \"long\"\n?' 'seconds'\n");
+    end(&s);
+}
+
+static void a_dry_run_counts_them_and_keeps_none(void **state)
+{
+    const struct prom_import_options o = {.dry_run = true};
+    struct scene s;
+
+    begin(&s);
+    assert_int_equal(import_text(&s, str_c(extras), &o), 0);
+    assert_int_equal(s.counts.exemplars, 3);
+    assert_int_equal(s.counts.families, 2);
+    assert_extras(s.st, "");
+    end(&s);
+}
+
+static void what_is_known_already_stays(void **state)
+{
+    CLEANUP(label_set_unrefp)
+    const struct label_set *series = labels_of("__name__", "h_seconds_bucket", "le", "1", NULL);
+    CLEANUP(label_set_unrefp) const struct label_set *labels = labels_of("trace", "own", NULL);
+    const struct metric_metadata own = {STR("h_seconds"), METRIC_HISTOGRAM, STR("of our own"),
+                                        STR("")};
+    struct scene s;
+
+    begin(&s);
+    const struct exemplar_row e = {
+        .ref = ref_of(s.st, series), .labels = labels, .t = 15000, .v = 2, .has_time = true};
+    const struct sample_row row = {.ref = e.ref, .t = T0};
+    const struct sample_batch b = {&row, 1, &e, 1, &own, 1};
+
+    assert_int_equal(
+        sample_sink_commit_batch(storage_sink(s.st), &b, COMMIT_SKIP_BAD, NULL, NULL, &s.err), 0);
+    assert_int_equal(import_text(&s, str_c(extras), &plain), 0);
+    assert_int_equal(s.counts.exemplars, 2); /* the one that is older than ours is left out */
+    assert_int_equal(s.counts.families, 1);
+    assert_extras(s.st, "h_seconds_bucket{le=\"+Inf\"} [10000 0.5 {trace=\"b\"}]\n"
+                        "h_seconds_bucket{le=\"1\"} [15000 2 {trace=\"own\"}] "
+                        "[19000 0.75 {trace=\"c\"}]\n"
+                        "g gauge '' ''\nh_seconds histogram 'of our own' ''\n");
+    end(&s);
+}
+
+/* More than one record of both; of exemplars the newest, in the room that is left. */
+static void an_import_fills_the_room_that_is_left_with_the_newest(void **state)
+{
+    const size_t n = PROM_EXEMPLARS_MAX + 300, families = 2500;
+    struct buf text = {0};
+    struct storage_stats stats;
+    struct scene s;
+
+    begin(&s);
+    assert_int_equal(
+        import_text(&s, STR("# TYPE own gauge\nown 1 1 # {t=\"own\"} 1\n# EOF\n"), &plain), 0);
+    assert_int_equal(s.counts.families, 1);
+    for (size_t i = 0; i < families; i++)
+        buf_addf(&text, "# TYPE m%zu gauge\n", i);
+    buf_add_c(&text, "# TYPE c counter\n");
+    for (size_t i = 0; i < n; i++)
+        buf_addf(&text, "c_total{x=\"%zu\"} 1 %zu # {} %zu\n", i / 1000, i + 1, i);
+    buf_add_c(&text, "# EOF\n");
+    assert_int_equal(import_text(&s, buf_str(&text), &plain), 0);
+    storage_stats(s.st, &stats);
+    assert_int_equal(stats.exemplars, PROM_EXEMPLARS_MAX);
+    assert_int_equal(s.counts.exemplars, PROM_EXEMPLARS_MAX - 1);
+    assert_int_equal(s.counts.families, families + 1);
+    buf_reset(&text);
+    write_extras(s.st, &text);
+    assert_non_null(strstr(text.p, "{t=\"own\"}"));
+    assert_null(strstr(text.p, "[1000 0 {}]"));
+    assert_non_null(strstr(text.p, "[302000 301 {}]"));
+    assert_non_null(strstr(text.p, "m2499 gauge"));
+    buf_free(&text);
+    end(&s);
+}
+
 /* ---- gather
  * --------------------------------------------------------------------------------
  */
@@ -287,6 +392,10 @@ int main(void)
         cmocka_unit_test(lines_are_counted_over_windows_and_bounds_stay_as_written),
         cmocka_unit_test(nothing_may_stand_in_the_window_behind_the_end),
         cmocka_unit_test(a_line_without_end_takes_no_memory_for_ever),
+        cmocka_unit_test(exemplars_and_comments_of_a_text_are_kept),
+        cmocka_unit_test(a_dry_run_counts_them_and_keeps_none),
+        cmocka_unit_test(what_is_known_already_stays),
+        cmocka_unit_test(an_import_fills_the_room_that_is_left_with_the_newest),
         cmocka_unit_test(it_makes_no_difference_how_often_a_block_is_made),
     };
 

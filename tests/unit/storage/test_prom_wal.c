@@ -3,7 +3,7 @@
  * The head of a Prometheus, from its log: logs that are written here by hand,
  * whole, torn, damaged.
  */
-#include "tests/unit/storage/storage_fixture.h"
+#include "tests/unit/storage/extras.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -157,6 +157,40 @@ static void put_histogram(struct buf *log, uint64_t ref, unix_ms t, bool floats,
     put_record(log, 0, &b);
 }
 
+static void put_exemplar(struct buf *log, uint64_t ref, unix_ms t, double v, const char *trace)
+{
+    struct buf b = {0};
+
+    buf_add_byte(&b, 4);
+    buf_add_be64(&b, 5);
+    buf_add_be64(&b, 1000);
+    buf_add_svarint(&b, (int64_t)(ref - 5));
+    buf_add_svarint(&b, t - 1000);
+    buf_add_be64(&b, double_bits(v));
+    buf_add_uvarint(&b, 1);
+    put_text(&b, "trace");
+    put_text(&b, trace);
+    put_record(log, 0, &b);
+}
+
+static void put_metadata(struct buf *log, uint64_t ref, uint8_t type, const char *help,
+                         const char *unit)
+{
+    struct buf b = {0};
+
+    buf_add_byte(&b, 6);
+    buf_add_uvarint(&b, ref);
+    buf_add_byte(&b, (char)type);
+    buf_add_uvarint(&b, 3);
+    put_text(&b, "UNIT");
+    put_text(&b, unit);
+    put_text(&b, "of tomorrow");
+    put_text(&b, "x");
+    put_text(&b, "HELP");
+    put_text(&b, help);
+    put_record(log, 0, &b);
+}
+
 /* ---- scenes
  * --------------------------------------------------------------------------------
  */
@@ -172,9 +206,10 @@ struct scene {
 
 static void begin(struct scene *s)
 {
-    const struct storage_options o = manual_options();
+    struct storage_options o = manual_options();
     struct buf path = {0};
 
+    o.exemplars_max = STORAGE_EXEMPLARS_ALL;
     *s = (struct scene){.folder = folder_new()};
     buf_addf(&path, "%s/tsdb", s->folder);
     s->st = must_open(path.p, &o, NULL);
@@ -258,6 +293,27 @@ static void assert_told(const struct scene *s, const char *words)
         fail_msg("\"%s\" is not in: %s", words, s->report.p ? s->report.p : "");
 }
 
+/* What there is besides samples, now and as a process leaves it that is killed. */
+static void assert_extras_on_disk(const struct scene *s, const char *expected)
+{
+    struct storage_options o = manual_options();
+    char *copy = folder_new();
+    struct buf path = {0}, report = {0};
+    struct storage *st;
+
+    assert_extras(s->st, expected);
+    buf_addf(&path, "%s/tsdb", s->folder);
+    folder_copy(path.p, copy);
+    o.exemplars_max = 10;
+    st = must_open(copy, &o, &report);
+    assert_int_equal(report.len, 0);
+    assert_extras(st, expected);
+    must_close(st);
+    folder_remove(copy);
+    buf_free(&path);
+    free(copy);
+}
+
 /* ---- tests
  * ---------------------------------------------------------------------------------
  */
@@ -279,8 +335,6 @@ static void all_kinds_of_records_become_samples(void **state)
     put_histogram(&log, 9, 3000, true, 8);
     put_histogram(&log, 9, 4000, true, stale_nan());
     put_histogram(&log, 9, 5000, false, stale_nan());
-    buf_add_c(&record, "\x04 an exemplar");
-    put_record(&log, 0, &record);
     put_file(&s, "wal", "00000000", &log);
     assert_int_equal(import(&s), 0);
     assert_dump(&s, "f{x=\"1\"} 1.5 1000\n"
@@ -292,6 +346,79 @@ static void all_kinds_of_records_become_samples(void **state)
     assert_int_equal(s.counts.samples, 6);
     assert_int_equal(s.counts.histograms, 4);
     assert_int_equal(s.report.len, 0);
+    end(&s);
+}
+
+static void exemplars_and_metadata_are_taken_of_the_series_they_are_told_of(void **state)
+{
+    struct buf log = {0};
+    struct scene s;
+
+    begin(&s);
+    put_series(&log, 7, "h_bucket", "1");
+    put_series(&log, 8, "c_total", "1");
+    put_exemplar(&log, 7, 2000, 0.5, "a");
+    put_exemplar(&log, 7, 3000, 1.5, "b");
+    put_exemplar(&log, 7, 1000, 1.5, "late");
+    put_exemplar(&log, 8, 2000, 3, "a");
+    put_exemplar(&log, 99, 2000, 3, "of no series");
+    put_metadata(&log, 7, 3, "How\nlong", "seconds");
+    put_metadata(&log, 8, 1, "first word", "");
+    put_metadata(&log, 8, 1, "last word", "");
+    put_metadata(&log, 99, 1, "of no series", "");
+    put_file(&s, "wal", "00000000", &log);
+    assert_int_equal(import(&s), 0);
+    assert_int_equal(s.report.len, 0);
+    assert_int_equal(s.counts.exemplars, 3);
+    assert_int_equal(s.counts.families, 2);
+    assert_extras_on_disk(&s, "c_total{x=\"1\"} [2000 3 {trace=\"a\"}]\n"
+                              "h_bucket{x=\"1\"} [2000 0.5 {trace=\"a\"}] "
+                              "[3000 1.5 {trace=\"b\"}]\n"
+                              "c_total counter 'last word' ''\n"
+                              "h histogram 'How\nlong' 'seconds'\n");
+    assert_int_equal(import(&s), 0); /* once more changes nothing */
+    assert_int_equal(s.counts.exemplars + s.counts.families, 0);
+    end(&s);
+}
+
+static void exemplars_and_metadata_that_make_no_sense_cost_their_record(void **state)
+{
+    static const struct str records[] = {
+        STR("\x04"
+            "12345678"
+            "12345678"
+            "\0\0"
+            "1234567"),
+        STR("\x04"
+            "12345678"
+            "\0\0\0\0\0\0\0\x01"
+            "\0\0"
+            "12345678"
+            "\x01\0\x01x"),
+        STR("\x04"
+            "12345678"
+            "\x7f\0\0\0\0\0\0\x01"
+            "\0\0"
+            "12345678"
+            "\0"),
+        STR("\x06\x07\x01\x01\x04HELP\x02\xff\xff"),
+        STR("\x06\x07\x01\x01\x04HELP\x05help"),
+        STR("\x06\x07\x01\x01\x04UNIT\x02\xff\xff"),
+    };
+    struct buf log = {0}, record = {0};
+    struct scene s;
+
+    begin(&s);
+    put_series(&log, 7, "f", "1");
+    for (size_t i = 0; i < ARRAY_LEN(records); i++) {
+        buf_add_str(&record, records[i]);
+        put_record(&log, 0, &record);
+    }
+    put_metadata(&log, 7, 77, "of another type", "");
+    put_file(&s, "wal", "00000000", &log);
+    assert_int_equal(import(&s), 0);
+    assert_told(&s, "6 records of the log could not be read");
+    assert_extras_on_disk(&s, "f unknown 'of another type' ''\n");
     end(&s);
 }
 
@@ -531,6 +658,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_of_records_become_samples),
+        cmocka_unit_test(exemplars_and_metadata_are_taken_of_the_series_they_are_told_of),
+        cmocka_unit_test(exemplars_and_metadata_that_make_no_sense_cost_their_record),
         cmocka_unit_test(a_record_goes_over_pages),
         cmocka_unit_test(checkpoint_then_log_then_late_samples),
         cmocka_unit_test(what_is_in_imported_blocks_is_left_out),

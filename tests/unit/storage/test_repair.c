@@ -6,6 +6,7 @@
  *
  * Each SWEEP_STEPth byte of every file; with TOCSIN_FULL_SWEEP=1 in the environment, every byte.
  */
+#include "tests/unit/storage/extras.h"
 #include "tests/unit/storage/verify_fixture.h"
 
 #include <errno.h>
@@ -440,6 +441,50 @@ static void what_was_damaged_is_kept_as_it_was(void **state)
     world_deinit(&w);
 }
 
+static void exemplars_and_metadata_outlive_a_repair_of_the_log(void **state)
+{
+    CLEANUP(label_set_unrefp) const struct label_set *series = labels_of("__name__", "m", NULL);
+    CLEANUP(label_set_unrefp) const struct label_set *labels = labels_of("trace", "a", NULL);
+    const struct metric_metadata metadata = {STR("m"), METRIC_GAUGE, STR("help"), STR("")};
+    struct storage_options o = manual_options();
+    char *dir = folder_new(), *copy = folder_new(), *path;
+    struct file_list files = {0};
+    struct storage_verified before, after;
+    struct heard h = {0};
+    struct storage *st;
+    struct err err = {0};
+
+    o.exemplars_max = 10;
+    st = must_open(dir, &o, NULL);
+    const struct sample_row row = {.ref = ref_of(st, series), .t = T0, .v = 1};
+    const struct exemplar_row e = {.ref = row.ref, .labels = labels, .t = 1000, .v = 2};
+    const struct sample_batch b = {&row, 1, &e, 1, &metadata, 1};
+
+    assert_int_equal(
+        sample_sink_commit_batch(storage_sink(st), &b, COMMIT_SKIP_BAD, NULL, NULL, &err), 0);
+    must_close(st); /* they are in the image */
+    st = must_open(dir, &o, NULL);
+    put(st, ref_of(st, series), T0 + 1, 1);
+    folder_copy(dir, copy);
+    must_close(st);
+    list_folder_files(copy, "log", &files);
+    assert_int_equal(files.n, 1);
+    path = path_in(copy, files.v[0]);
+    scribble(path, file_size(path) - 8, file_size(path));
+    repair(copy, false, &before, &after, &h);
+    assert_int_equal(before.damaged, 1);
+    st = must_open(copy, &o, NULL);
+    assert_extras(st, "m [1000 2 {trace=\"a\"}]\nm gauge 'help' ''\n");
+    must_close(st);
+    file_list_deinit(&files);
+    buf_free(&h.text);
+    folder_remove(dir);
+    folder_remove(copy);
+    free(path);
+    free(dir);
+    free(copy);
+}
+
 static void a_directory_in_use_is_not_repaired(void **state)
 {
     struct storage_options o = manual_options();
@@ -464,6 +509,7 @@ int main(void)
         cmocka_unit_test(whatever_is_cut_is_repaired_and_costs_at_most_what_the_file_had),
         cmocka_unit_test(a_dry_run_tells_and_changes_nothing),
         cmocka_unit_test(what_was_damaged_is_kept_as_it_was),
+        cmocka_unit_test(exemplars_and_metadata_outlive_a_repair_of_the_log),
         cmocka_unit_test(a_directory_in_use_is_not_repaired),
     };
 
