@@ -181,7 +181,9 @@ static const struct route {
     {"metadata", api_metadata, NULL, NULL},
     {"scrape_pools", api_scrape_pools, NULL, NULL},
     {"rules", api_rules, NULL, NULL},
-    {"rules/backtest", NULL, api_backtest, NULL}, /* tocsin's own */
+    {"rules/templates", api_templates, NULL, NULL}, /* these three are tocsin's own */
+    {"rules/templates/render", api_render_template, NULL, NULL},
+    {"rules/backtest", NULL, api_backtest, NULL},
     {"alerts", api_alerts, NULL, NULL},
     {"status/config", api_status_config, NULL, NULL},
     {"status/flags", api_status_flags, NULL, NULL},

@@ -8,6 +8,7 @@
  *     result    what PromQL found as JSON
  *     gate     how many queries at a time
  *     query series rules targets metadata status    the handlers of /api/v1
+ *     templates ready rules
  *     backtest  rules on stored history, with backtest_tell what would have been told
  *     am am_alerts am_silences    Alertmanager's /api/v2, with answers of its own (am_priv.h)
  *     plain     what lies outside of /api/v1
@@ -143,6 +144,7 @@ api_handler api_targets, api_scrape_pools;            /* targets.c */
 api_handler api_relabel_steps;                        /* relabel_steps.c */
 api_handler api_targets_metadata, api_metadata;       /* metadata.c */
 api_handler api_rules, api_alerts;                    /* rules.c */
+api_handler api_templates, api_render_template;       /* templates.c */
 api_handler api_backtest;                             /* backtest.c */
 api_handler api_status_config, api_status_flags, api_status_runtimeinfo, api_status_buildinfo,
     api_status_tsdb, api_status_walreplay, api_alertmanagers; /* status.c */

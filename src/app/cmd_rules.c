@@ -9,7 +9,6 @@
 
 #include "app/flags.h"
 #include "base/buf.h"
-#include "base/quote.h"
 #include "rules/rules.h"
 
 #define VALUES_MAX 32 /* parameters that one command line sets */
@@ -149,8 +148,7 @@ struct values {
 static bool collect(const struct rules_options_line *o, struct values *vs)
 {
     if (*o->job) {
-        buf_add_c(&vs->selector, "job=");
-        quote_add_go(&vs->selector, str_c(o->job));
+        template_add_job(&vs->selector, str_c(o->job));
         vs->v[vs->n++] = (struct template_value){STR("selector"), buf_str(&vs->selector)};
     }
     if (*o->threshold)
@@ -195,9 +193,8 @@ static int print_new(const struct catalogue *c, const struct rules_options_line 
             break;
         }
         if (i == 0)
-            buf_addf(&out, "groups:\n  - name: %.*s\n    rules:\n",
-                     STR_ARG(*o->group ? str_c(o->group) : t->component));
-        if (template_fill_rule(t, &choice, 6, &out, &err) < 0) {
+            template_begin_group(*o->group ? str_c(o->group) : t->component, &out);
+        if (template_fill_rule(t, &choice, TEMPLATE_RULE_INDENT, &out, &err) < 0) {
             command_complain(&err);
             code = EXIT_FAILED;
         }

@@ -234,6 +234,7 @@ static int build_rules(struct server *s, unix_ns now, struct err *err)
         .features = s->features.promql,
         .delayed_name_removal = s->features.delayed_name_removal,
         .type_and_unit_labels = s->features.type_and_unit_labels,
+        .strict = f->rules_strict,
         .resend_delay = f->resend_delay,
         .tell_within = TELL_WITHIN,
         .for_grace_period = f->for_grace_period,

@@ -19,6 +19,7 @@ struct serve_options {
     dur_ms lookback, query_timeout;
     int64_t query_max_samples, query_max_concurrency;
     uint64_t query_max_memory;
+    bool rules_strict;
     dur_ms for_outage_tolerance, for_grace_period, resend_delay, start_delay;
     const char *log_level, *log_format;
     struct flag_list features;

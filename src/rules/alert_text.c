@@ -82,9 +82,10 @@ static void expand(struct tmpl_env *env, const struct rule_texts *texts,
     arena_deinit(&arena);
 }
 
-void alert_expand(struct rules *r, const struct group *g, const struct rule *rule,
-                  const struct promql_series *s, unix_ns ts, struct label_set **ret_labels,
-                  struct label_set **ret_annotations)
+/* `resolved`: the value at which the alert ends; NULL: it does not. */
+static void expand_all(struct rules *r, const struct group *g, const struct rule *rule,
+                       const struct promql_series *s, const double *resolved, unix_ns ts,
+                       struct label_set **ret_labels, struct label_set **ret_annotations)
 {
     CLEANUP(label_set_unrefp) const struct label_set *none = label_set_empty();
     CLEANUP(label_builder_deinit) struct label_builder labels = {0}, annotations = {0};
@@ -96,18 +97,41 @@ void alert_expand(struct rules *r, const struct group *g, const struct rule *rul
                                   .external_url = str_c(r->external_url),
                                   .value = tmpl_float(s->values[0])};
 
+    if (resolved) {
+        data.resolved = true;
+        data.resolved_value = tmpl_float(*resolved);
+    }
     if (s->histograms && s->histograms[0]) {
         hist_print(s->histograms[0], &histogram);
         data.value = tmpl_histogram(buf_str(&histogram));
     }
-    label_builder_init(&labels, data.labels);
-    label_builder_del(&labels, LABEL_NAME);
-    expand(&env, &rule->labels, &data, &labels);
-    label_builder_set(&labels, STR("alertname"), str_c(rule->name));
-    *ret_labels = label_builder_build(&labels);
-
+    if (ret_labels) {
+        label_builder_init(&labels, data.labels);
+        label_builder_del(&labels, LABEL_NAME);
+        expand(&env, &rule->labels, &data, &labels);
+        label_builder_set(&labels, STR("alertname"), str_c(rule->name));
+        *ret_labels = label_builder_build(&labels);
+    }
     if (!ret_annotations)
         return;
     expand(&env, &rule->annotations, &data, &annotations);
     *ret_annotations = label_builder_build(&annotations);
+}
+
+void alert_expand(struct rules *r, const struct group *g, const struct rule *rule,
+                  const struct promql_series *s, unix_ns ts, struct label_set **ret_labels,
+                  struct label_set **ret_annotations)
+{
+    expand_all(r, g, rule, s, NULL, ts, ret_labels, ret_annotations);
+}
+
+struct label_set *alert_annotate_resolved(struct rules *r, const struct group *g,
+                                          const struct rule *rule, const struct label_set *series,
+                                          double value, double resolved_value, unix_ns ts)
+{
+    const struct promql_series s = {.labels = series, .n = 1, .values = &value};
+    struct label_set *ret;
+
+    expand_all(r, g, rule, &s, &resolved_value, ts, NULL, &ret);
+    return ret;
 }

@@ -220,15 +220,23 @@ int alerting_apply(struct rules *r, struct group *g, struct rule *rule,
                    const struct promql_result *result, unix_ns ts, struct batch *b, struct err *err)
 {
     CLEANUP(found_list_deinit) struct found_list found = {0};
+    CLEANUP(mem_freep) struct promql_series *firing = NULL;
+    struct promql_result part = *result;
     struct active_alert *a;
     int64_t active;
-    int status = find_all(r, g, rule, result, ts, &found, err);
+    int status;
 
+    if (rule_measures(rule)) {
+        measured_split(r, g, rule, result, ts, &part);
+        firing = part.series;
+    }
+    status = find_all(r, g, rule, &part, ts, &found, err);
     if (status < 0)
         return status;
     lock_take(&g->lock);
     for (size_t i = 0; i < found.n; i++)
         take_found(rule, &found.items[i], ts);
+    measured_keep(rule);
     active = step_all(rule, ts);
     if (g->limit > 0 && active > g->limit) {
         alerts_clear(rule);
@@ -236,6 +244,7 @@ int alerting_apply(struct rules *r, struct group *g, struct rule *rule,
                          (long long)g->limit, (long long)active);
     }
     lock_give(&g->lock);
+    measured_resolved(r, g, rule, ts);
     for (size_t i = 0; rule->writes && status == 0 && (a = map_next(&rule->alerts, &i));)
         if (a->state != RULE_INACTIVE)
             status = write_alert(r, rule, b, a, unix_ms_of_ns(ts) - g->query_offset, err);

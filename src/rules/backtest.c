@@ -640,7 +640,8 @@ static int try_rule(struct trial *t, struct err *err)
     t->expr = t->rule->expr;
     t->writes_down = true;
     t->by_series = labels_are_by_series(t->rule);
-    if (threshold_find(t->rule->expr, &t->o->features, &threshold)) {
+    if (threshold_find(t->rule->expr, &t->o->features, &threshold) &&
+        threshold_is_order(threshold.op)) {
         t->threshold = &threshold;
         t->expr = threshold.measured;
         t->values = &values;

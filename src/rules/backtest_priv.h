@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * backtest_priv - taking a threshold out of an expression, and what values were seen; for the
- * backtest only
+ * backtest_priv - what values were seen; for the backtest only
  */
 #ifndef TOCSIN_RULES_BACKTEST_PRIV_H
 #define TOCSIN_RULES_BACKTEST_PRIV_H
 
 #include "rules/backtest.h"
-
-/* ---- backtest_threshold.c */
-
-struct threshold {
-    struct promql_expr *measured; /* the expression without its comparison; owned */
-    enum promql_op op;            /* of measured against value */
-    double value;
-};
-
-/* False: the expression has none that could be turned. */
-bool threshold_find(const struct promql_expr *expr, const struct promql_features *features,
-                    struct threshold *ret);
-/* The expression, in which one was found, with another number. */
-int threshold_replace(const struct promql_expr *expr, const struct promql_features *features,
-                      double value, struct promql_expr **ret);
-bool threshold_is_upper(enum promql_op op); /* high values fire */
-
-static inline bool threshold_passes(enum promql_op op, double v, double value)
-{
-    switch (op) {
-    case OP_GT: return v > value;
-    case OP_GE: return v >= value;
-    case OP_LT: return v < value;
-    default: return v <= value;
-    }
-}
+#include "rules/threshold_priv.h"
 
 /* ---- backtest_values.c: how often which value was seen, in 4 MB */
 

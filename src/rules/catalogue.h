@@ -76,6 +76,14 @@ int template_fill_text(const struct rule_template *t, const struct template_choi
 int template_fill_rule(const struct rule_template *t, const struct template_choice *choice,
                        int indent, struct buf *out, struct err *err);
 
+/* The head of a rule file with one group, behind which rules of this indent follow. The name is put
+ * in quotes where it has to be. */
+#define TEMPLATE_RULE_INDENT 6
+void template_begin_group(struct str name, struct buf *out);
+
+/* The value of a parameter `selector` that takes only series of a job. */
+void template_add_job(struct buf *out, struct str job);
+
 /* Whether the series that the template looks at are there, by the names of metrics. Of an `or` one
  * side is enough. */
 bool template_fits(const struct rule_template *t, bool (*has)(struct str metric, void *arg),

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
+#include "base/quote.h"
 #include "model/duration.h"
 #include "model/label_set.h"
 #include "promql/promql.h"
@@ -256,6 +257,19 @@ static int add_annotations(const struct rule_template *t, const struct template_
 static struct str either(struct str chosen, struct str standard)
 {
     return chosen.len > 0 ? chosen : standard;
+}
+
+void template_begin_group(struct str name, struct buf *out)
+{
+    buf_add_c(out, "groups:\n  - name: ");
+    add_scalar(name, out);
+    buf_add_c(out, "\n    rules:\n");
+}
+
+void template_add_job(struct buf *out, struct str job)
+{
+    buf_add_c(out, "job=");
+    quote_add_go(out, job);
 }
 
 int template_fill_rule(const struct rule_template *t, const struct template_choice *choice,

@@ -71,7 +71,8 @@ static int query(struct rules *r, const struct group *g, struct rule *rule, unix
     struct promql_options o = rules_asking(r, g);
 
     if (!rule->prepared)
-        rule->prepared = promql_prepare(rule->expr, &o);
+        rule->prepared = promql_prepare(rule_measures(rule) ? rule->threshold.measured : rule->expr,
+                                        &o);
     return promql_query_instant(rule->prepared, &r->options.reader, t, ret, err);
 }
 

@@ -25,8 +25,10 @@ static void rule_deinit(struct rule *rule)
 {
     alerts_clear(rule);
     outputs_clear(rule);
+    measured_clear(rule);
     promql_query_free(rule->prepared);
     promql_expr_free(rule->expr);
+    promql_expr_free(rule->threshold.measured);
     texts_free(&rule->labels);
     texts_free(&rule->annotations);
     label_set_unref(rule->label_set);
@@ -133,6 +135,7 @@ static void inherit_rule(struct rule *rule, struct rule *from)
 
     swap_maps(&rule->alerts, &from->alerts);
     swap_maps(&rule->outputs, &from->outputs);
+    swap_maps(&rule->measured, &from->measured);
     rule->run = from->run;
     rule->writes = from->writes;
     rule->health = from->health;

@@ -228,6 +228,9 @@ static void add_texts(struct loading *l, const struct yaml_doc *doc, const struc
 {
     const struct spec_texts *from = annotations ? &spec->annotations : &spec->labels;
     const char *what = annotations ? "annotation" : "label";
+    int (*parse_text)(struct template_set *, struct str, struct str, struct template **,
+                      struct err *) = l->strict || !annotations ? template_parse_alert
+                                                                : template_parse_alert_resolving;
 
     for (size_t i = 0; i < from->n; i++) {
         const struct spec_text *s = &from->items[i];
@@ -243,7 +246,7 @@ static void add_texts(struct loading *l, const struct yaml_doc *doc, const struc
         t->name = str_dup(s->name);
         t->text = str_dup(s->value);
         if (spec->alerting && str_find(s->value, STR("{{")) < s->value.len &&
-            template_parse_alert(l->templates, spec->name, s->value, &t->template, &err) < 0)
+            parse_text(l->templates, spec->name, s->value, &t->template, &err) < 0)
             load_problem(l, doc, at, "%s: %s \"%s\": %s", place, what, t->name, err.msg);
     }
 }
@@ -258,6 +261,37 @@ static struct label_set *label_set_of_texts(const struct rule_texts *t)
     ls = label_builder_build(&b);
     label_builder_deinit(&b);
     return ls;
+}
+
+/* Labels that follow the value make a new label set of each value: none is ever gone. */
+static bool labels_follow_value(const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->labels.n; i++) {
+        struct str text = str_c(rule->labels.items[i].text);
+
+        if (str_find(text, STR("{{")) < text.len && str_find(text, STR("alue")) < text.len)
+            return true;
+    }
+    return false;
+}
+
+static void find_threshold(struct loading *l, const struct yaml_doc *doc,
+                           const struct rule_spec *spec, const char *place, struct rule *rule)
+{
+    const char *word = spec->no_data ? "no_data" : "$resolvedValue";
+
+    rule->no_data = spec->no_data;
+    for (size_t i = 0; i < rule->annotations.n && spec->alerting && !l->strict; i++)
+        rule->tells_resolved |= template_tells_resolved(str_c(rule->annotations.items[i].text));
+    if (!rule->expr || (!rule->no_data && !rule->tells_resolved))
+        return;
+    if (!threshold_find(rule->expr, &l->features, &rule->threshold))
+        load_problem(l, doc, spec->at,
+                     "%s: %s needs an expression that compares with a number, such as x > 5", place,
+                     word);
+    else if (labels_follow_value(rule))
+        load_problem(l, doc, spec->at, "%s: %s needs labels that do not depend on the value", place,
+                     word);
 }
 
 void load_rule(struct loading *l, struct group *g, const struct yaml_doc *doc,
@@ -282,6 +316,7 @@ void load_rule(struct loading *l, struct group *g, const struct yaml_doc *doc,
     rule->label_set = label_set_of_texts(&rule->labels);
     rule->annotation_set = label_set_of_texts(&rule->annotations);
     rule->expr = expr;
+    find_threshold(l, doc, spec, place, rule);
     if (spec->verbatim)
         buf_add_str(&query, str_trim(spec->expr));
     else if (expr)
@@ -300,6 +335,7 @@ static void add_rule_text(struct json_writer *w, const struct rule *rule)
     json_c(w, rule->query);
     json_i64(w, rule->hold);
     json_i64(w, rule->keep_firing_for);
+    json_i64(w, rule->no_data);
     for (size_t p = 0; p < ARRAY_LEN(parts); p++) {
         json_array_begin(w);
         for (size_t k = 0; k < parts[p]->n; k++) {

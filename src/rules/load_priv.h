@@ -23,6 +23,7 @@ struct loading {
     struct promql_features features;
     dur_ms interval; /* of groups that have none of their own, and the step of subqueries */
     dur_ms query_offset;
+    bool strict; /* nothing that Prometheus does not have */
     bool single; /* a document may also be one alerting rule by itself */
     struct group_list groups;
     struct map by_key; /* the same, by file and name */
@@ -78,6 +79,7 @@ struct rule_spec {
     bool verbatim;                        /* expr is shown as it is, else in canonical form */
     const struct yaml_node *at, *expr_at; /* for messages; expr_at may be NULL */
     dur_ms hold, keep_firing_for;
+    enum no_data no_data;
     struct spec_texts labels, annotations;
 };
 

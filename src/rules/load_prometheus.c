@@ -15,8 +15,10 @@ static const char *const manifest_keys[] = {"apiVersion", "kind",   "metadata",
 static const char *const group_keys[] = {
     "name", "interval", "query_offset", "limit", "labels", "rules", "partial_response_strategy",
     NULL};
-static const char *const rule_keys[] = {"record",          "alert",  "expr",        "for",
-                                        "keep_firing_for", "labels", "annotations", NULL};
+static const char *const strict_keys[] = {"record",          "alert",  "expr",        "for",
+                                          "keep_firing_for", "labels", "annotations", NULL};
+static const char *const rule_keys[] = {
+    "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations", "no_data", NULL};
 
 struct reading {
     struct loading *l;
@@ -50,6 +52,26 @@ static void check_recording(struct reading *rd, const struct yaml_node *node,
                      place, STR_ARG(spec->name));
 }
 
+static void load_no_data(struct reading *rd, const struct yaml_node *node, const char *place,
+                         struct rule_spec *spec)
+{
+    static const char *const words[] = {
+        [NO_DATA_OK] = "ok", [NO_DATA_KEEP] = "keep", [NO_DATA_FIRE] = "fire"};
+    struct str word = load_text(rd->l, rd->doc, node);
+
+    if (word.len == 0)
+        return;
+    if (!spec->alerting)
+        problem_of_rule(rd, node, place, "invalid field 'no_data' in recording rule");
+    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
+        if (str_eq_c(word, words[i])) {
+            spec->no_data = (enum no_data)i;
+            return;
+        }
+    load_problem(rd->l, rd->doc, node, "%s: no_data: found \"%.*s\", expected ok, keep or fire",
+                 place, STR_ARG(word));
+}
+
 static void load_one_rule(struct reading *rd, const struct yaml_node *node, size_t number)
 {
     struct rule_spec spec = {.at = node, .expr_at = yaml_get(node, "expr")};
@@ -62,7 +84,7 @@ static void load_one_rule(struct reading *rd, const struct yaml_node *node, size
                      rd->group->name, number);
         return;
     }
-    load_check_keys(l, rd->doc, node, rule_keys, "a rule");
+    load_check_keys(l, rd->doc, node, l->strict ? strict_keys : rule_keys, "a rule");
     record = load_text(l, rd->doc, yaml_get(node, "record"));
     alert = load_text(l, rd->doc, yaml_get(node, "alert"));
     spec.alerting = alert.len > 0;
@@ -75,6 +97,8 @@ static void load_one_rule(struct reading *rd, const struct yaml_node *node, size
     spec.expr = load_text(l, rd->doc, spec.expr_at);
     load_duration(l, rd->doc, yaml_get(node, "for"), &spec.hold);
     load_duration(l, rd->doc, yaml_get(node, "keep_firing_for"), &spec.keep_firing_for);
+    if (!l->strict)
+        load_no_data(rd, yaml_get(node, "no_data"), place, &spec);
     for (size_t i = 0; i < rd->labels.n; i++)
         spec_texts_set(&spec.labels, rd->labels.items[i].name, rd->labels.items[i].value,
                        rd->labels.items[i].at);

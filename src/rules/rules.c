@@ -89,6 +89,7 @@ static int load_all(struct rules *r, const struct config *config, struct group_l
 {
     struct loading l = {.templates = r->templates,
                         .features = r->options.features,
+                        .strict = r->options.strict,
                         .interval = config->evaluation_interval,
                         .query_offset = config->rule_query_offset};
     int status;

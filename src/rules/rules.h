@@ -37,8 +37,9 @@ struct rules_options {
     size_t query_max_samples, query_max_memory;
     struct promql_features features;                 /* of expressions in rules and templates */
     bool delayed_name_removal, type_and_unit_labels; /* as in struct promql_options */
-    dur_ms resend_delay;                             /* 1m */
-    dur_ms tell_within; /* that an alert may wait for those of the next rules of its group; 0: it
+    bool strict;         /* rule files may have nothing that Prometheus does not have */
+    dur_ms resend_delay; /* 1m */
+    dur_ms tell_within;  /* that an alert may wait for those of the next rules of its group; 0: it
                            does not */
     dur_ms for_grace_period;     /* 10m */
     dur_ms for_outage_tolerance; /* 1h */

@@ -15,9 +15,12 @@
 #include "base/thread.h"
 #include "promql/promql.h"
 #include "rules/rules.h"
+#include "rules/threshold_priv.h"
 #include "template/template.h"
 
 #define RESOLVED_RETENTION (15 * 60 * NS_PER_S) /* how long a resolved alert is kept and resent */
+
+#define NO_DATA_MEMORY (60 * 60 * NS_PER_S) /* how long a label set is known that is gone */
 
 struct selfmetric;
 
@@ -32,6 +35,13 @@ struct rule_text {
 struct rule_texts {
     struct rule_text *items;
     size_t n, cap;
+};
+
+/* What becomes of label sets that were measured lately and whose series are gone. */
+enum no_data {
+    NO_DATA_OK,   /* nothing fires, as in Prometheus */
+    NO_DATA_KEEP, /* what fires goes on */
+    NO_DATA_FIRE, /* it counts as beyond the threshold */
 };
 
 /* ---- what a rule remembers */
@@ -71,12 +81,16 @@ struct rule {
     char *query;                   /* the expression as it is shown */
     struct promql_query *prepared; /* made by the first run */
     dur_ms hold, keep_firing_for;
+    enum no_data no_data;
+    bool tells_resolved;        /* an annotation has $resolvedValue */
+    struct threshold threshold; /* with either of these, the rule is asked for what is measured */
     struct rule_texts labels, annotations;
     const struct label_set *label_set, *annotation_set; /* the same as written, to be shown */
 
     uint64_t run;
-    bool writes;        /* false until it is known what there was before the restart */
-    struct map outputs; /* by label set */
+    bool writes;         /* false until it is known what there was before the restart */
+    struct map outputs;  /* by label set */
+    struct map measured; /* by label set; of a rule with a threshold */
 
     /* changed under group->lock */
     struct map alerts; /* by label set */
@@ -183,6 +197,28 @@ void alerts_clear(struct rule *rule);
 void alert_expand(struct rules *r, const struct group *g, const struct rule *rule,
                   const struct promql_series *s, unix_ns ts, struct label_set **ret_labels,
                   struct label_set **ret_annotations);
+
+/* The annotations of an alert that ends: of a series that had `value` when it fired last. */
+struct label_set *alert_annotate_resolved(struct rules *r, const struct group *g,
+                                          const struct rule *rule, const struct label_set *series,
+                                          double value, double resolved_value, unix_ns ts);
+
+/* ---- no_data.c: of rules that are asked for what they measure */
+
+static inline bool rule_measures(const struct rule *rule)
+{
+    return rule->threshold.measured != NULL;
+}
+
+/* Of a result with all that was measured: the elements that fire, which borrow. ret->series is to be
+ * freed. */
+void measured_split(struct rules *r, const struct group *g, struct rule *rule,
+                    const struct promql_result *result, unix_ns ts, struct promql_result *ret);
+/* Before the step: what fires and is gone counts as met. */
+void measured_keep(struct rule *rule);
+/* After it, without the lock: the annotations of what was resolved now tell its value. */
+void measured_resolved(struct rules *r, struct group *g, struct rule *rule, unix_ns ts);
+void measured_clear(struct rule *rule);
 
 /* ---- alert_send.c */
 

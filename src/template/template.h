@@ -131,6 +131,8 @@ struct template_alert {
     const struct label_set *external_labels;
     struct str external_url;
     struct tmpl_value value; /* tmpl_float() or tmpl_histogram() */
+    bool resolved;           /* the alert is; else $resolvedValue is "" */
+    struct tmpl_value resolved_value;
 };
 
 /*
@@ -140,6 +142,10 @@ struct template_alert {
  */
 int template_parse_alert(struct template_set *set, struct str alert_name, struct str text,
                          struct template **ret, struct err *err);
+/* The same with $resolvedValue, which Prometheus does not have. */
+int template_parse_alert_resolving(struct template_set *set, struct str alert_name, struct str text,
+                                   struct template **ret, struct err *err);
+bool template_tells_resolved(struct str text); /* it has that name in it */
 
 /*
  * Appends the expansion. When it fails, `out` gets "<error expanding template: ...>" instead, which

@@ -55,7 +55,7 @@ static const struct {
     {GROUP "  - up > 0\n", "4:5: group \"g\", rule 1: expected a mapping"},
     {GROUP "  - alert: A\n    exprr: up\n",
      "5:5: field exprr not found in a rule, expected one of record, alert, expr, for, "
-     "keep_firing_for, labels, annotations\n"
+     "keep_firing_for, labels, annotations, no_data\n"
      "4:5: group \"g\", rule 1, \"A\": field 'expr' must be set in rule"},
     {GROUP "  - expr: up\n",
      "4:5: group \"g\", rule 1, \"\": one of 'record' or 'alert' must be set"},

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * backtest_threshold - an expression without its comparison
+ * threshold - an expression without its comparison
  *
  * Only a comparison at the root, or on the left of the `and` and `unless` at the root, is one that
  * decides by itself whether an element is in the result: there `(x > 5) and y` is `(x and y) > 5`.
  */
+#include "rules/threshold_priv.h"
+
 #include <math.h>
 
 #include "base/num.h"
-#include "rules/backtest_priv.h"
 
 static bool is_arithmetic(enum promql_op op)
 {
@@ -46,15 +47,26 @@ bool threshold_is_upper(enum promql_op op)
     return op == OP_GT || op == OP_GE;
 }
 
-static bool is_order(enum promql_op op)
+bool threshold_is_order(enum promql_op op)
 {
     return op == OP_GT || op == OP_GE || op == OP_LT || op == OP_LE;
+}
+
+static bool is_comparison(enum promql_op op)
+{
+    return threshold_is_order(op) || op == OP_EQ || op == OP_NE;
 }
 
 /* `5 < x` is `x > 5`. */
 static enum promql_op turned(enum promql_op op)
 {
-    return op == OP_GT ? OP_LT : op == OP_GE ? OP_LE : op == OP_LT ? OP_GT : OP_GE;
+    switch (op) {
+    case OP_GT: return OP_LT;
+    case OP_GE: return OP_LE;
+    case OP_LT: return OP_GT;
+    case OP_LE: return OP_GE;
+    default: return op;
+    }
 }
 
 /* The comparison and what it compares with the number; NULL: there is none. */
@@ -64,7 +76,7 @@ static const struct promql_node *find_comparison(const struct promql_node *n, st
     while (n->kind == NODE_PAREN ||
            (n->kind == NODE_BINARY && (n->binary.op == OP_AND || n->binary.op == OP_UNLESS)))
         n = n->kind == NODE_PAREN ? n->paren : n->binary.lhs;
-    if (n->kind != NODE_BINARY || !is_order(n->binary.op) || n->binary.return_bool)
+    if (n->kind != NODE_BINARY || !is_comparison(n->binary.op) || n->binary.return_bool)
         return NULL;
     ret->op = n->binary.op;
     *ret_measured = n->binary.lhs;
@@ -97,6 +109,7 @@ bool threshold_find(const struct promql_expr *expr, const struct promql_features
 {
     const struct promql_node *measured, *c = find_comparison(expr->root, ret, &measured);
 
+    ret->measured = NULL;
     return c && measured->type == PROMQL_VECTOR && isfinite(ret->value) &&
            put_instead(expr, c, measured, STR(""), features, &ret->measured) == 0;
 }
