@@ -359,7 +359,7 @@ static int check_probes(struct decoder *d, struct config_scrape *s, const struct
                                 "a job asks either by %s or by %s: make two jobs of it", first,
                                 key);
         s->kind = probes[i].kind;
-        s->probe_settings = decoder_hash(d, yaml_get(node, key));
+        s->probe_settings = hash_mix(i, decoder_hash(d, yaml_get(node, key)));
         use_check_defaults(s, i);
         if (check_probe_job(d, node, key, probes[i].server) < 0)
             return -EINVAL;

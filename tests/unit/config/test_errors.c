@@ -90,10 +90,10 @@ static const struct {
      "f:1:45: \"fail_if_body_json_matches_cel\" is known to blackbox_exporter but not carried out "
      "by this version"},
     {JOB("spring: {base_path: actuator}"),
-     "f:1:53: base_path: found \"actuator\", expected a path such as /actuator"},
-    {JOB("spring: {scheme: ftp}"), "f:1:50: scheme: found \"ftp\", expected http or https"},
+     "f:1:52: base_path: found \"actuator\", expected a path such as /actuator"},
+    {JOB("spring: {scheme: ftp}"), "f:1:49: scheme: found \"ftp\", expected http or https"},
     {JOB("spring: {health: false, metrics: false}"),
-     "f:1:66: metrics and health are both false: nothing would be asked"},
+     "f:1:65: metrics and health are both false: nothing would be asked"},
     {JOB("basic_auth: {username: u, password: p}, spring: {}"),
      "f:1:44: \"basic_auth\" speaks of HTTP, but this job asks an actuator itself: user, password "
      "and TLS stand inside of spring:"},
