@@ -236,7 +236,7 @@ static int read_pid_file(const char *path, uint64_t *ret, double *ret_written, s
 static void scan_pid_file(const char *proc, const struct process_filter *f, uint64_t boot,
                           struct process_facts *ret, struct err *why)
 {
-    double written, start;
+    double written = 0, start = 0; /* set, which gcc does not see */
     uint64_t pid;
 
     if (read_pid_file(f->pid_file, &pid, &written, why) < 0)

@@ -14,11 +14,14 @@
 
 /* Two receivers, put together by hand: the room is tested without the parser of the configuration.
  */
-static struct config_webhook hooks_a[2] = {
-    {.url = "http://a/0", .send_resolved = true, .cluster = "default"},
-    {.url = "http://a/1", .send_resolved = true, .cluster = "default"}};
-static struct config_webhook hooks_b[1] = {
-    {.url = "http://b/0", .send_resolved = true, .cluster = "default"}};
+#define HOOK(to)                                                                                   \
+    {                                                                                              \
+        .url = to, .send_resolved = true, .cluster = "default", .method = "POST",                  \
+        .content_type = "application/json"                                                         \
+    }
+
+static struct config_webhook hooks_a[2] = {HOOK("http://a/0"), HOOK("http://a/1")};
+static struct config_webhook hooks_b[1] = {HOOK("http://b/0")};
 static struct config_channel channels_a[2] = {{.id = 0, .settings = &hooks_a[0]},
                                               {.id = 1, .settings = &hooks_a[1]}};
 static struct config_channel channels_b[1] = {{.id = 0, .settings = &hooks_b[0]}};

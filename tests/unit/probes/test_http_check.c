@@ -522,7 +522,7 @@ static void ipv6_is_asked_by_address(void **state)
     struct config_http_check c = config_http_check_defaults;
     struct thread thread;
     char url[64];
-    int port, fd = listen_on_six(&port);
+    int port = 0, fd = listen_on_six(&port);
 
     if (fd < 0) {
         print_message("no IPv6 here\n");

@@ -373,8 +373,8 @@ static void feed(struct world *w, struct history *h, size_t run, double *level)
 static const char *const rules_to_compare[] = {
     "expr: x > 5, for: 2m",
     "expr: x > 5, keep_firing_for: 3m",
-    "expr: x >= 6, for: 1m, keep_firing_for: 2m, labels: {where: '{{ $labels.i }}-{{ "
-    "$externalLabels.site }}'}",
+    ("expr: x >= 6, for: 1m, keep_firing_for: 2m, labels: {where: '{{ $labels.i }}-{{ "
+     "$externalLabels.site }}'}"),
     "expr: x > 6, labels: {v: '{{ $value }}'}",
     "expr: x > 7, labels: {i: same}, for: 1m",
     "expr: 3 > x, for: 3m",
