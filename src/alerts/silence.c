@@ -36,12 +36,7 @@ void held_silence_free(struct held_silence *s)
 
 static int in_order(const void *x, const void *y)
 {
-    const struct matcher *const *mx = x, *const *my = y;
-    int c = str_cmp((*mx)->name, (*my)->name);
-
-    if (c == 0)
-        c = str_cmp((*mx)->value, (*my)->value);
-    return c ? c : (int)(*mx)->type - (int)(*my)->type;
+    return matcher_cmp(*(const struct matcher *const *)x, *(const struct matcher *const *)y);
 }
 
 /* Names and patterns are checked one matcher after the other. */
@@ -204,7 +199,7 @@ static bool same_matchers(const struct silence *x, const struct silence *y)
     if (x->n_matchers != y->n_matchers)
         return false;
     for (size_t i = 0; i < x->n_matchers; i++)
-        if (in_order(&x->matchers[i], &y->matchers[i]) != 0)
+        if (matcher_cmp(x->matchers[i], y->matchers[i]) != 0)
             return false;
     return true;
 }

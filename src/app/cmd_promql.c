@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "promql/promql.h"
 
 struct promql_command_options {
@@ -158,11 +159,11 @@ static int explain(const struct promql_command_options *o, const char *query)
     bool range = *o->start || *o->end;
 
     buf_addf(&url, "%s/api/tocsin/v1/explain", o->url);
-    command_add_param(&url, "query", query);
-    command_add_param(&url, "time", range ? "" : o->time);
-    command_add_param(&url, "start", o->start);
-    command_add_param(&url, "end", o->end);
-    command_add_param(&url, "step", range ? o->step : "");
+    quote_add_parameter(&url, "query", query);
+    quote_add_parameter(&url, "time", range ? "" : o->time);
+    quote_add_parameter(&url, "start", o->start);
+    quote_add_parameter(&url, "end", o->end);
+    quote_add_parameter(&url, "step", range ? o->step : "");
     return command_ask(url.p, o->timeout, strcmp(o->output, "json") == 0, print_plan);
 }
 

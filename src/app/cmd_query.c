@@ -7,6 +7,7 @@
 #include "app/flags.h"
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "model/label_set.h"
 
 struct query_options {
@@ -112,10 +113,10 @@ int command_query(int argc, char **argv)
     }
     range = *o.start || *o.end;
     buf_addf(&url, "%s/api/v1/%s", o.url, range ? "query_range" : "query");
-    command_add_param(&url, "query", argv[0]);
-    command_add_param(&url, "time", range ? "" : o.time);
-    command_add_param(&url, "start", o.start);
-    command_add_param(&url, "end", o.end);
-    command_add_param(&url, "step", range ? o.step : "");
+    quote_add_parameter(&url, "query", argv[0]);
+    quote_add_parameter(&url, "time", range ? "" : o.time);
+    quote_add_parameter(&url, "start", o.start);
+    quote_add_parameter(&url, "end", o.end);
+    quote_add_parameter(&url, "step", range ? o.step : "");
     return command_ask(url.p, o.timeout, strcmp(o.output, "json") == 0, print_result);
 }

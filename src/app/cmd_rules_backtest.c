@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/num.h"
+#include "base/quote.h"
 #include "base/thread.h"
 #include "config/config.h"
 #include "storage/storage.h"
@@ -241,11 +242,11 @@ static int ask_server(const struct backtest_command *o, struct str rules)
     duration_print(o->step, &step);
     duration_print(o->timeout, &timeout);
     buf_addf(&url, "%s/api/v1/rules/backtest", o->url);
-    command_add_param(&url, "since", since.p);
-    command_add_param(&url, "until", o->until);
-    command_add_param(&url, "step", o->step ? step.p : "");
-    command_add_param(&url, "thresholds", o->thresholds);
-    command_add_param(&url, "timeout", timeout.p);
+    quote_add_parameter(&url, "since", since.p);
+    quote_add_parameter(&url, "until", o->until);
+    quote_add_parameter(&url, "step", o->step ? step.p : "");
+    quote_add_parameter(&url, "thresholds", o->thresholds);
+    quote_add_parameter(&url, "timeout", timeout.p);
     return command_post(url.p, rules, o->timeout, o->json, print_answer);
 }
 

@@ -82,14 +82,6 @@ void command_print_labels(const struct json *labels)
 
 /* ---- asking a running server --------------------------------------------------------------- */
 
-void command_add_param(struct buf *url, const char *name, const char *value)
-{
-    if (!*value)
-        return;
-    buf_addf(url, "%c%s=", strchr(url->p, '?') ? '&' : '?', name);
-    quote_add_url(url, str_c(value));
-}
-
 static int print_answer(const struct http_response *answer, bool raw,
                         void print(const struct json *data))
 {

@@ -47,9 +47,6 @@ struct json;
  * said. */
 int command_flags(const struct flag_set *set, int argc, char **argv, void *options, int *ret_code);
 
-/* Adds a parameter to a URL; nothing when value is "". */
-void command_add_param(struct buf *url, const char *name, const char *value);
-
 /* Gets the answer of a Prometheus API: raw prints it as it came, else its "data" goes to print().
  * Returns the exit code; what is wrong has been said. */
 int command_ask(const char *url, dur_ms timeout, bool raw, void print(const struct json *data));

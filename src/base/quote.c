@@ -85,3 +85,13 @@ void quote_add_url(struct buf *out, struct str s)
             buf_addf(out, "%%%02X", (unsigned char)s.p[i]);
     }
 }
+
+void quote_add_parameter(struct buf *url, const char *name, const char *value)
+{
+    bool is_first = str_find(buf_str(url), STR("?")) == url->len;
+
+    if (!value || !*value)
+        return;
+    buf_addf(url, "%c%s=", is_first ? '?' : '&', name);
+    quote_add_url(url, str_c(value));
+}

@@ -15,4 +15,7 @@ void quote_add_go(struct buf *out, struct str s);
 /* Go's url.QueryEscape: letters, digits and -_.~ as they are, a blank as +, all else as %XX. */
 void quote_add_url(struct buf *out, struct str s);
 
+/* Adds ?NAME=VALUE, or &NAME=VALUE when there is a ? already. None for NULL and "". */
+void quote_add_parameter(struct buf *url, const char *name, const char *value);
+
 #endif

@@ -71,3 +71,12 @@ const char *matcher_op(enum matcher_type type)
 
     return ops[type];
 }
+
+int matcher_cmp(const struct matcher *a, const struct matcher *b)
+{
+    int c = str_cmp(a->name, b->name);
+
+    if (c == 0)
+        c = str_cmp(a->value, b->value);
+    return c ? c : (int)a->type - (int)b->type;
+}

@@ -34,7 +34,8 @@ DEFINE_FREEP(matcher, struct matcher)
 bool matcher_matches(const struct matcher *m, struct str value);
 bool matcher_matches_set(const struct matcher *m, const struct label_set *ls);
 bool matchers_match(const struct matcher *const *ms, size_t n,
-                    const struct label_set *ls); /* all */
-const char *matcher_op(enum matcher_type type);  /* "=", "!=", "=~", "!~" */
+                    const struct label_set *ls);                   /* all */
+int matcher_cmp(const struct matcher *a, const struct matcher *b); /* by name, value, type */
+const char *matcher_op(enum matcher_type type);                    /* "=", "!=", "=~", "!~" */
 
 #endif

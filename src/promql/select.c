@@ -31,12 +31,9 @@ static bool same_matchers(const struct promql_node *a, const struct promql_node 
 {
     if (a->vector.n_matchers != b->vector.n_matchers)
         return false;
-    for (size_t i = 0; i < a->vector.n_matchers; i++) {
-        const struct matcher *x = a->vector.matchers[i], *y = b->vector.matchers[i];
-
-        if (x->type != y->type || !str_eq(x->value, y->value) || !str_eq(x->name, y->name))
+    for (size_t i = 0; i < a->vector.n_matchers; i++)
+        if (matcher_cmp(a->vector.matchers[i], b->vector.matchers[i]) != 0)
             return false;
-    }
     return true;
 }
 

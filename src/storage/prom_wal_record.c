@@ -192,21 +192,41 @@ static struct histogram read_histogram(struct wire *w, bool floats, struct histo
     return h;
 }
 
+/* Of which series, and when. A record begins with a place, the others are told by their distance to
+ * it; an empty record has none. */
+struct place {
+    uint64_t ref;
+    unix_ms t;
+    bool makes_sense;
+};
+
+static void read_place(struct wire *w, struct place *ret)
+{
+    if (wire_left(w) == 0)
+        return;
+    ret->ref = wire_be64(w);
+    ret->t = (unix_ms)wire_be64(w);
+}
+
+static struct place next_place(struct wire *w, const struct place *first)
+{
+    uint64_t ref = first->ref + (uint64_t)wire_svarint(w);
+    unix_ms t = (unix_ms)((uint64_t)first->t + (uint64_t)wire_svarint(w));
+
+    return (struct place){ref, t, t >= -PROM_TIME_MAX && t <= PROM_TIME_MAX};
+}
+
 static int read_samples(struct wire *w, enum kind kind, const struct prom_wal_face *face,
                         struct err *err)
 {
     bool floats = kind == KIND_FLOAT_HISTOGRAMS || kind == KIND_CUSTOM_FLOAT_HISTOGRAMS;
     struct histogram_memory memory;
-    uint64_t ref, t;
+    struct place first = {0};
     int r = 0;
 
-    if (wire_left(w) == 0)
-        return 0; /* of none */
-    ref = wire_be64(w);
-    t = wire_be64(w);
+    read_place(w, &first);
     while (r == 0 && !w->bad && wire_left(w) > 0) {
-        uint64_t this_ref = ref + (uint64_t)wire_svarint(w);
-        int64_t this_t = (int64_t)(t + (uint64_t)wire_svarint(w));
+        struct place at = next_place(w, &first);
         struct histogram h;
         double v = NAN;
 
@@ -214,11 +234,10 @@ static int read_samples(struct wire *w, enum kind kind, const struct prom_wal_fa
             v = wire_double(w);
         else
             h = read_histogram(w, floats, &memory);
-        if (w->bad || this_t < -PROM_TIME_MAX || this_t > PROM_TIME_MAX)
+        if (w->bad || !at.makes_sense)
             return nonsense(kind == KIND_SAMPLES ? "samples" : "histograms", err);
         if (face->sample)
-            r = face->sample(face->self, this_ref, this_t, v, kind == KIND_SAMPLES ? NULL : &h,
-                             err);
+            r = face->sample(face->self, at.ref, at.t, v, kind == KIND_SAMPLES ? NULL : &h, err);
     }
     return w->bad ? nonsense("samples", err) : r;
 }
@@ -228,23 +247,19 @@ static int read_samples(struct wire *w, enum kind kind, const struct prom_wal_fa
 static int read_exemplars(struct wire *w, const struct prom_wal_face *face, struct err *err)
 {
     struct label labels[LABEL_COUNT_MAX];
-    uint64_t ref, t;
+    struct place first = {0};
     int r = 0;
 
-    if (wire_left(w) == 0)
-        return 0; /* of none */
-    ref = wire_be64(w);
-    t = wire_be64(w);
+    read_place(w, &first);
     while (r == 0 && !w->bad && wire_left(w) > 0) {
-        uint64_t this_ref = ref + (uint64_t)wire_svarint(w);
-        int64_t this_t = (int64_t)(t + (uint64_t)wire_svarint(w));
+        struct place at = next_place(w, &first);
         double v = wire_double(w);
         size_t n;
 
-        if (!read_labels(w, labels, &n) || this_t < -PROM_TIME_MAX || this_t > PROM_TIME_MAX)
+        if (!read_labels(w, labels, &n) || !at.makes_sense)
             return nonsense("exemplars", err);
         if (face->exemplar)
-            r = face->exemplar(face->self, this_ref, labels, n, this_t, v, err);
+            r = face->exemplar(face->self, at.ref, labels, n, at.t, v, err);
     }
     return w->bad ? nonsense("exemplars", err) : r;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/yaml.h"
 #include "targets/targets_priv.h"
@@ -139,6 +140,39 @@ void found_add_label_part(struct buf *out, struct str name)
 {
     for (size_t i = 0; i < name.len; i++)
         buf_add_byte(out, isalnum((unsigned char)name.p[i]) ? name.p[i] : '_');
+}
+
+void found_put(struct label_builder *b, const char *name, struct str value)
+{
+    label_builder_set(b, str_c(name), value);
+}
+
+void found_put_text(struct label_builder *b, const char *name, const struct json *v)
+{
+    found_put(b, name, json_text(v));
+}
+
+struct members {
+    struct label_builder *b;
+    const char *prefix;
+    found_put_value *put_value;
+};
+
+static bool put_member(struct str key, const struct json *v, void *arg)
+{
+    const struct members *m = arg;
+    CLEANUP(buf_free) struct buf name = {0};
+
+    buf_add_c(&name, m->prefix);
+    found_add_label_part(&name, key);
+    m->put_value(m->b, name.p, v);
+    return true;
+}
+
+void found_put_members(struct label_builder *b, const char *prefix, const struct json *object,
+                       found_put_value *put_value)
+{
+    json_each(object, put_member, &(struct members){b, prefix, put_value});
 }
 
 /* ---- what one source gives ----------------------------------------------------------------- */

@@ -48,34 +48,6 @@ struct sd_consul {
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
-static void put(struct label_builder *b, const char *name, struct str value)
-{
-    label_builder_set(b, str_c(name), value);
-}
-
-struct naming {
-    struct label_builder *b;
-    const char *prefix;
-};
-
-static bool put_pair(struct str key, const struct json *v, void *arg)
-{
-    const struct naming *n = arg;
-    CLEANUP(buf_free) struct buf name = {0};
-
-    buf_add_c(&name, n->prefix);
-    found_add_label_part(&name, key);
-    label_builder_set(n->b, buf_str(&name), json_text(v));
-    return true;
-}
-
-static void put_pairs(struct label_builder *b, const char *prefix, const struct json *object)
-{
-    struct naming n = {b, prefix};
-
-    json_each(object, put_pair, &n);
-}
-
 /* The worst of its checks; maintenance of the node or the service is one, too. */
 static const char *health_of(const struct json *checks)
 {
@@ -109,7 +81,7 @@ static void put_tags(struct label_builder *b, const char *separator, const struc
     }
     if (json_len(tags) == 0)
         buf_add_c(&text, separator);
-    put(b, PREFIX "tags", buf_str(&text));
+    found_put(b, PREFIX "tags", buf_str(&text));
 }
 
 static void add_instance(const struct json *entry, const char *service, const char *separator,
@@ -122,20 +94,21 @@ static void add_instance(const struct json *entry, const char *service, const ch
     char port[24];
 
     snprintf(port, sizeof port, "%lld", (long long)json_int(json_get(s, "Port")));
-    put(&b, PREFIX "address", json_text(json_get(node, "Address")));
-    put(&b, PREFIX "dc", json_text(json_get(node, "Datacenter")));
-    put(&b, PREFIX "health", str_c(health_of(json_get(entry, "Checks"))));
-    put(&b, PREFIX "namespace", json_text(json_get(s, "Namespace")));
-    put(&b, PREFIX "node", json_text(json_get(node, "Node")));
-    put(&b, PREFIX "partition", json_text(json_get(s, "Partition")));
-    put(&b, PREFIX "service", str_c(service));
-    put(&b, PREFIX "service_address", host);
-    put(&b, PREFIX "service_id", json_text(json_get(s, "ID")));
-    put(&b, PREFIX "service_port", str_c(port));
+    found_put(&b, PREFIX "address", json_text(json_get(node, "Address")));
+    found_put(&b, PREFIX "dc", json_text(json_get(node, "Datacenter")));
+    found_put(&b, PREFIX "health", str_c(health_of(json_get(entry, "Checks"))));
+    found_put(&b, PREFIX "namespace", json_text(json_get(s, "Namespace")));
+    found_put(&b, PREFIX "node", json_text(json_get(node, "Node")));
+    found_put(&b, PREFIX "partition", json_text(json_get(s, "Partition")));
+    found_put(&b, PREFIX "service", str_c(service));
+    found_put(&b, PREFIX "service_address", host);
+    found_put(&b, PREFIX "service_id", json_text(json_get(s, "ID")));
+    found_put(&b, PREFIX "service_port", str_c(port));
     put_tags(&b, separator, json_get(s, "Tags"));
-    put_pairs(&b, PREFIX "metadata_", json_get(node, "Meta"));
-    put_pairs(&b, PREFIX "service_metadata_", json_get(s, "Meta"));
-    put_pairs(&b, PREFIX "tagged_address_", json_get(node, "TaggedAddresses"));
+    found_put_members(&b, PREFIX "metadata_", json_get(node, "Meta"), found_put_text);
+    found_put_members(&b, PREFIX "service_metadata_", json_get(s, "Meta"), found_put_text);
+    found_put_members(&b, PREFIX "tagged_address_", json_get(node, "TaggedAddresses"),
+                      found_put_text);
     found_add_host(&address, host.len > 0 ? host : json_text(json_get(node, "Address")));
     buf_addf(&address, ":%s", port);
     *ret = found_group_of_one(buf_take(&address), &b);
@@ -162,46 +135,37 @@ int sd_consul_parse(struct str body, const char *service, const char *separator,
 
 /* ---- questions ----------------------------------------------------------------------------- */
 
-static void add_parameter(struct buf *url, const char *name, const char *value)
-{
-    bool is_first = str_find(buf_str(url), STR("?")) == url->len;
-
-    if (!value || !*value)
-        return;
-    buf_addf(url, "%c%s=", is_first ? '?' : '&', name);
-    quote_add_url(url, str_c(value));
-}
-
 static void add_url(const struct watch *w, struct buf *url)
 {
     const struct config_consul_sd *c = w->all->c;
-    char index[24];
+    char index[24], wait[24];
 
     buf_addf(url, "%s://%s%s", c->scheme, c->server, c->path_prefix ? c->path_prefix : "");
     if (w->service) {
         buf_add_c(url, "/v1/health/service/");
         quote_add_url(url, str_c(w->service));
         for (size_t i = 0; i < c->n_tags; i++)
-            add_parameter(url, "tag", c->tags[i]);
+            quote_add_parameter(url, "tag", c->tags[i]);
     } else {
         buf_add_c(url, "/v1/catalog/services");
-        add_parameter(url, "filter", c->filter);
+        quote_add_parameter(url, "filter", c->filter);
     }
-    add_parameter(url, "dc", c->datacenter);
-    add_parameter(url, "ns", c->namespace);
-    add_parameter(url, "partition", c->partition);
+    quote_add_parameter(url, "dc", c->datacenter);
+    quote_add_parameter(url, "ns", c->namespace);
+    quote_add_parameter(url, "partition", c->partition);
     for (size_t i = 0; i < c->n_node_meta; i++) {
         CLEANUP(buf_free) struct buf pair = {0};
 
         buf_addf(&pair, "%s:%s", c->node_meta[i].name, c->node_meta[i].value);
-        add_parameter(url, "node-meta", pair.p);
+        quote_add_parameter(url, "node-meta", pair.p);
     }
     if (c->allow_stale)
-        add_parameter(url, "stale", "true");
+        quote_add_parameter(url, "stale", "true");
     snprintf(index, sizeof index, "%lld", (long long)w->index);
     if (w->index > 0)
-        add_parameter(url, "index", index);
-    buf_addf(url, "%cwait=%dms", str_find(buf_str(url), STR("?")) < url->len ? '&' : '?', WAIT_MS);
+        quote_add_parameter(url, "index", index);
+    snprintf(wait, sizeof wait, "%dms", WAIT_MS);
+    quote_add_parameter(url, "wait", wait);
 }
 
 static void on_answer(struct http_response *response, const struct err *failure, void *arg);

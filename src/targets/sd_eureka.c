@@ -32,11 +32,6 @@ static const struct json *at(const struct json *list, size_t i)
 
 /* ---- labels -------------------------------------------------------------------------------- */
 
-static void put(struct label_builder *b, const char *name, struct str value)
-{
-    label_builder_set(b, str_c(name), value);
-}
-
 /* Texts and numbers: countryId is one. */
 static void put_value(struct label_builder *b, const char *name, const struct json *v)
 {
@@ -44,9 +39,9 @@ static void put_value(struct label_builder *b, const char *name, const struct js
 
     snprintf(text, sizeof text, "%lld", (long long)json_int(v));
     if (json_type_of(v) == JSON_NUMBER)
-        put(b, name, str_c(text));
+        found_put(b, name, str_c(text));
     else
-        put(b, name, json_text(v));
+        found_put(b, name, json_text(v));
 }
 
 static void put_port(struct label_builder *b, const char *name, const char *enabled,
@@ -55,23 +50,7 @@ static void put_port(struct label_builder *b, const char *name, const char *enab
     if (!port)
         return;
     put_value(b, name, json_get(port, "$"));
-    put(b, enabled, json_text(json_get(port, "@enabled")));
-}
-
-struct naming {
-    struct label_builder *b;
-    const char *prefix;
-};
-
-static bool put_pair(struct str key, const struct json *v, void *arg)
-{
-    const struct naming *n = arg;
-    CLEANUP(buf_free) struct buf name = {0};
-
-    buf_add_c(&name, n->prefix);
-    found_add_label_part(&name, key);
-    put_value(n->b, name.p, v);
-    return true;
+    found_put(b, enabled, json_text(json_get(port, "@enabled")));
 }
 
 static void put_instance(struct label_builder *b, const struct json *i)
@@ -90,17 +69,15 @@ static void put_instance(struct label_builder *b, const struct json *i)
         {PREFIX "country_id", "countryId"},
         {PREFIX "id", "instanceId"},
     };
-    struct naming metadata = {b, PREFIX "metadata_"};
-    struct naming datacenter = {b, PREFIX "datacenterinfo_metadata_"};
     const struct json *dc = json_get(i, "dataCenterInfo");
 
     for (size_t k = 0; k < ARRAY_LEN(texts); k++)
         put_value(b, texts[k].label, json_get(i, texts[k].key));
     put_port(b, PREFIX "port", PREFIX "port_enabled", json_get(i, "port"));
     put_port(b, PREFIX "secure_port", PREFIX "secure_port_enabled", json_get(i, "securePort"));
-    put(b, PREFIX "datacenterinfo_name", json_text(json_get(dc, "name")));
-    json_each(json_get(dc, "metadata"), put_pair, &datacenter);
-    json_each(json_get(i, "metadata"), put_pair, &metadata);
+    found_put(b, PREFIX "datacenterinfo_name", json_text(json_get(dc, "name")));
+    found_put_members(b, PREFIX "datacenterinfo_metadata_", json_get(dc, "metadata"), put_value);
+    found_put_members(b, PREFIX "metadata_", json_get(i, "metadata"), put_value);
 }
 
 /* ---- the answer ---------------------------------------------------------------------------- */
@@ -128,7 +105,7 @@ static void add_instance(struct finding *f, struct str app, const struct json *i
 
     if (json_text(json_get(instance, "hostName")).len == 0)
         return; /* nothing that could be asked */
-    put(&b, "__meta_eureka_app_name", app);
+    found_put(&b, "__meta_eureka_app_name", app);
     put_instance(&b, instance);
     *VEC_PUSH(f->groups, f->n, f->cap) = found_group_of_one(address_of(instance), &b);
 }

@@ -49,15 +49,10 @@ struct sd_nacos {
 
 /* ---- answers ------------------------------------------------------------------------------- */
 
-static void put(struct label_builder *b, const char *name, struct str value)
-{
-    label_builder_set(b, str_c(name), value);
-}
-
 static void put_flag(struct label_builder *b, const char *name, const struct json *v)
 {
     if (json_type_of(v) == JSON_BOOL)
-        put(b, name, json_is_true(v) ? STR("true") : STR("false"));
+        found_put(b, name, json_is_true(v) ? STR("true") : STR("false"));
 }
 
 static void put_number(struct label_builder *b, const char *name, const struct json *v)
@@ -67,17 +62,7 @@ static void put_number(struct label_builder *b, const char *name, const struct j
     if (json_type_of(v) != JSON_NUMBER)
         return;
     num_add_short(&text, json_double(v));
-    put(b, name, buf_str(&text));
-}
-
-static bool put_metadata(struct str key, const struct json *v, void *arg)
-{
-    CLEANUP(buf_free) struct buf name = {0};
-
-    buf_add_c(&name, PREFIX "metadata_");
-    found_add_label_part(&name, key);
-    label_builder_set(arg, buf_str(&name), json_text(v));
-    return true;
+    found_put(b, name, buf_str(&text));
 }
 
 static void add_instance(const struct config_nacos_sd *c, const char *service,
@@ -89,18 +74,18 @@ static void add_instance(const struct config_nacos_sd *c, const char *service,
 
     if (ip.len == 0)
         return; /* nothing that could be asked */
-    put(&b, PREFIX "service", str_c(service));
-    put(&b, PREFIX "group", str_c(c->group));
-    put(&b, PREFIX "namespace", str_c(c->namespace));
-    put(&b, PREFIX "cluster", json_text(json_get(host, "clusterName")));
-    put(&b, PREFIX "instance_id", json_text(json_get(host, "instanceId")));
-    put(&b, PREFIX "ip", ip);
+    found_put(&b, PREFIX "service", str_c(service));
+    found_put(&b, PREFIX "group", str_c(c->group));
+    found_put(&b, PREFIX "namespace", str_c(c->namespace));
+    found_put(&b, PREFIX "cluster", json_text(json_get(host, "clusterName")));
+    found_put(&b, PREFIX "instance_id", json_text(json_get(host, "instanceId")));
+    found_put(&b, PREFIX "ip", ip);
     put_number(&b, PREFIX "port", json_get(host, "port"));
     put_number(&b, PREFIX "weight", json_get(host, "weight"));
     put_flag(&b, PREFIX "healthy", json_get(host, "healthy"));
     put_flag(&b, PREFIX "enabled", json_get(host, "enabled"));
     put_flag(&b, PREFIX "ephemeral", json_get(host, "ephemeral"));
-    json_each(json_get(host, "metadata"), put_metadata, &b);
+    found_put_members(&b, PREFIX "metadata_", json_get(host, "metadata"), found_put_text);
     found_add_host(&address, ip);
     buf_addf(&address, ":%lld", (long long)json_int(json_get(host, "port")));
     *VEC_PUSH(f->groups, f->n, f->cap) = found_group_of_one(buf_take(&address), &b);
@@ -169,16 +154,6 @@ static void fail_turn(struct sd_nacos *s, const struct err *err)
 
 static void on_answer(struct http_response *response, const struct err *failure, void *arg);
 
-static void add_parameter(struct buf *out, const char *name, const char *value)
-{
-    if (!value || !*value)
-        return;
-    if (out->len > 0 && out->p[out->len - 1] != '?')
-        buf_add_byte(out, '&');
-    buf_addf(out, "%s=", name);
-    quote_add_url(out, str_c(value));
-}
-
 static void add_url(const struct sd_nacos *s, struct buf *url)
 {
     const struct config_nacos_sd *c = s->c;
@@ -191,17 +166,17 @@ static void add_url(const struct sd_nacos *s, struct buf *url)
     }
     if (s->step == STEP_SERVICES) {
         snprintf(text, sizeof text, "%d", s->page);
-        buf_add_c(url, "/v1/ns/service/list?");
-        add_parameter(url, "pageNo", text);
+        buf_add_c(url, "/v1/ns/service/list");
+        quote_add_parameter(url, "pageNo", text);
         snprintf(text, sizeof text, "%d", PAGE_SIZE);
-        add_parameter(url, "pageSize", text);
+        quote_add_parameter(url, "pageSize", text);
     } else {
-        buf_add_c(url, "/v1/ns/instance/list?");
-        add_parameter(url, "serviceName", s->services[s->next]);
+        buf_add_c(url, "/v1/ns/instance/list");
+        quote_add_parameter(url, "serviceName", s->services[s->next]);
     }
-    add_parameter(url, "groupName", c->group);
-    add_parameter(url, "namespaceId", c->namespace);
-    add_parameter(url, "accessToken", s->token);
+    quote_add_parameter(url, "groupName", c->group);
+    quote_add_parameter(url, "namespaceId", c->namespace);
+    quote_add_parameter(url, "accessToken", s->token);
 }
 
 static void ask(struct sd_nacos *s, enum step step)
@@ -213,11 +188,14 @@ static void ask(struct sd_nacos *s, enum step step)
     };
     CLEANUP(buf_free) struct buf url = {0}, form = {0};
     bool is_login = step == STEP_LOGIN;
+    struct str fields;
 
     s->step = step;
     add_url(s, &url);
-    add_parameter(&form, "username", s->c->username);
-    add_parameter(&form, "password", s->c->password);
+    quote_add_parameter(&form, "username", s->c->username);
+    quote_add_parameter(&form, "password", s->c->password);
+    fields = buf_str(&form);
+    str_cut(&fields, '?'); /* a form is what stands behind it in a URL */
     s->call = http_call_start(s->sd->all->http,
                               &(struct http_request){
                                   .method = is_login ? "POST" : "GET",
@@ -225,7 +203,7 @@ static void ask(struct sd_nacos *s, enum step step)
                                   .options = &s->c->http,
                                   .headers = headers,
                                   .n_headers = ARRAY_LEN(headers) - !is_login,
-                                  .body = is_login ? buf_str(&form) : STR_NONE,
+                                  .body = is_login ? fields : STR_NONE,
                                   .timeout = PATIENCE_MS,
                                   .max_body = NACOS_BYTES_MAX,
                                   .accept_gzip = true,

@@ -17,6 +17,8 @@
 #include "base/map.h"
 #include "targets/targets.h"
 
+struct json;
+
 struct complaints {
     void (*say)(const char *words, void *arg);
     void *arg;
@@ -42,6 +44,14 @@ struct found_group found_group_of_one(char *take_address, const struct label_bui
 void found_add_host(struct buf *out, struct str host); /* in brackets when it has colons */
 /* Of a name that somebody else chose, as a part of a label's: all but letters and digits are _. */
 void found_add_label_part(struct buf *out, struct str name);
+void found_put(struct label_builder *b, const char *name, struct str value);
+
+/* The members of an object, each as a label PREFIX and its name, with the value that put_value gives
+ * it. */
+typedef void found_put_value(struct label_builder *b, const char *name, const struct json *v);
+void found_put_members(struct label_builder *b, const char *prefix, const struct json *object,
+                       found_put_value *put_value);
+found_put_value found_put_text; /* nothing for what is no text */
 
 /* What one source gives at the moment. Zeroed it gives nothing. */
 struct found {
