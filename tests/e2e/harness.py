@@ -146,6 +146,22 @@ class World:
         self.wait("redis", lambda: socket.create_connection(("127.0.0.1", port), 1).close() or True)
         return port
 
+    def prometheus(self, config, folder, *flags, binary="prometheus"):
+        """A Prometheus on that data; its URL, once it is ready."""
+        url = "http://127.0.0.1:%d" % (port := free_port())
+        self.children.append(subprocess.Popen(
+            [binary, "--config.file=" + config, "--storage.tsdb.path=" + folder, "--web.listen-address=127.0.0.1:%d" % port, *flags],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+        def ready():
+            try:
+                return urllib.request.urlopen(url + "/-/ready", timeout=PATIENCE).status == 200
+            except OSError:
+                return False
+
+        self.wait("prometheus", ready)
+        return url
+
     def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()

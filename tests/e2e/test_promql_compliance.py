@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from harness import PATIENCE, free_port, main
+from harness import PATIENCE, main
 
 SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SHARED = os.path.join(os.environ.get("TOCSIN_SHARED", os.path.join(SOURCE, "..", "shared")), "conformance", "promql")
@@ -108,21 +108,8 @@ def start_both(world):
     world.write("tocsin.yml", CONFIG)
     world.write("prometheus.yml", CONFIG)
     world.start("--storage.tsdb.retention.time=0s", "--enable-feature=" + FEATURES)
-    port = free_port()
-    world.children.append(subprocess.Popen(
-        [PROMETHEUS, "--config.file=" + os.path.join(world.folder, "prometheus.yml"), "--storage.tsdb.path=" + blocks,
-         "--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:%d" % port, "--enable-feature=" + FEATURES],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-    url = "http://127.0.0.1:%d" % port
-
-    def ready():
-        try:
-            return urllib.request.urlopen(url + "/-/ready", timeout=PATIENCE).status == 200
-        except OSError:
-            return False
-
-    world.wait("prometheus", ready)
-    return url
+    return world.prometheus(os.path.join(world.folder, "prometheus.yml"), blocks, "--storage.tsdb.retention.time=100y",
+                            "--enable-feature=" + FEATURES, binary=PROMETHEUS)
 
 
 # ---- asking and comparing

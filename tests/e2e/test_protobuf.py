@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages in protobuf from a real Prometheus: the same series as in text; and native histograms."""
 
+import os
 import shutil
 import struct
-import subprocess
-import urllib.request
 
-from harness import Page, free_port, main
+from harness import Page, main
 
 CONFIGURATION = """
 global: {scrape_interval: 500ms}
@@ -70,28 +69,13 @@ def names(world, job):
     return {one["metric"]["__name__"]: one["value"][1] for one in found}
 
 
-def start_prometheus(world):
-    port = free_port()
-    world.write("p.yml", "global: {scrape_interval: 1m}\n")
-    world.children.append(subprocess.Popen(
-        ["prometheus", "--config.file=%s/p.yml" % world.folder, "--storage.tsdb.path=%s/p" % world.folder,
-         "--web.listen-address=127.0.0.1:%d" % port], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-    def is_up():
-        try:
-            return urllib.request.urlopen("http://127.0.0.1:%d/-/ready" % port, timeout=5).status == 200
-        except OSError:
-            return False
-
-    world.wait("prometheus", is_up)
-    return port
-
-
 def test_a_real_prometheus_is_read_in_protobuf_as_in_text(world):
     if not shutil.which("prometheus"):
         print("# skipped: there is no prometheus", flush=True)
         return
-    world.write("tocsin.yml", CONFIGURATION % {"page": "127.0.0.1:%d" % start_prometheus(world)})
+    config = world.write("p.yml", "global: {scrape_interval: 1m}\n")
+    page = world.prometheus(config, os.path.join(world.folder, "p")).removeprefix("http://")
+    world.write("tocsin.yml", CONFIGURATION % {"page": page})
     world.start(FEATURE)
     some = 'prometheus_http_request_duration_seconds_count{job="%s",handler="/metrics"}'
     world.wait("both pages", lambda: (world.value(some % "proto") or 0) > 5 and (world.value(some % "text") or 0) > 5)

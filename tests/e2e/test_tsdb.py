@@ -274,20 +274,7 @@ def test_tocsin_and_prometheus_answer_the_same_from_it(world):
     world.write("tocsin.yml", CONFIG)
     world.write("prometheus.yml", CONFIG)
     world.start("--storage.tsdb.retention.time=0s")
-    port = free_port()
-    world.children.append(subprocess.Popen(
-        ["prometheus", "--config.file=" + os.path.join(world.folder, "prometheus.yml"), "--storage.tsdb.path=" + out,
-         "--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:%d" % port],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-    url = "http://127.0.0.1:%d" % port
-
-    def ready():
-        try:
-            return urllib.request.urlopen(url + "/-/ready", timeout=PATIENCE).status == 200
-        except OSError:
-            return False
-
-    world.wait("prometheus", ready)
+    url = world.prometheus(os.path.join(world.folder, "prometheus.yml"), out, "--storage.tsdb.retention.time=100y")
     for expression in ("count({__name__=~'.+'})", "max(increase(demo_api_request_duration_seconds_count[5m])) by (path)",
                        "count_over_time(demo_api_request_duration_seconds_sum[20m])"):
         wanted = ask(url, expression, time="1760002000")
@@ -361,22 +348,8 @@ def histogram_series(name, samples):
 
 
 def start_prometheus(world, folder, *flags):
-    port = free_port()
-    config = world.write("prometheus.yml", CONFIG)
-    world.children.append(subprocess.Popen(
-        ["prometheus", "--config.file=" + config, "--storage.tsdb.path=" + folder, "--storage.tsdb.retention.time=100y",
-         "--enable-feature=native-histograms", "--web.listen-address=127.0.0.1:%d" % port, *flags],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-    url = "http://127.0.0.1:%d" % port
-
-    def ready():
-        try:
-            return urllib.request.urlopen(url + "/-/ready", timeout=PATIENCE).status == 200
-        except OSError:
-            return False
-
-    world.wait("prometheus", ready)
-    return url
+    return world.prometheus(world.write("prometheus.yml", CONFIG), folder, "--storage.tsdb.retention.time=100y",
+                            "--enable-feature=native-histograms", *flags)
 
 
 def test_histograms_of_a_real_prometheus_come_out_byte_by_byte(world):

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "net/http_server.h"
-#include "targets/targets.h"
+#include "targets/targets_priv.h"
 #include "tests/unit/targets/setup.h"
 
 #define PATIENCE_MS 20000 /* nothing that a test waits for takes longer */
@@ -157,6 +157,43 @@ static inline void wait_for_complaint(struct world *w, const char *part)
     if (!world_runs_until(w, has_complained, (void *)(uintptr_t)part))
         fail_msg("complaints \"%s\" do not say \"%s\"", w->complaints.len ? w->complaints.p : "",
                  part);
+}
+
+/* Each group of one: "ADDRESS LABELS", a line each. Frees the groups. */
+static inline void assert_groups(struct found_group *groups, size_t n, const char *expected)
+{
+    CLEANUP(buf_free) struct buf got = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        buf_addf(&got, "%s ", groups[i].addresses[0]);
+        label_set_print(groups[i].labels, &got);
+        buf_add_c(&got, "\n");
+    }
+    assert_string_equal(got.p ? got.p : "", expected);
+    found_groups_free(groups, n);
+}
+
+/* A server, and a world whose configuration names its port. */
+struct served_world {
+    struct http_server *server;
+    struct world w;
+};
+
+static inline void served_begin(struct served_world *s,
+                                void (*handler)(struct http_exchange *x, void *arg), int workers,
+                                const char *before_port, const char *behind_port)
+{
+    CLEANUP(buf_free) struct buf yaml = {0};
+
+    assert_int_equal(serve(handler, workers, &s->server), 0);
+    buf_addf(&yaml, "%s%d%s", before_port, http_server_port(s->server, 0), behind_port);
+    world_begin(&s->w, yaml.p);
+}
+
+static inline void served_end(struct served_world *s)
+{
+    world_end(&s->w);
+    http_server_stop(s->server);
 }
 
 #endif

@@ -47,7 +47,6 @@ static const struct {
 static void instances_become_targets_with_the_labels_of_prometheus(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        CLEANUP(buf_free) struct buf got = {0};
         struct found_group *groups = NULL;
         struct err err = {0};
         size_t n = 0;
@@ -59,13 +58,7 @@ static void instances_become_targets_with_the_labels_of_prometheus(void **state)
             continue;
         }
         assert_int_equal(r, 0);
-        for (size_t k = 0; k < n; k++) {
-            buf_addf(&got, "%s ", groups[k].addresses[0]);
-            label_set_print(groups[k].labels, &got);
-            buf_add_c(&got, "\n");
-        }
-        assert_string_equal(got.p ? got.p : "", bodies[i].groups);
-        found_groups_free(groups, n);
+        assert_groups(groups, n, bodies[i].groups);
     }
 }
 
@@ -161,34 +154,25 @@ static bool was_asked(const char *part)
     return consul.seen.len > 0 && strstr(consul.seen.p, part);
 }
 
-struct consul_world {
-    struct http_server *server;
-    struct world w;
-};
-
-static void consul_begin(struct consul_world *c, const char *settings)
+static void consul_begin(struct served_world *c, const char *settings)
 {
-    CLEANUP(buf_free) struct buf text = {0};
+    CLEANUP(buf_free) struct buf rest = {0};
 
     buf_free(&consul.seen);
-    assert_int_equal(serve(answer, 8, &c->server), 0);
-    buf_addf(&text,
-             "scrape_configs: [{job_name: a, consul_sd_configs: [{server: '127.0.0.1:%d', "
-             "path_prefix: /c, refresh_interval: 10ms, %s}]}]",
-             http_server_port(c->server, 0), settings);
-    world_begin(&c->w, text.p);
+    buf_addf(&rest, "', path_prefix: /c, refresh_interval: 10ms, %s}]}]", settings);
+    served_begin(c, answer, 8,
+                 "scrape_configs: [{job_name: a, consul_sd_configs: [{server: '127.0.0.1:", rest.p);
 }
 
-static void consul_end(struct consul_world *c)
+static void consul_end(struct served_world *c)
 {
-    world_end(&c->w);
-    http_server_stop(c->server);
+    served_end(c);
     buf_free(&consul.seen);
 }
 
 static void services_come_and_go_with_the_catalog(void **state)
 {
-    struct consul_world c;
+    struct served_world c;
 
     consul_set(5, "{\"shop\":[],\"pay\":[]}", 80);
     consul_begin(&c, "token: s3cret, datacenter: dc1, filter: 'a == b', node_meta: {k: v w}");
@@ -210,7 +194,7 @@ static void services_come_and_go_with_the_catalog(void **state)
 
 static void named_services_need_no_catalog(void **state)
 {
-    struct consul_world c;
+    struct served_world c;
 
     consul_set(5, "{}", 80);
     consul_begin(&c, "services: [pay, shop], allow_stale: false");
@@ -222,7 +206,7 @@ static void named_services_need_no_catalog(void **state)
 
 static void tags_choose_services_of_the_catalog(void **state)
 {
-    struct consul_world c;
+    struct served_world c;
 
     consul_set(5, "{\"shop\":[\"a\",\"b\"],\"pay\":[\"a\"],\"other\":[\"a\",\"b\"]}", 80);
     consul_begin(&c, "services: [shop, pay], tags: [a, b]");
@@ -233,7 +217,7 @@ static void tags_choose_services_of_the_catalog(void **state)
 
 static void a_failure_leaves_the_targets(void **state)
 {
-    struct consul_world c;
+    struct served_world c;
 
     consul_set(5, "{\"shop\":[]}", 80);
     consul_begin(&c, "");

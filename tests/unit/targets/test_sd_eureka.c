@@ -49,7 +49,6 @@ static const struct {
 static void instances_become_targets_with_the_labels_of_prometheus(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        CLEANUP(buf_free) struct buf got = {0};
         struct found_group *groups = NULL;
         struct err err = {0};
         size_t n = 0;
@@ -62,13 +61,7 @@ static void instances_become_targets_with_the_labels_of_prometheus(void **state)
             continue;
         }
         assert_int_equal(r, 0);
-        for (size_t k = 0; k < n; k++) {
-            buf_addf(&got, "%s ", groups[k].addresses[0]);
-            label_set_print(groups[k].labels, &got);
-            buf_add_c(&got, "\n");
-        }
-        assert_string_equal(got.p ? got.p : "", bodies[i].groups);
-        found_groups_free(groups, n);
+        assert_groups(groups, n, bodies[i].groups);
     }
 }
 
@@ -89,19 +82,13 @@ static void answer(struct http_exchange *x, void *arg)
 
 static void the_server_is_asked_for_its_applications_as_json(void **state)
 {
-    struct http_server *server = NULL;
-    struct world w;
-    char text[256];
+    struct served_world s;
 
-    assert_int_equal(serve(answer, 1, &server), 0);
-    snprintf(text, sizeof text,
-             "scrape_configs: [{job_name: a, eureka_sd_configs: [{server: "
-             "'http://127.0.0.1:%d/eureka'}]}]",
-             http_server_port(server, 0));
-    world_begin(&w, text);
-    wait_for_addresses(&w, "h1:8080 ");
-    world_end(&w);
-    http_server_stop(server);
+    served_begin(&s, answer, 1,
+                 "scrape_configs: [{job_name: a, eureka_sd_configs: [{server: 'http://127.0.0.1:",
+                 "/eureka'}]}]");
+    wait_for_addresses(&s.w, "h1:8080 ");
+    served_end(&s);
 }
 
 int main(void)

@@ -40,7 +40,6 @@ static void instances_become_targets(void **state)
     const struct config_nacos_sd c = {.namespace = "ns", .group = "g"};
 
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        CLEANUP(buf_free) struct buf got = {0};
         struct found_group *groups = NULL;
         struct err err = {0};
         size_t n = 0;
@@ -52,13 +51,7 @@ static void instances_become_targets(void **state)
             continue;
         }
         assert_int_equal(r, 0);
-        for (size_t k = 0; k < n; k++) {
-            buf_addf(&got, "%s ", groups[k].addresses[0]);
-            label_set_print(groups[k].labels, &got);
-            buf_add_c(&got, "\n");
-        }
-        assert_string_equal(got.p ? got.p : "", bodies[i].groups);
-        found_groups_free(groups, n);
+        assert_groups(groups, n, bodies[i].groups);
     }
 }
 
@@ -116,34 +109,26 @@ static bool was_asked(const char *part)
     return nacos.seen.len > 0 && strstr(nacos.seen.p, part);
 }
 
-struct nacos_world {
-    struct http_server *server;
-    struct world w;
-};
-
-static void nacos_begin(struct nacos_world *n, const char *settings)
+static void nacos_begin(struct served_world *n, const char *settings)
 {
-    CLEANUP(buf_free) struct buf text = {0};
+    CLEANUP(buf_free) struct buf rest = {0};
 
     buf_free(&nacos.seen);
-    assert_int_equal(serve(answer, 1, &n->server), 0);
-    buf_addf(&text,
-             "scrape_configs: [{job_name: a, nacos_sd_configs: [{server: "
-             "'http://127.0.0.1:%d/nacos', refresh_interval: 10ms%s}]}]",
-             http_server_port(n->server, 0), settings);
-    world_begin(&n->w, text.p);
+    buf_addf(&rest, "/nacos', refresh_interval: 10ms%s}]}]", settings);
+    served_begin(
+        n, answer, 1,
+        "scrape_configs: [{job_name: a, nacos_sd_configs: [{server: 'http://127.0.0.1:", rest.p);
 }
 
-static void nacos_end(struct nacos_world *n)
+static void nacos_end(struct served_world *n)
 {
-    world_end(&n->w);
-    http_server_stop(n->server);
+    served_end(n);
     buf_free(&nacos.seen);
 }
 
 static void all_services_of_a_group_are_found_page_by_page(void **state)
 {
-    struct nacos_world n;
+    struct served_world n;
 
     nacos_set(NULL, 80);
     nacos_begin(&n, ", namespace: dev, group: G 1");
@@ -158,7 +143,7 @@ static void all_services_of_a_group_are_found_page_by_page(void **state)
 
 static void named_services_are_not_looked_for(void **state)
 {
-    struct nacos_world n;
+    struct served_world n;
 
     nacos_set(NULL, 80);
     nacos_begin(&n, ", services: [shop]");
@@ -170,7 +155,7 @@ static void named_services_are_not_looked_for(void **state)
 
 static void a_user_logs_in_again_when_the_token_is_not_good_any_more(void **state)
 {
-    struct nacos_world n;
+    struct served_world n;
 
     nacos_set("t1", 80);
     nacos_begin(&n, ", username: u, password: 'p&1'");
